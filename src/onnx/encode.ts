@@ -1,0 +1,116 @@
+import { create, isMessage, toBinary } from "@bufbuild/protobuf";
+import { invariant } from "../core/errors.ts";
+import type { Tensor } from "../core/tensor.ts";
+import { ATTRIBUTE_TYPES } from "./attributes.ts";
+import { ELEMENT_CODES } from "./element-types.ts";
+import { type Attribute, graphValue, type Node, type StaticGraph, type Value } from "./graph.ts";
+import {
+  type AttributeProto,
+  AttributeProtoSchema,
+  GraphProtoSchema,
+  ModelProtoSchema,
+  type NodeProto,
+  NodeProtoSchema,
+  type TensorProto,
+  TensorProtoSchema,
+  type ValueInfoProto,
+  ValueInfoProtoSchema,
+} from "./proto/generated/onnx_pb.ts";
+
+/** Version of the file format of encoded graphs: constants need not be inputs, every type exists. */
+const IR_VERSION = 10n;
+
+/** Operators outside the standard domain (`com.microsoft`) have stayed at their first version. */
+const OTHER_DOMAIN_VERSION = 1n;
+
+/**
+ * A graph as the bytes of an ONNX model, ready for ONNX Runtime. Constants are initializers.
+ * Throws `MODEL_INVALID` if an output is not defined.
+ */
+export function encodeGraph(graph: StaticGraph): Uint8Array<ArrayBuffer> {
+  const domains = new Set(graph.nodes.map((node) => node.domain));
+  domains.delete("");
+  const model = create(ModelProtoSchema, {
+    irVersion: IR_VERSION,
+    producerName: "antidote",
+    opsetImport: [
+      { domain: "", version: BigInt(graph.opset) },
+      ...Array.from(domains, (domain) => ({ domain, version: OTHER_DOMAIN_VERSION })),
+    ],
+    graph: create(GraphProtoSchema, {
+      name: "graph",
+      node: graph.nodes.map(encodeNode),
+      initializer: Array.from(graph.constants, ([name, value]) => encodeTensor(value, name)),
+      input: graph.inputs.map(encodeValue),
+      output: graph.outputs.map((name) => encodeValue(graphValue(graph, name))),
+    }),
+  });
+  return toBinary(ModelProtoSchema, model);
+}
+
+function encodeNode(node: Node): NodeProto {
+  return create(NodeProtoSchema, {
+    opType: node.op,
+    domain: node.domain,
+    name: node.name,
+    input: [...node.inputs],
+    output: [...node.outputs],
+    attribute: Array.from(node.attributes, ([name, value]) => encodeAttribute(name, value)),
+  });
+}
+
+function encodeAttribute(name: string, { kind, value }: Attribute): AttributeProto {
+  const proto = (type: number, fields: Parameters<typeof create<typeof AttributeProtoSchema>>[1]) =>
+    create(AttributeProtoSchema, { ...fields, name, type });
+  switch (kind) {
+    case "int":
+      return proto(ATTRIBUTE_TYPES.int, { i: BigInt(value) });
+    case "float":
+      return proto(ATTRIBUTE_TYPES.float, { f: value });
+    case "string":
+      return proto(ATTRIBUTE_TYPES.string, { s: utf8(value) });
+    case "ints":
+      return proto(ATTRIBUTE_TYPES.ints, { ints: value.map(BigInt) });
+    case "floats":
+      return proto(ATTRIBUTE_TYPES.floats, { floats: [...value] });
+    case "strings":
+      return proto(ATTRIBUTE_TYPES.strings, { strings: value.map(utf8) });
+    case "tensor":
+      return proto(ATTRIBUTE_TYPES.tensor, { t: encodeTensor(value) });
+    case "graph":
+      invariant(isMessage(value, GraphProtoSchema), `the attribute "${name}" holds no graph`);
+      return proto(ATTRIBUTE_TYPES.graph, { g: value });
+    case "opaque":
+      invariant(
+        isMessage(value, AttributeProtoSchema),
+        `the attribute "${name}" cannot be written`,
+      );
+      return value;
+  }
+}
+
+/** A tensor with raw data; the bytes are shared, not copied. */
+export function encodeTensor({ type, shape, data }: Tensor, name = ""): TensorProto {
+  return create(TensorProtoSchema, {
+    name,
+    dataType: ELEMENT_CODES[type],
+    dims: shape.map(BigInt),
+    rawData: new Uint8Array(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength),
+  });
+}
+
+function encodeValue({ name, type, shape }: Value): ValueInfoProto {
+  const dim = shape.map((extent) => ({
+    value: { case: "dimValue" as const, value: BigInt(extent) },
+  }));
+  return create(ValueInfoProtoSchema, {
+    name,
+    type: {
+      value: { case: "tensorType", value: { elemType: ELEMENT_CODES[type], shape: { dim } } },
+    },
+  });
+}
+
+function utf8(text: string): Uint8Array<ArrayBuffer> {
+  return new TextEncoder().encode(text);
+}
