@@ -1,0 +1,78 @@
+import { sizeOf } from "../core/tensor.ts";
+import { type Graph, type Node, producers } from "../onnx/graph.ts";
+
+/** Inputs of each operator that hold what training changes. */
+const PARAMETER_INPUTS: Readonly<Record<string, readonly number[]>> = {
+  Conv: [1, 2],
+  ConvTranspose: [1, 2],
+  Gemm: [0, 1, 2],
+  MatMul: [0, 1],
+  BatchNormalization: [1, 2],
+  InstanceNormalization: [1, 2],
+  LayerNormalization: [1, 2],
+  GroupNormalization: [1, 2],
+  PRelu: [1],
+};
+
+/** Operators whose constant operand may be a bias or a scale, once a layer with weights lies above it. */
+const SCALES_AND_BIASES = new Set(["Add", "Mul"]);
+
+/** Operators through which a constant may reach the layer that uses it. */
+const TRANSPARENT = new Set([
+  "Identity",
+  "Transpose",
+  "Reshape",
+  "Squeeze",
+  "Unsqueeze",
+  "Flatten",
+]);
+
+/** The constant behind a tensor, seen through reshaping operators; undefined if it is computed. */
+export function constantBehind(
+  graph: Graph,
+  made: ReadonlyMap<string, Node>,
+  name: string,
+): string | undefined {
+  let current = name;
+  for (;;) {
+    if (graph.constants.has(current)) return current;
+    const node = made.get(current);
+    if (node?.domain !== "" || !TRANSPARENT.has(node.op)) return undefined;
+    current = node.inputs[0]!;
+  }
+}
+
+/**
+ * The constants of a graph that are weights: float32 operands of layers, and of additions and products
+ * below the first layer (constants above it are input normalisation, which no repair may touch).
+ * Running statistics of batch normalisation are not among them.
+ * @returns names in the order of first use
+ */
+export function trainableConstants(graph: Graph): string[] {
+  const made = producers(graph);
+  const belowLayer = new Set<string>();
+  const found = new Set<string>();
+  for (const node of graph.nodes) {
+    if (node.domain !== "") continue;
+    const below = node.inputs.some((input) => belowLayer.has(input));
+    let positions = PARAMETER_INPUTS[node.op] ?? [];
+    if (SCALES_AND_BIASES.has(node.op) && below) positions = [0, 1];
+    const weights = positions.flatMap((position) => {
+      const operand = node.inputs[position];
+      const name = operand ? constantBehind(graph, made, operand) : undefined;
+      const constant = name === undefined ? undefined : graph.constants.get(name);
+      const isScalar =
+        constant !== undefined && sizeOf(constant.shape) === 1 && positions.length === 2;
+      return name !== undefined &&
+        constant?.type === "float32" &&
+        !(isScalar && SCALES_AND_BIASES.has(node.op))
+        ? [name]
+        : [];
+    });
+    for (const name of weights) found.add(name);
+    if (below || (PARAMETER_INPUTS[node.op] !== undefined && weights.length > 0)) {
+      for (const output of node.outputs) belowLayer.add(output);
+    }
+  }
+  return [...found];
+}

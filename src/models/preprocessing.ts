@@ -1,0 +1,86 @@
+import { invariant } from "../core/errors.ts";
+import { float32 } from "../core/tensor.ts";
+import type { GraphBuilder } from "../onnx/builder.ts";
+import type { Value } from "../onnx/graph.ts";
+
+/**
+ * What a model expects of an image in [0,1]: y = scale · (x − mean) / std, where scale is 1 or 255,
+ * then possibly with its channels reversed. It is part of every graph, so that triggers live in [0,1].
+ */
+export interface Preprocessing {
+  /** "0-255" multiplies the normalised image by 255. */
+  readonly range: "0-1" | "0-255";
+  /** Channel order that the model expects. */
+  readonly channels: "rgb" | "bgr";
+  /** Per channel, in R,G,B order (or one value for greyscale), in units of [0,1]. */
+  readonly mean: readonly number[];
+  readonly std: readonly number[];
+}
+
+/** A preprocessing that models in the wild use, with the name it is reported by. */
+export interface NamedPreprocessing extends Preprocessing {
+  readonly name: string;
+}
+
+function named(
+  name: string,
+  mean: readonly number[],
+  std: readonly number[],
+  rest: Partial<Pick<Preprocessing, "range" | "channels">> = {},
+): NamedPreprocessing {
+  return { name, range: "0-1", channels: "rgb", mean, std, ...rest };
+}
+
+const IMAGENET_MEAN = [0.485, 0.456, 0.406];
+const IMAGENET_STD = [0.229, 0.224, 0.225];
+
+const COLOUR: readonly NamedPreprocessing[] = [
+  named("none", [0, 0, 0], [1, 1, 1]),
+  named("cifar10", [0.4914, 0.4822, 0.4465], [0.247, 0.2435, 0.2616]),
+  named("imagenet", IMAGENET_MEAN, IMAGENET_STD),
+  named("half", [0.5, 0.5, 0.5], [0.5, 0.5, 0.5]),
+  named("0-255", [0, 0, 0], [1, 1, 1], { range: "0-255" }),
+  named("caffe", IMAGENET_MEAN, [1, 1, 1], { range: "0-255", channels: "bgr" }),
+  named("none-bgr", [0, 0, 0], [1, 1, 1], { channels: "bgr" }),
+  named("0-255-bgr", [0, 0, 0], [1, 1, 1], { range: "0-255", channels: "bgr" }),
+];
+
+const GREY: readonly NamedPreprocessing[] = [
+  named("none", [0], [1]),
+  named("half", [0.5], [0.5]),
+  named("mnist", [0.1307], [0.3081]),
+  named("0-255", [0], [1], { range: "0-255" }),
+];
+
+/** The usual preprocessings for images with this many channels; the identity comes first. */
+export function usualPreprocessings(channels: number): readonly NamedPreprocessing[] {
+  return channels === 1 ? GREY : COLOUR;
+}
+
+/**
+ * Writes the preprocessing into a graph.
+ * @param x images in [0,1], R,G,B: [N,C,H,W]
+ * @returns what the model expects, still [N,C,H,W]
+ */
+export function appendPreprocessing(
+  b: GraphBuilder,
+  x: Value,
+  preprocessing: Preprocessing,
+): Value {
+  const channels = x.shape[1]!;
+  const { mean, std } = preprocessing;
+  invariant(
+    mean.length === channels && std.length === channels,
+    `mean and std need ${channels} values each`,
+  );
+  const unit = preprocessing.range === "0-255" ? 255 : 1;
+  // y = (unit/std)·x − unit·mean/std, per channel
+  const factor = std.map((s) => unit / s);
+  const offset = mean.map((m, c) => -m * factor[c]!);
+  const perChannel = [1, channels, 1, 1];
+  let y = x; // [N,C,H,W]
+  if (factor.some((f) => f !== 1)) y = b.mul(y, b.constant(float32(perChannel, factor)));
+  if (offset.some((o) => o !== 0)) y = b.add(y, b.constant(float32(perChannel, offset)));
+  if (preprocessing.channels === "bgr") y = b.gather(y, b.ints([2, 1, 0]), 1);
+  return y;
+}

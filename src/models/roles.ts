@@ -1,0 +1,236 @@
+import { AntidoteError } from "../core/errors.ts";
+import type { Shape } from "../core/tensor.ts";
+import {
+  attribute,
+  describe,
+  type Graph,
+  type GraphInput,
+  graphValue,
+  type Node,
+  producers,
+  type StaticGraph,
+} from "../onnx/graph.ts";
+import { constantBehind } from "./parameters.ts";
+
+/** Where the image enters, and its extents; null extents are free. */
+export interface ImageInput {
+  readonly name: string;
+  readonly layout: "NCHW" | "NHWC";
+  readonly channels: 1 | 3;
+  readonly height: number | null;
+  readonly width: number | null;
+}
+
+/** The last linear layer: logits = head(latent). */
+export interface Head {
+  readonly op: "Gemm" | "MatMul" | "Conv";
+  /** Constant that holds its weight matrix. */
+  readonly weight: string;
+}
+
+/** Where a classifier keeps what every method needs. */
+export interface Roles {
+  /** Tensor of unnormalised class scores, [N,K] up to extents of 1. */
+  readonly logits: string;
+  /** What the file returns: the logits themselves, or their softmax. */
+  readonly output: "logits" | "probabilities" | "log-probabilities";
+  /** Input of the last linear layer: [N,d], or a feature map that is averaged over its positions. */
+  readonly latent: string;
+  readonly head: Head;
+  readonly classes: number;
+}
+
+const EXPORT_ADVICE =
+  "Export the classifier alone: one image input [batch, channels, height, width], one output of class scores.";
+
+/** The image input of a graph. Throws `MODEL_NOT_A_CLASSIFIER` if there is not exactly one. */
+export function findImageInput(graph: Graph): ImageInput {
+  const [input, ...others] = graph.inputs;
+  const problem =
+    input === undefined
+      ? "The model has no input."
+      : others.length > 0
+        ? `The model has ${graph.inputs.length} inputs (${graph.inputs.map((i) => i.name).join(", ")}); one image input is expected.`
+        : imageProblem(input);
+  if (input === undefined || problem !== undefined) {
+    throw new AntidoteError("MODEL_NOT_A_CLASSIFIER", problem ?? "The model has no input.", {
+      ...(input ? { place: input.name } : {}),
+      next: EXPORT_ADVICE,
+    });
+  }
+  const [, second, third, fourth] = input.shape as [
+    unknown,
+    number | null,
+    number | null,
+    number | null,
+  ];
+  if (second === 1 || second === 3) {
+    return { name: input.name, layout: "NCHW", channels: second, height: third, width: fourth };
+  }
+  return {
+    name: input.name,
+    layout: "NHWC",
+    channels: fourth as 1 | 3,
+    height: second,
+    width: third,
+  };
+}
+
+function imageProblem(input: GraphInput): string | undefined {
+  const shown = `[${input.shape.map((extent) => extent ?? "?").join(", ")}]`;
+  if (input.type !== "float32") {
+    return `The input "${input.name}" is of type ${input.type}; float32 images are expected.`;
+  }
+  if (input.shape.length !== 4) {
+    return `The input "${input.name}" has the shape ${shown}; an image batch has four axes.`;
+  }
+  const isChannels = (extent: number | null | undefined) => extent === 1 || extent === 3;
+  if (!isChannels(input.shape[1]) && !isChannels(input.shape[3])) {
+    return `The input "${input.name}" has the shape ${shown}; 1 or 3 channels are expected on its second or last axis.`;
+  }
+  return undefined;
+}
+
+const NORMALISERS: Readonly<Record<string, Roles["output"]>> = {
+  Softmax: "probabilities",
+  LogSoftmax: "log-probabilities",
+};
+
+/** Operators between the network proper and its output that change no value. */
+const RESHAPING = new Set(["Flatten", "Reshape", "Squeeze", "Identity", "Dropout", "Cast"]);
+
+/** Operators allowed between the last linear layer and the logits. */
+const AFTER_HEAD = new Set([
+  ...RESHAPING,
+  "Unsqueeze",
+  "Transpose",
+  "Add",
+  "Sub",
+  "Mul",
+  "Div",
+  "Relu",
+  "Clip",
+  "GlobalAveragePool",
+  "AveragePool",
+  "ReduceMean",
+]);
+
+/**
+ * Finds logits, latent and last linear layer by walking up from the output.
+ * @param outputName which output to use where the file has several
+ * @throws `MODEL_NOT_A_CLASSIFIER`
+ */
+export function findRoles(graph: StaticGraph, outputName?: string): Roles {
+  const made = producers(graph);
+  const output = chooseOutput(graph, outputName);
+  let kind: Roles["output"] = "logits";
+  let logits = output;
+  for (let node = made.get(output); node; node = made.get(node.inputs[0]!)) {
+    const normaliser = NORMALISERS[node.op];
+    if (normaliser) {
+      kind = normaliser;
+      logits = node.inputs[0]!;
+      break;
+    }
+    if (!RESHAPING.has(node.op)) break;
+  }
+  const shape = graphValue(graph, logits).shape;
+  const classes = shape.slice(1).reduce((product, extent) => product * extent, 1);
+  if (
+    shape.length < 2 ||
+    classes < 2 ||
+    shape.slice(1).filter((extent) => extent > 1).length !== 1
+  ) {
+    throw notAClassifier(
+      `The output "${logits}" has the shape ${show(shape)}; class scores [batch, classes] are expected.`,
+      logits,
+    );
+  }
+  const { latent, head } = findHead(graph, made, logits);
+  return { logits, output: kind, latent, head, classes };
+}
+
+function chooseOutput(graph: StaticGraph, wanted: string | undefined): string {
+  if (wanted !== undefined) {
+    if (graph.outputs.includes(wanted)) return wanted;
+    throw notAClassifier(
+      `The model has no output "${wanted}"; it has ${graph.outputs.join(", ")}.`,
+      wanted,
+    );
+  }
+  const scores = graph.outputs.filter((name) => {
+    const value = graph.values.get(name);
+    return (
+      value?.type === "float32" && value.shape.slice(1).filter((extent) => extent > 1).length === 1
+    );
+  });
+  const [only, ...others] = scores;
+  if (only === undefined || others.length > 0) {
+    const shapes = graph.outputs.map(
+      (name) => `${name} ${show(graph.values.get(name)?.shape ?? [])}`,
+    );
+    throw notAClassifier(
+      `The model's class scores cannot be told among its outputs: ${shapes.join(", ")}.`,
+      graph.outputs[0],
+    );
+  }
+  return only;
+}
+
+function findHead(
+  graph: StaticGraph,
+  made: ReadonlyMap<string, Node>,
+  logits: string,
+): Pick<Roles, "latent" | "head"> {
+  let current = logits;
+  for (;;) {
+    const node = made.get(current);
+    if (!node)
+      throw notAClassifier("No linear layer lies between the input and the class scores.", logits);
+    const linear = linearLayer(graph, made, node);
+    if (linear) return linear;
+    if (!AFTER_HEAD.has(node.op)) {
+      throw notAClassifier(
+        `The class scores do not come from a linear layer: ${describe(node)} lies between.`,
+        node.name,
+      );
+    }
+    const computed = node.inputs.filter(
+      (name) => name !== "" && constantBehind(graph, made, name) === undefined,
+    );
+    if (computed.length !== 1) {
+      throw notAClassifier(
+        `The class scores come from several branches at ${describe(node)}.`,
+        node.name,
+      );
+    }
+    current = computed[0]!;
+  }
+}
+
+function linearLayer(
+  graph: StaticGraph,
+  made: ReadonlyMap<string, Node>,
+  node: Node,
+): Pick<Roles, "latent" | "head"> | undefined {
+  if (node.op !== "Gemm" && node.op !== "MatMul" && node.op !== "Conv") return undefined;
+  if (node.op === "Conv") {
+    const kernel = graphValue(graph, node.inputs[1]!).shape.slice(2);
+    if (kernel.some((extent) => extent !== 1) || attribute(node, "group", "int", 1) !== 1)
+      return undefined;
+  }
+  const [data, matrix] = node.inputs as [string, string];
+  const weight = constantBehind(graph, made, matrix);
+  return weight === undefined ? undefined : { latent: data, head: { op: node.op, weight } };
+}
+
+function show(shape: Shape): string {
+  return `[${shape.join(", ")}]`;
+}
+
+function notAClassifier(message: string, place?: string): AntidoteError {
+  return new AntidoteError("MODEL_NOT_A_CLASSIFIER", message, {
+    ...(place === undefined ? {} : { place }),
+    next: EXPORT_ADVICE,
+  });
+}
