@@ -1,0 +1,87 @@
+import { throwIfCancelled } from "../core/errors.ts";
+import type { FloatTensor } from "../core/tensor.ts";
+import { batches, count, type ImageSet } from "../data/images.ts";
+import { GraphBuilder } from "../onnx/builder.ts";
+import type { Device } from "../runtime/device.ts";
+import type { Classifier } from "./classifier.ts";
+
+/** Changes images in [0,1] before the network sees them: a batch [B,C,H,W], and the true label of each row. */
+export type Stamp = (images: FloatTensor, labels: ArrayLike<number>) => FloatTensor;
+
+export interface Predictions {
+  /** Class scores, [N,K] row after row. */
+  readonly logits: Float32Array;
+  /** Class of the highest score, [N]. */
+  readonly classes: Int32Array;
+}
+
+/** A compiled network that only predicts. */
+export interface Predictor {
+  predict(
+    set: ImageSet,
+    options?: { readonly stamp?: Stamp; readonly signal?: AbortSignal | undefined },
+  ): Promise<Predictions>;
+  release(): Promise<void>;
+}
+
+/** Compiles the classifier for prediction in batches. */
+export async function compilePredictor(
+  device: Device,
+  classifier: Classifier,
+  batchSize = 100,
+): Promise<Predictor> {
+  const { channels, height, width } = classifier.image;
+  const b = new GraphBuilder();
+  const x = b.input("images", "float32", [batchSize, channels, height, width]); // [B,C,H,W]
+  const { logits } = classifier.append(b, await classifier.at(batchSize), x, "model/");
+  b.output("logits", logits);
+  const program = await device.compile(b.build());
+  const classes = classifier.classes;
+
+  return {
+    async predict(set, { stamp, signal } = {}) {
+      const all = new Float32Array(count(set) * classes); // [N,K]
+      let row = 0;
+      for (const batch of batches(set, batchSize, signal)) {
+        throwIfCancelled(signal);
+        const labels = set.labels.subarray(row, row + batch.valid);
+        const images = stamp ? stamp(batch.images, labels) : batch.images;
+        const result = await program.run({ images }, { signal });
+        const scores = result.logits!.data as Float32Array; // [B,K]
+        all.set(scores.subarray(0, batch.valid * classes), row * classes);
+        row += batch.valid;
+      }
+      return { logits: all, classes: argMaxRows(all, classes) };
+    },
+    release: () => program.release(),
+  };
+}
+
+/** Predicts once: compile, run, release. */
+export async function predict(
+  device: Device,
+  classifier: Classifier,
+  set: ImageSet,
+  options: { readonly stamp?: Stamp; readonly signal?: AbortSignal | undefined } = {},
+): Promise<Predictions> {
+  const predictor = await compilePredictor(device, classifier, Math.min(100, count(set)));
+  try {
+    return await predictor.predict(set, options);
+  } finally {
+    await predictor.release();
+  }
+}
+
+/** Position of the largest entry of every row of a matrix [N,K]; the first one of equals. */
+export function argMaxRows(values: Float32Array, columns: number): Int32Array {
+  const best = new Int32Array(values.length / columns);
+  for (let row = 0; row < best.length; row++) {
+    const start = row * columns;
+    let at = 0;
+    for (let column = 1; column < columns; column++) {
+      if (values[start + column]! > values[start + at]!) at = column;
+    }
+    best[row] = at;
+  }
+  return best;
+}
