@@ -1,0 +1,122 @@
+import { AntidoteError } from "../core/errors.ts";
+import { type Proportion, proportion } from "../core/statistics.ts";
+import { count, type ImageSet, indicesByClass } from "../data/images.ts";
+import type { Classifier } from "../models/classifier.ts";
+import { predict } from "../models/predict.ts";
+import { type Preprocessing, usualPreprocessings } from "../models/preprocessing.ts";
+import type { RunContext } from "../runtime/context.ts";
+
+/** How the model's preprocessing was settled, and how well the model does with it. */
+export interface Preflight {
+  readonly classifier: Classifier;
+  /** Accuracy on all trusted images. */
+  readonly accuracy: Proportion;
+  /** Predicted class of every trusted image, [N]. */
+  readonly predicted: Int32Array;
+  readonly preprocessing: {
+    /** Name of a usual preprocessing, or "given". */
+    readonly name: string;
+    readonly how: "given" | "accuracy";
+    readonly tried: readonly { readonly name: string; readonly accuracy: number }[];
+  };
+}
+
+/** A model must stand at least this far on the way from guessing the commonest class (0) to no error (1). */
+const PLAUSIBLE = 0.2;
+
+/**
+ * Checks that the model does its job on the trusted images before anything is concluded from it. Wrong
+ * preprocessing or a wrong class order makes every later number meaningless; both are found here.
+ * @param given preprocessing from flags or metadata; without it the usual ones are compared by accuracy
+ * @throws `CLASSES_MISMATCH`, `ACCURACY_IMPLAUSIBLE`
+ */
+export async function preflight(
+  context: RunContext,
+  model: Classifier,
+  trusted: ImageSet,
+  given?: Preprocessing,
+): Promise<Preflight> {
+  assertClasses(model, trusted);
+  const candidates = given
+    ? [{ ...given, name: "given" }]
+    : usualPreprocessings(model.image.channels);
+  const outcomes = [];
+  for (const [index, candidate] of candidates.entries()) {
+    const { name, ...preprocessing } = candidate;
+    const classifier = model.withPreprocessing(preprocessing);
+    const { classes } = await predict(context.device, classifier, trusted, context);
+    outcomes.push({ name, classifier, predicted: classes, hits: hits(classes, trusted.labels) });
+    context.emit({ kind: "step", stage: "preflight", done: index + 1, total: candidates.length });
+  }
+  // The first of equals wins: the list starts with the identity.
+  const best = outcomes.reduce((a, b) => (b.hits > a.hits ? b : a));
+  const accuracy = proportion(best.hits, count(trusted));
+  assertPlausible(accuracy, best.predicted, trusted);
+  return {
+    classifier: best.classifier,
+    accuracy,
+    predicted: best.predicted,
+    preprocessing: {
+      name: best.name,
+      how: given ? "given" : "accuracy",
+      tried: outcomes.map(({ name, hits }) => ({ name, accuracy: hits / count(trusted) })),
+    },
+  };
+}
+
+function assertClasses(model: Classifier, trusted: ImageSet): void {
+  if (trusted.classNames.length === model.classes) return;
+  throw new AntidoteError(
+    "CLASSES_MISMATCH",
+    `The model has ${model.classes} classes, the trusted images have ${trusted.classNames.length}.`,
+    {
+      next: "Give one folder per class of the model, or name the model's classes in order with --classes labels.txt.",
+    },
+  );
+}
+
+function assertPlausible(accuracy: Proportion, predicted: Int32Array, trusted: ImageSet): void {
+  const groups = indicesByClass(trusted);
+  const chance = Math.max(...groups.map((group) => group.length)) / count(trusted);
+  if (accuracy.low > chance + PLAUSIBLE * (1 - chance)) return;
+  const order = suggestedOrder(groups, predicted, trusted.classNames.length);
+  const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
+  const found = `The model classifies ${percent(accuracy.value)} of the trusted images correctly (guessing: ${percent(chance)})`;
+  if (order) {
+    const pairs = order.flatMap((to, from) =>
+      to === from ? [] : [`"${trusted.classNames[from]}" is the model's class ${to}`],
+    );
+    throw new AntidoteError(
+      "CLASSES_MISMATCH",
+      `${found}, but consistently so: the classes seem to be in another order.`,
+      {
+        next: `Give the model's class order with --classes; it looks as if ${pairs.slice(0, 5).join(", ")}${pairs.length > 5 ? ", …" : ""}.`,
+      },
+    );
+  }
+  throw new AntidoteError("ACCURACY_IMPLAUSIBLE", `${found}: nothing can be concluded from that.`, {
+    next: "Check the preprocessing (--mean, --std, --range, --channels), the class order (--classes), and that the images are of the kind the model was trained on.",
+  });
+}
+
+/** The class that the model means by each folder, if most images agree and no two folders share one. */
+function suggestedOrder(
+  groups: readonly (readonly number[])[],
+  predicted: Int32Array,
+  classes: number,
+): number[] | undefined {
+  let agreeing = 0;
+  const order = groups.map((group) => {
+    const votes = new Int32Array(classes);
+    for (const index of group) votes[predicted[index]!]!++;
+    const most = Math.max(...votes);
+    agreeing += most;
+    return votes.indexOf(most);
+  });
+  const isPermutation = new Set(order).size === order.length;
+  return isPermutation && agreeing > 0.5 * predicted.length ? order : undefined;
+}
+
+function hits(predicted: Int32Array, labels: Int32Array): number {
+  return predicted.reduce((total, label, index) => total + (label === labels[index] ? 1 : 0), 0);
+}
