@@ -21,11 +21,11 @@ const WARM_UP = 0.25;
 export function oneCycle(peak: number, total: number): Schedule {
   const start = peak / 25;
   const end = start / 1e4;
-  const top = WARM_UP * total - 1;
+  const top = Math.max(0, WARM_UP * total - 1);
   return (step) =>
-    step <= top
+    step < top
       ? start + ((peak - start) * step) / top
-      : peak + (end - peak) * Math.min(1, (step - top) / (total - 1 - top));
+      : peak + (end - peak) * Math.min(1, (step - top) / Math.max(1, total - 1 - top));
 }
 
 /** Every schedule by its name in configurations, as a function of the highest rate and the steps. */
