@@ -16,12 +16,14 @@ export interface ProgramOptions {
 }
 
 /** A compiled graph. One run at a time; calls made meanwhile wait. */
-export interface Program {
+export interface Program extends AsyncDisposable {
+  /** Element type of every output, as ONNX Runtime infers and names it. */
+  readonly outputTypes: Readonly<Record<string, string>>;
   /**
    * Executes the graph.
    * @param feeds one tensor for every input that is not state
-   * @param options `signal` stops before the next run; `fetch` names the outputs wanted (default: every
-   *   output that does not replace state)
+   * @param options `signal` stops the wait at once (the state is then that before or after this run);
+   *   `fetch` names the outputs wanted (default: every output that does not replace state)
    * @throws `CANCELLED`, `RUNTIME_FAILED` (ONNX Runtime refused), `RUNTIME_CRASHED` (the process died)
    */
   run(
@@ -32,17 +34,18 @@ export interface Program {
   write(state: Tensors): Promise<void>;
   /** Reads state tensors by input name (default: all). */
   read(names?: readonly string[]): Promise<Record<string, Tensor>>;
-  /** Frees the session and its state. */
+  /** Frees the session and its state, at the latest before the device takes its next call. */
   release(): Promise<void>;
 }
 
 /** A place where graphs run. Sessions live in a process of their own, so the caller stays responsive. */
-export interface Device {
+export interface Device extends AsyncDisposable {
   readonly name: DeviceName;
   readonly threads: number;
+  /** @throws `RUNTIME_FAILED` (ONNX Runtime refused the graph), `RUNTIME_CRASHED`, `CANCELLED` (closed) */
   compile(graph: StaticGraph, options?: ProgramOptions): Promise<Program>;
   /** Largest resident memory of the device's process so far, in bytes. */
   peakMemory(): Promise<number>;
-  /** Ends the process; running calls fail with `CANCELLED`. */
+  /** Ends the process; running and later calls fail with `CANCELLED`. */
   close(): Promise<void>;
 }
