@@ -10,4 +10,5 @@ export const noDevice: Device = {
   },
   peakMemory: async () => 0,
   close: async () => {},
+  [Symbol.asyncDispose]: async () => {},
 };
