@@ -21,6 +21,7 @@ export async function kindOf(path: string): Promise<"file" | "folder"> {
 
 /** The names in a folder, without hidden ones, in the order of their characters. */
 export async function namesIn(folder: string): Promise<string[]> {
+  await kindOf(folder);
   try {
     const names = await readdir(folder);
     return names.filter((name) => !name.startsWith(".")).sort();
