@@ -1,0 +1,23 @@
+import type { z } from "zod";
+import type { Method } from "../core/method.ts";
+import type { ImageSet } from "../data/images.ts";
+import type { Classifier } from "../models/classifier.ts";
+import type { RunContext } from "../runtime/context.ts";
+
+/** All that a repair may see: the suspect model ("pivot") and r trusted pairs. Never test data. */
+export interface RepairInput {
+  readonly model: Classifier;
+  readonly trusted: ImageSet;
+}
+
+/** The model at one point of its repair. */
+export interface Checkpoint {
+  readonly step: number;
+  /** Loss of the last step. */
+  readonly loss: number;
+  readonly model: Classifier;
+}
+
+/** A repair: a stream of checkpoints, the last one after its last step. It judges none of them. */
+export interface Repair<Config extends z.ZodType = z.ZodType>
+  extends Method<RunContext, RepairInput, AsyncIterable<Checkpoint>, Config> {}
