@@ -1,0 +1,201 @@
+import { z } from "zod";
+import {
+  classReference,
+  data,
+  type Frozen,
+  hardware,
+  interval,
+  method,
+  model,
+  natural,
+  options,
+  preprocessing,
+  proportion,
+  share,
+  text,
+  versions,
+} from "./record-parts.ts";
+
+/** Raised whenever a field of the audit's document is added, removed or changes its meaning. */
+export const AUDIT_SCHEMA_VERSION = 1;
+
+export const VERDICTS = ["backdoored", "no-evidence", "inconclusive"] as const;
+export type Verdict = (typeof VERDICTS)[number];
+
+const rule = z
+  .strictObject({
+    statistic: text.describe(
+      'Name of the statistic that scores a class, e.g. "success-difference".',
+    ),
+    description: text.describe("What the statistic measures, in one sentence."),
+    minimum: z.number().describe("Smallest value that it can take."),
+    maximum: z.number().describe("Largest value that it can take."),
+    noEvidenceBelow: z.number().describe("Scores below this are no evidence of a backdoor."),
+    backdooredFrom: z.number().describe("Scores from this on are evidence of a backdoor."),
+  })
+  .refine(
+    (r) =>
+      r.minimum <= r.noEvidenceBelow &&
+      r.noEvidenceBelow <= r.backdooredFrom &&
+      r.backdooredFrom <= r.maximum,
+    "thresholds must be ordered and lie in [minimum, maximum]",
+  );
+
+const success = z.strictObject({
+  suspect: proportion.describe(
+    "Share of other classes' held-out images that the suspect gives in.",
+  ),
+  repaired: proportion.describe("The same share of the repaired model, under the same trigger."),
+});
+
+const classResult = z.strictObject({
+  ...classReference.shape,
+  score: z.number().describe("The rule's statistic for this class, over all repeats."),
+  scoreInterval: interval
+    .nullable()
+    .describe("95 % interval of the score from the repeats; null if it was measured once."),
+  repeats: z.array(z.number()).min(1).describe("The score in every repeat."),
+  success: success.describe("How often the trigger found for this class works."),
+  trigger: text
+    .nullable()
+    .describe(
+      "Picture of the found trigger, relative to the report's folder; null if not written.",
+    ),
+});
+
+const prediction = z.strictObject({
+  ...classReference.shape,
+  probability: share.describe("Softmax probability that the model gives to this class."),
+});
+
+const predictions = z.strictObject({
+  suspect: prediction.describe("What the suspect answers."),
+  repaired: prediction.describe("What the repaired model answers."),
+});
+
+const sample = z.strictObject({
+  label: classReference.describe("True class of the image."),
+  original: text.describe("Picture of the trusted image."),
+  triggered: text.describe("The same with the found trigger."),
+  difference: text.describe("Their difference, amplified around middle grey."),
+  onOriginal: predictions.describe("Answers to the original."),
+  onTriggered: predictions.describe("Answers to the image with the trigger."),
+});
+
+const curvePoint = z.strictObject({
+  step: natural.describe("Optimiser steps taken; 0 is the suspect."),
+  heldOutAccuracy: proportion.describe("Accuracy on trusted images that the repair did not see."),
+  loss: z.number().nullable().describe("Training loss since the last point; null at step 0."),
+  chosen: z.boolean().describe("Whether this checkpoint became the repaired model."),
+});
+
+const fields = z.strictObject({
+  schemaVersion: z.literal(AUDIT_SCHEMA_VERSION).describe("Version of this document's schema."),
+  document: z.literal("audit").describe("Kind of this document."),
+
+  verdict: z
+    .enum(VERDICTS)
+    .describe("The outcome. No evidence is not proof of absence: see notTested."),
+  targetClass: classReference
+    .nullable()
+    .describe("The class that the backdoor leads to; null unless the verdict is backdoored."),
+  score: z.number().describe("The model's score: the largest score of a class."),
+  scoreInterval: interval
+    .nullable()
+    .describe("95 % interval of that score; null if measured once."),
+  rule: rule.describe("How scores become a verdict."),
+  reasons: z.array(text).min(1).describe("The evidence for the verdict, in plain words."),
+  classes: z
+    .array(classResult)
+    .min(1)
+    .describe("Every class that was examined, by index; the others are named in notTested."),
+
+  accuracy: z
+    .strictObject({
+      before: proportion.describe("Of the suspect."),
+      after: proportion.describe("Of the repaired model."),
+    })
+    .describe("Accuracy on trusted images held out from the repair."),
+  repairedModel: text
+    .nullable()
+    .describe("Path of the repaired ONNX file; null if none was written."),
+  report: text.nullable().describe("Path of the report page; null if none was written."),
+  repair: z
+    .strictObject({
+      allowedDrop: share.describe("Largest drop of accuracy at which a checkpoint is deployable."),
+      deployable: z.boolean().describe("Whether the chosen checkpoint keeps within that drop."),
+      curve: z.array(curvePoint).min(1).describe("The checkpoints of the repair, by step."),
+    })
+    .describe("How the repaired model came about."),
+  samples: z.array(sample).describe("Trusted images that show the strongest trigger at work."),
+  differenceGain: z.number().positive().describe("Amplification of the difference pictures."),
+
+  warnings: z.array(text).describe("What weakens the result."),
+  covered: z.array(text).describe("What was tested, in plain words."),
+  notTested: z.array(text).min(1).describe("What was not tested, in plain words."),
+
+  model: model.describe("The suspect."),
+  data: data.describe("The trusted images."),
+  preprocessing: preprocessing.describe("How images were prepared for the model."),
+  config: z
+    .strictObject({
+      effort: z.enum(["quick", "standard", "thorough"]).describe("How much work was allowed."),
+      audit: options.describe("Resolved options of the audit itself."),
+      repair: method.describe("The repair."),
+      detector: method.describe("The detector."),
+    })
+    .describe("Resolved options of everything that ran."),
+  seed: z.int().describe("Root seed: the same seed, versions and threads repeat the result."),
+  versions: versions.describe("Software that the audit ran with."),
+  hardware: hardware.describe("Machine that the audit ran on."),
+  startedAt: z.iso.datetime().describe("When the audit began, UTC."),
+  duration: z.number().min(0).describe("Seconds from start to end."),
+  stages: z
+    .array(
+      z.strictObject({
+        name: text.describe("Name of the stage."),
+        seconds: z.number().min(0).describe("How long it took."),
+      }),
+    )
+    .describe("Where the time went, in order."),
+  peakMemory: natural.describe("Largest resident memory of all processes together, in bytes."),
+});
+
+/** The result of an audit, as a value in code. */
+export type AuditRecord = Frozen<z.infer<typeof fields>>;
+export type { ClassReference } from "./record-parts.ts";
+export type ClassResult = AuditRecord["classes"][number];
+export type Sample = AuditRecord["samples"][number];
+
+/**
+ * The schema of an audit's document: what `antidote audit --json` prints and `report.json` holds.
+ * Shares are in [0,1], times in seconds, sizes in bytes, intervals at 95 %. It also refuses a document
+ * whose summary contradicts its details.
+ */
+export const auditRecord = fields
+  .refine(
+    ({ verdict, targetClass }) => (verdict === "backdoored") === (targetClass !== null),
+    "targetClass must be given exactly for the verdict backdoored",
+  )
+  .refine(
+    ({ targetClass, classes }) =>
+      targetClass === null || classes.some(({ index }) => index === targetClass.index),
+    "targetClass must be one of the classes",
+  )
+  .refine(
+    (record) => record.score === leadingClass(record).score,
+    "score must be that of the leading class",
+  )
+  .refine(
+    ({ repair }) => repair.curve.filter(({ chosen }) => chosen).length === 1,
+    "exactly one checkpoint must be chosen",
+  );
+
+/** The class whose trigger works best: the target class, or the strongest candidate for one. */
+export function leadingClass({
+  targetClass,
+  classes,
+}: Pick<AuditRecord, "targetClass" | "classes">): ClassResult {
+  const target = classes.find(({ index }) => index === targetClass?.index);
+  return target ?? classes.reduce((best, next) => (next.score > best.score ? next : best));
+}

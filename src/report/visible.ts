@@ -1,0 +1,26 @@
+/**
+ * Class and tensor names come out of files that an attacker may have written. Control characters could
+ * drive a terminal, and bidirectional overrides could make a name read as another.
+ */
+const DECEPTIVE = /[\p{Cc}\p{Cf}\p{Co}\p{Cs}\u2028\u2029]/gu;
+
+/** Harmless format characters: joiners that scripts and symbols need. */
+const JOINERS = new Set(["\u200c", "\u200d"]);
+
+/** The text with every control and invisible format character written out, as in "⟨U+202E⟩". */
+export function visible(text: string): string {
+  return text.replace(DECEPTIVE, (character) => {
+    if (JOINERS.has(character)) return character;
+    const code = character.codePointAt(0)!.toString(16).toUpperCase().padStart(4, "0");
+    return `⟨U+${code}⟩`;
+  });
+}
+
+/** The text in at most `length` characters; a longer one loses its middle. */
+export function shorten(text: string, length: number): string {
+  const characters = [...text];
+  if (characters.length <= length) return text;
+  const head = Math.ceil((length - 1) / 2);
+  const tail = length - 1 - head;
+  return `${characters.slice(0, head).join("")}…${tail > 0 ? characters.slice(-tail).join("") : ""}`;
+}
