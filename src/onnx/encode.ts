@@ -3,7 +3,7 @@ import { invariant } from "../core/errors.ts";
 import type { Tensor } from "../core/tensor.ts";
 import { ATTRIBUTE_TYPES } from "./attributes.ts";
 import { ELEMENT_CODES } from "./element-types.ts";
-import { type Attribute, graphValue, type Node, type StaticGraph, type Value } from "./graph.ts";
+import type { Attribute, Node, StaticGraph, Value } from "./graph.ts";
 import {
   type AttributeProto,
   AttributeProtoSchema,
@@ -24,8 +24,8 @@ const IR_VERSION = 10n;
 const OTHER_DOMAIN_VERSION = 1n;
 
 /**
- * A graph as the bytes of an ONNX model, ready for ONNX Runtime. Constants are initializers.
- * Throws `MODEL_INVALID` if an output is not defined.
+ * A graph as the bytes of an ONNX model, ready for ONNX Runtime. Constants are initializers. Outputs
+ * without an entry in `values` are written without a type; ONNX Runtime infers it.
  */
 export function encodeGraph(graph: StaticGraph): Uint8Array<ArrayBuffer> {
   const domains = new Set(graph.nodes.map((node) => node.domain));
@@ -42,7 +42,10 @@ export function encodeGraph(graph: StaticGraph): Uint8Array<ArrayBuffer> {
       node: graph.nodes.map(encodeNode),
       initializer: Array.from(graph.constants, ([name, value]) => encodeTensor(value, name)),
       input: graph.inputs.map(encodeValue),
-      output: graph.outputs.map((name) => encodeValue(graphValue(graph, name))),
+      output: graph.outputs.map((name) => {
+        const value = graph.values.get(name);
+        return value ? encodeValue(value) : create(ValueInfoProtoSchema, { name });
+      }),
     }),
   });
   return toBinary(ModelProtoSchema, model);
