@@ -45,6 +45,9 @@ const CATEGORIES = {
 export type ErrorCode = keyof typeof CATEGORIES;
 export type ErrorCategory = (typeof CATEGORIES)[ErrorCode];
 
+/** Every error code. */
+export const ERROR_CODES = Object.keys(CATEGORIES) as readonly ErrorCode[];
+
 /** An error a user can act on: what is wrong, where, and what to do next. */
 export class AntidoteError extends Error {
   override readonly name = "AntidoteError";
