@@ -1,6 +1,5 @@
 import { create, isMessage, toBinary } from "@bufbuild/protobuf";
 import { invariant } from "../core/errors.ts";
-import type { Tensor } from "../core/tensor.ts";
 import { ATTRIBUTE_TYPES } from "./attributes.ts";
 import { ELEMENT_CODES } from "./element-types.ts";
 import type { Attribute, Node, StaticGraph, Value } from "./graph.ts";
@@ -11,11 +10,10 @@ import {
   ModelProtoSchema,
   type NodeProto,
   NodeProtoSchema,
-  type TensorProto,
-  TensorProtoSchema,
   type ValueInfoProto,
   ValueInfoProtoSchema,
 } from "./proto/generated/onnx_pb.ts";
+import { encodeTensor } from "./tensors.ts";
 
 /** Version of the file format of encoded graphs: constants need not be inputs, every type exists. */
 const IR_VERSION = 10n;
@@ -90,16 +88,6 @@ function encodeAttribute(name: string, { kind, value }: Attribute): AttributePro
       );
       return value;
   }
-}
-
-/** A tensor with raw data; the bytes are shared, not copied. */
-export function encodeTensor({ type, shape, data }: Tensor, name = ""): TensorProto {
-  return create(TensorProtoSchema, {
-    name,
-    dataType: ELEMENT_CODES[type],
-    dims: shape.map(BigInt),
-    rawData: new Uint8Array(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength),
-  });
 }
 
 function encodeValue({ name, type, shape }: Value): ValueInfoProto {

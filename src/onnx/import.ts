@@ -1,0 +1,122 @@
+import { AntidoteError } from "../core/errors.ts";
+import type { Tensor } from "../core/tensor.ts";
+import { decodeAttribute } from "./attributes.ts";
+import { BUILDER_OPSET } from "./builder.ts";
+import { constantOf } from "./constants.ts";
+import type { OnnxFile } from "./file.ts";
+import { inlineFunctions } from "./functions.ts";
+import type { Graph, GraphInput, Node } from "./graph.ts";
+import { define, inOrder } from "./order.ts";
+import type { GraphProto, NodeProto, ValueInfoProto } from "./proto/generated/onnx_pb.ts";
+import { refuseQuantised } from "./quantised.ts";
+import { decodeTensor, supportedType } from "./tensors.ts";
+import { upgradeNode } from "./upgrade.ts";
+import { UpgradeContext } from "./upgrade-context.ts";
+
+/**
+ * The computation in a model file: constants by the names they have in the file, functions inlined,
+ * nodes in topological order and in the form of opset 18 or of the model's own, newer one.
+ * @throws `MODEL_INVALID` (a name defined twice or never, a cycle, a damaged tensor),
+ *   `MODEL_UNSUPPORTED_OPSET`, `MODEL_UNSUPPORTED_TYPE`, `MODEL_UNSUPPORTED_OPERATOR`,
+ *   `MODEL_QUANTISED`, `MODEL_TOO_LARGE`
+ */
+export function importGraph({ path, model }: OnnxFile): Graph {
+  const proto = model.graph;
+  if (!proto || proto.node.length === 0 || proto.output.length === 0) {
+    throw invalid(path, "The model computes nothing: it has no nodes or no outputs.");
+  }
+  const flat = inlineFunctions(model, proto, path);
+  refuseQuantised(flat.map((node) => node.proto));
+
+  const defined = new Set<string>();
+  const constants = initializers(proto, defined);
+  // Files of IR version 3 and older list every initializer among the inputs.
+  const inputs = proto.input.filter(({ name }) => !constants.has(name)).map(graphInput);
+  for (const { name } of inputs) define(name, defined);
+
+  const nodes: Node[] = [];
+  const opsets = new Map<Node, number>();
+  for (const { proto: nodeProto, opset } of flat) {
+    const node = decodeNode(nodeProto);
+    if (node.op === "Constant" && node.domain === "") {
+      const name = node.outputs[0]!;
+      define(name, defined);
+      constants.set(name, constantOf(node));
+    } else {
+      nodes.push(node);
+      opsets.set(node, opset);
+    }
+  }
+  const ordered = inOrder(nodes, defined);
+  const outputs = proto.output.map(({ name }) => name);
+  checkOutputs(outputs, ordered, defined);
+
+  const context = new UpgradeContext(proto, ordered, constants);
+  return {
+    opset: Math.max(BUILDER_OPSET, ...opsets.values()),
+    inputs,
+    outputs,
+    nodes: ordered.flatMap((node) => upgradeNode(node, opsets.get(node)!, context)),
+    constants,
+  };
+}
+
+function initializers(proto: GraphProto, defined: Set<string>): Map<string, Tensor> {
+  const sparse = proto.sparseInitializer[0];
+  if (sparse) {
+    const name = sparse.values?.name ?? "";
+    throw new AntidoteError(
+      "MODEL_UNSUPPORTED_TYPE",
+      `The weight "${name}" is stored as a sparse tensor.`,
+      { place: name, next: "Export the model with dense weights." },
+    );
+  }
+  const constants = new Map<string, Tensor>();
+  for (const tensor of proto.initializer) {
+    define(tensor.name, defined);
+    constants.set(tensor.name, decodeTensor(tensor));
+  }
+  return constants;
+}
+
+/** Extents that the file names, leaves open or gives as 0 or −1 are free. */
+function graphInput({ name, type }: ValueInfoProto): GraphInput {
+  const value = type?.value;
+  if (value?.case !== "tensorType" || !value.value.shape) {
+    throw invalid(name, `The input "${name}" is not a tensor of known rank.`);
+  }
+  const shape = value.value.shape.dim.map(({ value: extent }) =>
+    extent.case === "dimValue" && extent.value > 0n ? Number(extent.value) : null,
+  );
+  return { name, type: supportedType(value.value.elemType, name), shape };
+}
+
+function decodeNode(proto: NodeProto): Node {
+  return {
+    op: proto.opType,
+    domain: proto.domain,
+    name: proto.name || proto.output[0] || "",
+    inputs: proto.input,
+    outputs: proto.output,
+    attributes: new Map(proto.attribute.map((it) => [it.name, decodeAttribute(it)])),
+  };
+}
+
+function checkOutputs(
+  outputs: readonly string[],
+  nodes: readonly Node[],
+  given: ReadonlySet<string>,
+): void {
+  const made = new Set(nodes.flatMap((node) => node.outputs));
+  const missing = outputs.find((name) => !made.has(name) && !given.has(name));
+  if (missing !== undefined) {
+    throw invalid(missing, `Nothing defines the model's output "${missing}".`);
+  }
+}
+
+function invalid(place: string, message: string): AntidoteError {
+  return new AntidoteError("MODEL_INVALID", message, {
+    place,
+    next: "Export the model again, or check it with `onnx.checker.check_model`.",
+  });
+}

@@ -1,0 +1,17 @@
+import type { FileHandle } from "node:fs/promises";
+
+/** `count` bytes of a file from `offset`; fewer if the file ends before. */
+export async function readAt(
+  file: FileHandle,
+  offset: number,
+  count: number,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const bytes = new Uint8Array(count);
+  let filled = 0;
+  while (filled < count) {
+    const { bytesRead } = await file.read(bytes, filled, count - filled, offset + filled);
+    if (bytesRead === 0) break;
+    filled += bytesRead;
+  }
+  return bytes.subarray(0, filled);
+}
