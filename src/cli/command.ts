@@ -1,0 +1,85 @@
+import type { z } from "zod";
+import type { Method } from "../core/method.ts";
+import type { Emit } from "../core/progress.ts";
+
+/** Any method, as far as the command line needs to know it. */
+export type AnyMethod = Pick<
+  Method<never, never, unknown, z.ZodType>,
+  "name" | "summary" | "source" | "config"
+>;
+
+/** A place in a command that one of several methods fills: `--repair NAME`, with `--repair.OPTION`. */
+export interface Slot<M extends AnyMethod = AnyMethod> {
+  readonly description: string;
+  readonly methods: Readonly<Record<string, M>>;
+  /** The method that is used if none is named; without it the slot may stay empty. */
+  readonly default?: string;
+}
+
+export type Slots = Readonly<Record<string, Slot>>;
+
+/** A method that was chosen for a slot, with its validated options. */
+export interface Choice<M extends AnyMethod = AnyMethod> {
+  readonly method: M;
+  /** What the method's own schema returned. */
+  readonly config: unknown;
+}
+
+/** The choice for every slot; undefined where a slot stays empty. */
+export type Choices<S extends Slots> = {
+  readonly [K in keyof S]: S[K] extends Slot<infer M>
+    ? S[K] extends { readonly default: string }
+      ? Choice<M>
+      : Choice<M> | undefined
+    : never;
+};
+
+/** What a command gets: everything the user said, checked and complete. */
+export interface CommandInput<Options extends z.ZodObject, S extends Slots> {
+  /** The argument without a flag; empty if the command takes none, or none was given. */
+  readonly argument: string;
+  readonly options: z.output<Options>;
+  readonly methods: Choices<S>;
+  readonly signal: AbortSignal;
+  readonly emit: Emit;
+}
+
+/** What a command returns. It prints nothing itself. */
+export interface Outcome {
+  /** Printed with `--json`. */
+  readonly document: unknown;
+  /** Printed otherwise; ends without a line break. */
+  readonly text: string;
+  readonly exitCode: number;
+}
+
+/** A command line that a help text shows. */
+export interface Example {
+  readonly line: string;
+  readonly purpose: string;
+}
+
+/** A command. Its schema is the only place that describes its options. */
+export interface Command<Options extends z.ZodObject = z.ZodObject, S extends Slots = Slots> {
+  readonly name: string;
+  /** One line in the list of commands. */
+  readonly summary: string;
+  /** A paragraph above the options in the command's own help. */
+  readonly description: string;
+  readonly argument?: {
+    readonly name: string;
+    readonly description: string;
+    readonly optional?: true;
+  };
+  readonly options: Options;
+  readonly slots: S;
+  readonly examples: readonly Example[];
+  run(input: CommandInput<Options, S>): Promise<Outcome>;
+}
+
+/** Types a command by its own schema and slots. */
+export function command<Options extends z.ZodObject, S extends Slots>(
+  definition: Command<Options, S>,
+): Command<Options, S> {
+  return definition;
+}

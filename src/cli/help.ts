@@ -1,0 +1,42 @@
+import type { Command as Program } from "commander";
+import type { Command, Example } from "./command.ts";
+
+/** What `antidote --help` says around the list of commands. */
+export function programHelp(program: Program, commands: readonly Command[]): void {
+  program.description(
+    "Audits, repairs and stress-tests image classifiers against data-poisoning backdoors.",
+  );
+  const first = commands.flatMap(({ examples }) => examples.slice(0, 1));
+  program.addHelpText(
+    "after",
+    `${examplesText(first)}
+
+Exit codes:
+  0  done; of audit and detect: no evidence of a backdoor was found
+  1  audit, detect: a backdoor was found
+  2  audit, detect: inconclusive
+  3  this model or these images cannot be used, or the machine failed
+  4  wrong usage
+  130  stopped with Ctrl-C`,
+  );
+}
+
+/** What the help of one command says below its options. */
+export function commandHelp(program: Program, { slots, examples }: Command): void {
+  const lists = Object.entries(slots).map(([name, { methods }]) => {
+    const entries = Object.values(methods).map((method) => [method.name, method.summary] as const);
+    return `\nNames for --${name} (\`antidote methods NAME\` lists the options --${name}.OPTION):\n${columns(entries)}\n`;
+  });
+  program.addHelpText("after", `${lists.join("")}${examplesText(examples)}`);
+}
+
+function examplesText(examples: readonly Example[]): string {
+  const lines = examples.map(({ line, purpose }) => `  # ${purpose}\n  $ ${line}`);
+  return `\nExamples:\n${lines.join("\n")}`;
+}
+
+/** Rows of two columns, indented by two; the second one starts in one place. */
+export function columns(rows: readonly (readonly [string, string])[]): string {
+  const width = Math.max(0, ...rows.map(([left]) => left.length));
+  return rows.map(([left, right]) => `  ${left.padEnd(width)}  ${right}`.trimEnd()).join("\n");
+}
