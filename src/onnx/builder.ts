@@ -56,6 +56,12 @@ export class GraphBuilder {
   readonly #values = new Map<string, Value>();
   readonly #shared = new Map<string, Value>();
   #counter = 0;
+  readonly #namespace: string;
+
+  /** @param namespace begins the names that the builder invents, so that graphs can be joined */
+  constructor(namespace = "") {
+    this.#namespace = namespace;
+  }
 
   get nodes(): readonly Node[] {
     return this.#nodes;
@@ -419,7 +425,7 @@ export class GraphBuilder {
   }
 
   #fresh(hint: string): string {
-    return `~${hint}.${this.#counter++}`;
+    return `${this.#namespace}~${hint}.${this.#counter++}`;
   }
 
   #define<T extends DataType>(name: string, type: T, shape: Shape): Value<T> {
