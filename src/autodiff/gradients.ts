@@ -1,0 +1,42 @@
+import { invariant } from "../core/errors.ts";
+import { sizeOf } from "../core/tensor.ts";
+import type { GraphBuilder } from "../onnx/builder.ts";
+import type { Value } from "../onnx/graph.ts";
+import { Application } from "./rule.ts";
+import { checkDifferentiable, dependents, ruleOf } from "./support.ts";
+
+/**
+ * Appends the reverse-mode derivative of a scalar to its graph.
+ * @param output one float32 number
+ * @param wrt inputs, constants or intermediate results of the graph
+ * @returns d output / d wrt, one for each, of the same shapes; zero where the output does not depend
+ * @throws `MODEL_NOT_DIFFERENTIABLE` if an operator between them has no rule, or uses a form of it that
+ *   the rule does not cover
+ */
+export function gradients(b: GraphBuilder, output: Value, wrt: readonly Value[]): Value[] {
+  invariant(
+    output.type === "float32" && sizeOf(output.shape) === 1,
+    `"${output.name}" is not one float32 number`,
+  );
+  const nodes = [...b.nodes];
+  const from = wrt.map(({ name }) => name);
+  checkDifferentiable({ nodes }, from, [output.name]);
+  const depends = dependents(nodes, from, (name) => b.value(name).type.includes("float"));
+
+  const found = new Map<string, Value>([[output.name, b.expand(b.scalar(1), output.shape)]]);
+  for (const node of nodes.reverse()) {
+    const outputGradients = node.outputs.map((name) => found.get(name));
+    if (!outputGradients.some(Boolean) || !node.inputs.some((name) => depends.has(name))) continue;
+    const application = new Application(b, node, outputGradients);
+    const slots = ruleOf(node)(application);
+    node.inputs.forEach((name, i) => {
+      if (!depends.has(name)) return;
+      const slot = slots[i];
+      if (!slot) throw application.refusal(`input ${i} ("${name}") to be independent of the rest`);
+      const contribution = slot();
+      const others = found.get(name);
+      found.set(name, others ? b.add(others, contribution) : contribution);
+    });
+  }
+  return wrt.map((value) => found.get(value.name) ?? b.expand(b.scalar(0), value.shape));
+}

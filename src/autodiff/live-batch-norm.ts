@@ -1,0 +1,100 @@
+import { GraphBuilder } from "../onnx/builder.ts";
+import { attribute, graphValue, type Node, type StaticGraph } from "../onnx/graph.ts";
+import { batchMoments, entriesPerChannel } from "./rules/batch-norm.ts";
+
+/** A graph whose batch normalisation uses, and updates, the statistics of each batch. */
+export interface LiveGraph {
+  readonly graph: StaticGraph;
+  /** Name of every running mean and variance → name of the output that is its value after the batch. */
+  readonly running: ReadonlyMap<string, string>;
+}
+
+/**
+ * Puts every BatchNormalization of a graph in training mode, as PyTorch's `train()`: the batch is
+ * normalised with its own mean and population variance, and running = m·running + (1 − m)·batch with
+ * the unbiased variance n/(n − 1)·v (m is the node's momentum, 0.9 where PyTorch says 0.1). The updated
+ * statistics become further outputs of the graph.
+ *
+ * In the new nodes momentum is 0, so that their second and third outputs are the batch's own moments,
+ * which the gradient uses too.
+ */
+export function liveBatchNorm(graph: StaticGraph): LiveGraph {
+  const running = new Map<string, string>();
+  const live = replaceNodes(graph, isBatchNorm, (node, b) => {
+    const [x, gamma, beta, mean, variance] = node.inputs.map((name) => b.value(name));
+    const [batchMean, batchVariance] = ["mean", "variance"].map((of) => `${node.name}/batch-${of}`);
+    const momentum = attribute(node, "momentum", "float", 0.9);
+    const [, ofMean, ofVariance] = b.emit(
+      "BatchNormalization",
+      [x, gamma, beta, mean, variance],
+      {
+        epsilon: { float: attribute(node, "epsilon", "float", 1e-5) },
+        momentum: { float: 0 },
+        training_mode: 1,
+      },
+      [x!, mean!, variance!],
+      [node.outputs[0]!, batchMean!, batchVariance!],
+    );
+    const n = entriesPerChannel(x!);
+    const unbiased = b.mul(ofVariance!, b.scalar(n / (n - 1)));
+    for (const [old, batch] of [
+      [mean!, ofMean!],
+      [variance!, unbiased],
+    ] as const) {
+      const kept = b.mul(old, b.scalar(momentum));
+      const updated = `${old.name}/updated`;
+      b.emit("Add", [kept, b.mul(batch, b.scalar(1 - momentum))], {}, [old], [updated]);
+      running.set(old.name, updated);
+    }
+  });
+  return { graph: { ...live, outputs: [...live.outputs, ...running.values()] }, running };
+}
+
+/**
+ * Replaces training-mode batch normalisation by faster operations of the same meaning: ONNX Runtime's
+ * own kernel takes 10 ms on [128,64,32,32] where moments and one per-channel affine take 6. To be
+ * called on a finished graph, after differentiation.
+ */
+export function lowerBatchNorm(graph: StaticGraph): StaticGraph {
+  const isLowered = (node: Node) =>
+    isBatchNorm(node) &&
+    attribute(node, "training_mode", "int", 0) === 1 &&
+    attribute(node, "momentum", "float", 0.9) === 0;
+  return replaceNodes(graph, isLowered, (node, b) => {
+    const [x, gamma, beta] = node.inputs.map((name) => b.value(name));
+    const [y, meanName, varianceName] = node.outputs;
+    const moments = batchMoments(b, x!);
+    const mean = b.emit("Identity", [moments.mean], {}, [moments.mean], [meanName!])[0]!;
+    const variance = b.emit("Identity", [moments.variance], {}, [mean], [varianceName!])[0]!;
+    const epsilon = { float: attribute(node, "epsilon", "float", 1e-5) };
+    b.emit("BatchNormalization", [x, gamma, beta, mean, variance], { epsilon }, [x!], [y!]);
+  });
+}
+
+function isBatchNorm(node: Node): boolean {
+  return node.op === "BatchNormalization" && node.domain === "";
+}
+
+/** Puts what `replace` builds in the place of every matching node; it must define the node's outputs. */
+function replaceNodes(
+  graph: StaticGraph,
+  matches: (node: Node) => boolean,
+  replace: (node: Node, b: GraphBuilder) => void,
+): StaticGraph {
+  const constants = new Map(graph.constants);
+  const values = new Map(graph.values);
+  const nodes = graph.nodes.flatMap((node) => {
+    if (!matches(node)) return [node];
+    const b = new GraphBuilder(`${node.name}/`);
+    for (const name of new Set(node.inputs)) {
+      const { type, shape } = graphValue(graph, name);
+      b.input(name, type, shape);
+    }
+    replace(node, b);
+    const part = b.build();
+    for (const [name, tensor] of part.constants) constants.set(name, tensor);
+    for (const [name, value] of part.values) values.set(name, value);
+    return part.nodes;
+  });
+  return { ...graph, nodes, constants, values };
+}

@@ -1,0 +1,89 @@
+import { AntidoteError } from "../core/errors.ts";
+import { elementType } from "../onnx/element-types.ts";
+import { attribute, describe, type Graph, type Node } from "../onnx/graph.ts";
+import { NOT_DIFFERENTIABLE_ADVICE, type Rule } from "./rule.ts";
+import { CONSTANT, RULES } from "./rules/index.ts";
+
+/** Whether gradients can pass an operator. */
+export type Differentiability = "differentiable" | typeof CONSTANT | "unsupported";
+
+/** Whether gradients can pass an operator of the given domain ("" is the standard one). */
+export function differentiability(op: string, domain = ""): Differentiability {
+  const entry = domain === "" ? table.get(op) : undefined;
+  if (entry === undefined) return "unsupported";
+  return entry === CONSTANT ? CONSTANT : "differentiable";
+}
+
+/** The rule for a node; throws `MODEL_NOT_DIFFERENTIABLE` if its operator has none. */
+export function ruleOf(node: Node): Rule {
+  const entry = node.domain === "" ? table.get(node.op) : undefined;
+  if (entry === undefined || entry === CONSTANT) throw unsupported([node]);
+  return entry;
+}
+
+const table = new Map<string, Rule | typeof CONSTANT>(Object.entries(RULES));
+
+const FLOATING = new Set(["float16", "bfloat16", "float32", "float64"]);
+
+/**
+ * The tensors that change with `from` by way of operators that let gradients pass or have no rule.
+ * @param isFloat false for tensors that are known to hold no floating-point numbers
+ */
+export function dependents(
+  nodes: readonly Node[],
+  from: readonly string[],
+  isFloat: (name: string) => boolean = () => true,
+): Set<string> {
+  const reached = new Set(from);
+  for (const node of nodes) {
+    if (isConstant(node) || !node.inputs.some((name) => reached.has(name))) continue;
+    for (const name of node.outputs) if (name !== "" && isFloat(name)) reached.add(name);
+  }
+  return reached;
+}
+
+function isConstant(node: Node): boolean {
+  if (node.op === "Cast" && node.domain === "") {
+    return !FLOATING.has(elementType(attribute(node, "to", "int", 0)) ?? "");
+  }
+  return differentiability(node.op, node.domain) === CONSTANT;
+}
+
+/** The nodes between `from` and `to` that have no rule. Works before any shape is known. */
+export function withoutRule(
+  graph: Pick<Graph, "nodes">,
+  from: readonly string[],
+  to: readonly string[],
+): Node[] {
+  const depends = dependents(graph.nodes, from);
+  const wanted = new Set(to);
+  const missing: Node[] = [];
+  for (const node of graph.nodes.toReversed()) {
+    const between = node.outputs.some((name) => wanted.has(name) && depends.has(name));
+    if (!between || isConstant(node)) continue;
+    for (const name of node.inputs) if (depends.has(name)) wanted.add(name);
+    if (differentiability(node.op, node.domain) === "unsupported") missing.unshift(node);
+  }
+  return missing;
+}
+
+/**
+ * Checks, before any work, that `to` can be differentiated by `from` as far as operators go.
+ * Throws `MODEL_NOT_DIFFERENTIABLE`, which names every node between them that has no rule.
+ */
+export function checkDifferentiable(
+  graph: Pick<Graph, "nodes">,
+  from: readonly string[],
+  to: readonly string[],
+): void {
+  const missing = withoutRule(graph, from, to);
+  if (missing.length > 0) throw unsupported(missing);
+}
+
+function unsupported(nodes: readonly Node[]): AntidoteError {
+  return new AntidoteError(
+    "MODEL_NOT_DIFFERENTIABLE",
+    `No gradient is known for ${nodes.map(describe).join(", ")}.`,
+    { place: nodes[0]!.name, next: NOT_DIFFERENTIABLE_ADVICE },
+  );
+}
