@@ -37,7 +37,7 @@ export class Sessions implements Operations {
     return Object.fromEntries(
       session.outputMetadata.map((output) => [
         output.name,
-        output.isTensor ? output.type : "not a tensor",
+        output.isTensor ? output.type : "no tensor",
       ]),
     );
   }

@@ -1,6 +1,6 @@
 import { zeros } from "../../src/core/tensor.ts";
 import { GraphBuilder } from "../../src/onnx/builder.ts";
-import type { StaticGraph } from "../../src/onnx/graph.ts";
+import type { StaticGraph, Value } from "../../src/onnx/graph.ts";
 
 /** Gradient descent on loss = Σ(w − target)²/2: next = w − rate·(w − target), all [2]. */
 export function descent(): StaticGraph {
@@ -16,7 +16,7 @@ export function descent(): StaticGraph {
 export function slow(times: number): StaticGraph {
   const b = new GraphBuilder();
   const x = b.input("x", "float32", [1024, 1024]);
-  let y = x;
+  let y: Value = x;
   for (let i = 0; i < times; i++) y = b.matmul(y, x);
   b.output("sum", b.sum(y));
   return b.build();

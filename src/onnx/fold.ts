@@ -1,0 +1,93 @@
+import { type DataType, sizeOf, type Tensor } from "../core/tensor.ts";
+import type { Graph, Node } from "./graph.ts";
+import type { GraphProto } from "./proto/generated/onnx_pb.ts";
+import { captures } from "./subgraphs.ts";
+
+const FLOATS: ReadonlySet<DataType> = new Set(["float16", "bfloat16", "float32", "float64"]);
+
+/** Operators whose result differs from run to run. */
+const RANDOM = new Set([
+  "Bernoulli",
+  "Multinomial",
+  "RandomNormal",
+  "RandomNormalLike",
+  "RandomUniform",
+  "RandomUniformLike",
+]);
+
+/**
+ * The nodes whose results are the same in every run of a graph with fixed input shapes: shapes, and all
+ * that is computed from shapes, from integers and from single numbers. Weights, that is float constants
+ * of more than one element, are not computed with: they stay visible to whoever trains them.
+ */
+export function shapeArithmetic(graph: Graph): ReadonlySet<Node> {
+  const known = new Set<string>();
+  for (const [name, constant] of graph.constants) if (!isWeight(constant)) known.add(name);
+  const found = new Set<Node>();
+  for (const node of graph.nodes) {
+    if (!isKnown(node, known)) continue;
+    found.add(node);
+    if (!isWeightNode(node)) for (const output of node.outputs) known.add(output);
+  }
+  return found;
+}
+
+function isKnown(node: Node, known: ReadonlySet<string>): boolean {
+  if (node.domain !== "" || RANDOM.has(node.op)) return false;
+  if (["Constant", "Shape", "Size"].includes(node.op)) return true;
+  const inputs = reads(node);
+  return inputs.length > 0 && inputs.every((input) => known.has(input));
+}
+
+/** Everything a node reads, in its subgraphs as well. */
+function reads({ inputs, attributes }: Node): string[] {
+  const inner = [...attributes.values()].flatMap(({ kind, value }) =>
+    kind === "graph" ? captures(value as GraphProto) : [],
+  );
+  return [...inputs, ...inner].filter((name) => name !== "");
+}
+
+function isWeight({ type, shape }: Tensor): boolean {
+  return FLOATS.has(type) && sizeOf(shape) > 1;
+}
+
+/** Older exporters write weights as Constant nodes. */
+function isWeightNode({ op, attributes }: Node): boolean {
+  if (op !== "Constant") return false;
+  return [...attributes.values()].some(({ kind, value }) => {
+    if (kind === "tensor") return isWeight(value);
+    return kind === "opaque" || (kind === "floats" && value.length > 1);
+  });
+}
+
+/**
+ * The tensors made by `nodes` that other nodes or the graph's caller read: what has to be known of them
+ * to do without these nodes.
+ */
+export function frontier(graph: Graph, nodes: ReadonlySet<Node>): string[] {
+  const read = new Set(graph.outputs);
+  for (const node of graph.nodes) {
+    if (!nodes.has(node)) for (const name of reads(node)) read.add(name);
+  }
+  return [...nodes].flatMap((node) => node.outputs).filter((name) => name !== "" && read.has(name));
+}
+
+/** The graph without `nodes`, whose results `values` holds, and without what nothing reads then. */
+export function fold(
+  graph: Graph,
+  nodes: ReadonlySet<Node>,
+  values: Readonly<Record<string, Tensor>>,
+): Pick<Graph, "nodes" | "constants"> {
+  const read = new Set(graph.outputs);
+  const kept: Node[] = [];
+  for (const node of graph.nodes.toReversed()) {
+    if (nodes.has(node) || !node.outputs.some((name) => read.has(name))) continue;
+    for (const name of reads(node)) read.add(name);
+    kept.push(node);
+  }
+  const constants = [...graph.constants, ...Object.entries(values)];
+  return {
+    nodes: kept.reverse(),
+    constants: new Map(constants.filter(([name]) => read.has(name))),
+  };
+}

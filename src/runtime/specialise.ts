@@ -1,0 +1,166 @@
+import { AntidoteError } from "../core/errors.ts";
+import {
+  type DataType,
+  ELEMENT_BYTES,
+  fromBytes,
+  sizeOf,
+  type Tensor,
+  toNumbers,
+} from "../core/tensor.ts";
+import { fold, frontier, shapeArithmetic } from "../onnx/fold.ts";
+import type { Graph, GraphInput, Node, StaticGraph, Value } from "../onnx/graph.ts";
+import type { Device } from "./device.ts";
+
+/**
+ * Fixes the batch size of a graph: every tensor gets its exact type and shape, as ONNX Runtime
+ * determines them, and everything that only computes shapes becomes constant. Weights keep their names.
+ * @param batch written into the first axis of the first input, and of others where it is open
+ * @throws `MODEL_INVALID` where other extents are open or the file fixes another batch size,
+ *   `MODEL_UNSUPPORTED_TYPE`, `RUNTIME_FAILED`
+ */
+export async function specialise(
+  graph: Graph,
+  batch: number,
+  device: Device,
+): Promise<StaticGraph> {
+  const inputs = graph.inputs.map((input, i) => withBatch(input, batch, i === 0));
+  const sized = { ...graph, inputs };
+  await checkBatchIsOpen(graph, sized, device);
+  const types = await elementTypes(sized, device);
+  const arithmetic = shapeArithmetic(sized);
+  const { shapes, results } = await probe(sized, frontier(sized, arithmetic), device);
+  const folded = { ...sized, ...fold(sized, arithmetic, results) };
+  return { ...folded, values: tensorValues(folded, types, shapes) };
+}
+
+/**
+ * A file may declare a batch size that nothing inside depends on, or one that is built into its
+ * reshapes. Type inference overlooks some of the latter, a run does not.
+ */
+async function checkBatchIsOpen(graph: Graph, sized: SizedGraph, device: Device): Promise<void> {
+  const declared = graph.inputs[0]?.shape[0];
+  if (typeof declared !== "number" || declared === sized.inputs[0]!.shape[0]) return;
+  try {
+    await using program = await device.compile(withOutputs(sized, sized.outputs));
+    await program.run(zeroFeeds(sized));
+  } catch (error) {
+    if (!(error instanceof AntidoteError) || error.code !== "RUNTIME_FAILED") throw error;
+    throw new AntidoteError(
+      "MODEL_INVALID",
+      `The model takes ${declared} image${declared === 1 ? "" : "s"} at a time and no other number.`,
+      {
+        place: graph.inputs[0]!.name,
+        next: 'Export it with an open batch axis, e.g. `dynamic_axes={"input": {0: "batch"}}` in torch.onnx.export.',
+        cause: error,
+      },
+    );
+  }
+}
+
+function withBatch({ name, type, shape }: GraphInput, batch: number, always: boolean): Value {
+  const extents = shape.map((extent, axis) =>
+    axis === 0 && (always || extent === null) ? batch : extent,
+  );
+  return { name, type, shape: extents.map((extent) => known(name, extent)) };
+}
+
+function known(input: string, extent: number | null): number {
+  if (extent !== null) return extent;
+  throw new AntidoteError("MODEL_INVALID", `The size of the input "${input}" is not fixed.`, {
+    place: input,
+    next: "Give the image size, or export the model with a fixed one.",
+  });
+}
+
+/** Element type of every tensor a node makes, by ONNX Runtime's inference: nothing is run. */
+async function elementTypes(
+  graph: SizedGraph,
+  device: Device,
+): Promise<ReadonlyMap<string, DataType>> {
+  await using program = await device.compile(withOutputs(graph, produced(graph)));
+  return new Map(
+    Object.entries(program.outputTypes).map(([name, type]) => [name, elementType(name, type)]),
+  );
+}
+
+function elementType(name: string, type: string): DataType {
+  if (type in ELEMENT_BYTES) return type as DataType;
+  throw new AntidoteError(
+    "MODEL_UNSUPPORTED_TYPE",
+    `The model computes "${name}" of the type "${type}".`,
+    {
+      place: name,
+      next: "Export the model so that it computes with numbers only.",
+    },
+  );
+}
+
+/**
+ * Shape of every tensor a node makes, and the values of `wanted`, from one run on zeros. What ONNX
+ * Runtime can infer it has folded before, so that usually no layer is computed.
+ */
+async function probe(
+  graph: SizedGraph,
+  wanted: readonly string[],
+  device: Device,
+): Promise<{ shapes: ReadonlyMap<string, number[]>; results: Record<string, Tensor> }> {
+  const names = produced(graph);
+  const nodes = names.map((name): Node => {
+    const output = SHAPE_OF + name;
+    return {
+      op: "Shape",
+      domain: "",
+      name: output,
+      inputs: [name],
+      outputs: [output],
+      attributes: new Map(),
+    };
+  });
+  const probing = { ...graph, nodes: [...graph.nodes, ...nodes] };
+  await using program = await device.compile(
+    withOutputs(probing, [...nodes.map(({ name }) => name), ...wanted]),
+  );
+  const outputs = await program.run(zeroFeeds(graph));
+  return {
+    shapes: new Map(names.map((name) => [name, toNumbers(outputs[SHAPE_OF + name]!)])),
+    results: Object.fromEntries(wanted.map((name) => [name, outputs[name]!])),
+  };
+}
+
+/** Prefix of the outputs added to learn shapes; no exporter writes such names. */
+const SHAPE_OF = "antidote/shape of ";
+
+/** A graph whose inputs have their shapes, while what the nodes make is still unknown. */
+interface SizedGraph extends Graph {
+  readonly inputs: readonly Value[];
+}
+
+function withOutputs(graph: SizedGraph, outputs: readonly string[]): StaticGraph {
+  return { ...graph, outputs, values: new Map() };
+}
+
+function produced(graph: Graph): string[] {
+  return graph.nodes.flatMap(({ outputs }) => outputs).filter((name) => name !== "");
+}
+
+function zeroFeeds({ inputs }: SizedGraph): Record<string, Tensor> {
+  return Object.fromEntries(
+    inputs.map(({ name, type, shape }) => {
+      const bytes = new Uint8Array(sizeOf(shape) * ELEMENT_BYTES[type]);
+      return [name, fromBytes(type, shape, bytes)];
+    }),
+  );
+}
+
+function tensorValues(
+  graph: SizedGraph,
+  types: ReadonlyMap<string, DataType>,
+  shapes: ReadonlyMap<string, number[]>,
+): Map<string, Value> {
+  const values = new Map(graph.inputs.map((input) => [input.name, input]));
+  for (const [name, { type, shape }] of graph.constants) values.set(name, { name, type, shape });
+  for (const name of produced(graph)) {
+    values.set(name, { name, type: types.get(name)!, shape: shapes.get(name)! });
+  }
+  return values;
+}
