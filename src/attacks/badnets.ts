@@ -1,7 +1,9 @@
 import { z } from "zod";
 import { AntidoteError } from "../core/errors.ts";
+import { float32 } from "../core/tensor.ts";
+import { blend, stampOverlay } from "../data/overlay.ts";
+import type { Stamp } from "../models/predict.ts";
 import type { Attack } from "./attack.ts";
-import { blend } from "./blend.ts";
 import { PATTERNS } from "./patterns.ts";
 
 const config = z.strictObject({
@@ -52,17 +54,22 @@ export const badnets: Attack<typeof config> = {
         { place: "size", next: "Choose a smaller size or margin." },
       );
     }
+    const top = position.startsWith("top") ? margin : height - margin - side;
+    const left = position.endsWith("left") ? margin : width - margin - side;
     const grey = PATTERNS[pattern](side); // [side,side]
-    const values = new Float32Array(channels * grey.length); // [C,side,side]
-    for (let channel = 0; channel < channels; channel++) values.set(grey, channel * grey.length);
-    const stamp = blend({
-      values,
-      opacity: new Float32Array(grey.length).fill(opacity),
-      height: side,
-      width: side,
-      top: position.startsWith("top") ? margin : height - margin - side,
-      left: position.endsWith("left") ? margin : width - margin - side,
+    const area = height * width;
+    const picture = new Float32Array(channels * area); // [C,H,W]
+    const cover = new Float32Array(area); // [H,W]
+    grey.forEach((value, at) => {
+      const pixel = (top + Math.floor(at / side)) * width + left + (at % side);
+      cover[pixel] = opacity;
+      for (let channel = 0; channel < channels; channel++) picture[channel * area + pixel] = value;
     });
+    const overlay = blend(
+      float32([channels, height, width], picture),
+      float32([height, width], cover),
+    );
+    const stamp: Stamp = (images) => stampOverlay(overlay, images);
     return { stampTraining: stamp, stampTest: stamp };
   },
 };

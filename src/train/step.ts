@@ -1,4 +1,5 @@
 import { gradients } from "../autodiff/gradients.ts";
+import { lowerBatchNorm } from "../autodiff/live-batch-norm.ts";
 import { invariant } from "../core/errors.ts";
 import { float32, type Tensor, toNumbers, zeros } from "../core/tensor.ts";
 import { GraphBuilder } from "../onnx/builder.ts";
@@ -129,7 +130,7 @@ export async function compileStep<Metric extends string = never>(
   const fetched: Readonly<Record<string, Value>> = { ...metrics, loss };
   for (const [name, value] of Object.entries(fetched)) b.output(METRIC + name, value);
 
-  const program = await device.compile(b.build(), { state });
+  const program = await device.compile(lowerBatchNorm(b.build()), { state });
   const step = new CompiledStep<Metric>(program, optimiser, [...start.keys()], slots);
   await step.write(start);
   await step.resetOptimiser();

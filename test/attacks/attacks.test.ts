@@ -2,7 +2,7 @@ import { readdirSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import type { Attack } from "../../src/attacks/attack.ts";
 import { ATTACKS } from "../../src/attacks/index.ts";
-import { poison } from "../../src/attacks/poison.ts";
+import { POISONING, poison } from "../../src/attacks/poison.ts";
 import { silent } from "../../src/core/progress.ts";
 import { Random } from "../../src/core/random.ts";
 import { ascending, batchTensors, count, type ImageSet, imageAt } from "../../src/data/images.ts";
@@ -25,7 +25,7 @@ function context(seed = 0): RunContext {
 
 describe("the registry of attacks", () => {
   it("lists every attack file under its own name", () => {
-    const shared = ["attack.ts", "blend.ts", "index.ts", "patterns.ts", "poison.ts"];
+    const shared = ["attack.ts", "index.ts", "patterns.ts", "poison.ts"];
     const folder = new URL("../../src/attacks/", import.meta.url);
     const files = readdirSync(folder).filter((file) => !shared.includes(file));
     expect(files.map((file) => file.replace(".ts", "")).sort()).toEqual(
@@ -64,7 +64,7 @@ describe.each(attacks)("%s", (_, attack) => {
 
   it("poisons m images of the right classes, the same ones for the same seed", async () => {
     const trigger = await attack.run(context(), input, defaults);
-    const plan = { target: 1, samples: 7, boost: 3 };
+    const plan = { target: 1, samples: 7, boost: 3, embed: "before-augmentation" } as const;
     const make = (seed: number) =>
       poison(set, attack.labels, trigger, plan, Random.fromSeed(seed).fork(attack.name));
     const poisoned = make(5);
@@ -90,6 +90,27 @@ describe.each(attacks)("%s", (_, attack) => {
 });
 
 describe("poison", () => {
+  it("marks moved images and exempts them from augmentation, if embedded after it", async () => {
+    const set = noise();
+    const attack: Attack = ATTACKS.badnets;
+    const input = { geometry: set, classes: 3, target: 1 };
+    const config = attack.config.parse({ pattern: "white", size: 2 });
+    const trigger = await attack.run(context(), input, config);
+    const plan = { target: 1, samples: 20, boost: 2, embed: "after-augmentation" };
+    const random = Random.fromSeed(0);
+    const poisoned = poison(set, "poison", trigger, POISONING.parse(plan), random, { flip: false });
+    expect([...poisoned.unaugmented].sort((a, b) => a - b)).toEqual(
+      [...poisoned.indices, ...ascending(80).slice(60)].sort((a, b) => a - b),
+    );
+    let moved = 0;
+    for (const index of poisoned.indices) {
+      const [before, after] = [imageAt(set, index), imageAt(poisoned.images, index)];
+      for (const at of [0, 1, 16, 17]) expect(after[at]).toBe(255); // the patch itself stays
+      if (before[100] !== after[100]) moved++;
+    }
+    expect(moved).toBeGreaterThan(10);
+  });
+
   it("refuses a class that does not exist and more poison than there are images", async () => {
     const set = noise();
     const attack: Attack = ATTACKS.badnets;
@@ -97,7 +118,7 @@ describe("poison", () => {
     const trigger = await attack.run(context(), input, attack.config.parse({}));
     const random = Random.fromSeed(0);
     const attempt = (target: number, samples: number, labels: Attack["labels"]) => () =>
-      poison(set, labels, trigger, { target, samples, boost: 1 }, random);
+      poison(set, labels, trigger, POISONING.parse({ target, samples }), random);
     expect(attempt(3, 1, "poison")).toThrowError(expect.objectContaining({ place: "target" }));
     expect(attempt(1, 41, "poison")).toThrowError(/41 images .* has 40 of other classes/);
     expect(attempt(1, 21, "clean")).toThrowError(/has 20 of the target class/);
