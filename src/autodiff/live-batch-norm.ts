@@ -20,7 +20,7 @@ export interface LiveGraph {
  */
 export function liveBatchNorm(graph: StaticGraph): LiveGraph {
   const running = new Map<string, string>();
-  const live = replaceNodes(graph, isBatchNorm, (node, b) => {
+  const live = replaceNodes(graph, "live", isBatchNorm, (node, b) => {
     const [x, gamma, beta, mean, variance] = node.inputs.map((name) => b.value(name));
     const [batchMean, batchVariance] = ["mean", "variance"].map((of) => `${node.name}/batch-${of}`);
     const momentum = attribute(node, "momentum", "float", 0.9);
@@ -60,7 +60,7 @@ export function lowerBatchNorm(graph: StaticGraph): StaticGraph {
     isBatchNorm(node) &&
     attribute(node, "training_mode", "int", 0) === 1 &&
     attribute(node, "momentum", "float", 0.9) === 0;
-  return replaceNodes(graph, isLowered, (node, b) => {
+  return replaceNodes(graph, "lowered", isLowered, (node, b) => {
     const [x, gamma, beta] = node.inputs.map((name) => b.value(name));
     const [y, meanName, varianceName] = node.outputs;
     const moments = batchMoments(b, x!);
@@ -75,9 +75,13 @@ function isBatchNorm(node: Node): boolean {
   return node.op === "BatchNormalization" && node.domain === "";
 }
 
-/** Puts what `replace` builds in the place of every matching node; it must define the node's outputs. */
+/**
+ * Puts what `replace` builds in the place of every matching node; it must define the node's outputs.
+ * @param purpose tells the names that it invents from those of another replacement of the same node
+ */
 function replaceNodes(
   graph: StaticGraph,
+  purpose: string,
   matches: (node: Node) => boolean,
   replace: (node: Node, b: GraphBuilder) => void,
 ): StaticGraph {
@@ -85,7 +89,7 @@ function replaceNodes(
   const values = new Map(graph.values);
   const nodes = graph.nodes.flatMap((node) => {
     if (!matches(node)) return [node];
-    const b = new GraphBuilder(`${node.name}/`);
+    const b = new GraphBuilder(`${node.name}/${purpose}/`);
     for (const name of new Set(node.inputs)) {
       const { type, shape } = graphValue(graph, name);
       b.input(name, type, shape);
