@@ -24,7 +24,7 @@ export interface ResNetOptions extends Geometry {
  */
 export function resnet18(options: ResNetOptions, random: Random): Graph {
   const { channels, height, width, classes, baseWidth } = options;
-  const b = new GraphBuilder();
+  const b = new GraphBuilder("resnet18/");
   const input = b.input("input", "float32", [1, channels, height, width]); // [N,C,H,W]
   const net = new Writer(b, random);
 
