@@ -1,0 +1,243 @@
+import { invariant, throwIfCancelled } from "../core/errors.ts";
+import type { Random } from "../core/random.ts";
+import { float32, type Tensor, tensor } from "../core/tensor.ts";
+import { batchTensors, count, type ImageSet } from "../data/images.ts";
+import type { Overlay } from "../data/overlay.ts";
+import type { Classifier } from "../models/classifier.ts";
+import type { RunContext } from "../runtime/context.ts";
+import { crossEntropy } from "../train/losses.ts";
+import { adam } from "../train/optimisers.ts";
+import { compileStep, type Step } from "../train/step.ts";
+import type { TriggerFamily } from "./trigger-family.ts";
+
+/** What an inversion looks for, and how hard. */
+export interface InversionPlan {
+  readonly family: TriggerFamily;
+  readonly steps: number;
+  /** Images per class and step. */
+  readonly images: number;
+  readonly learningRate: number;
+  /** How many classes share a step; they do not influence each other. */
+  readonly classesPerStep: number;
+  /** Weight of CE(f_suspect(x ⊕ T), c). */
+  readonly suspectWeight: number;
+  /** Weight of CE(f_repaired(x ⊕ T), y); 0 leaves the repaired model out. */
+  readonly repairedWeight: number;
+  /**
+   * If given, the smallest trigger that works is sought: the size is penalised, the penalty's weight of
+   * every class grows by `factor` while its success (a running average) reaches `success` and shrinks
+   * otherwise, and the smallest successful trigger is kept.
+   */
+  readonly shrink?: { readonly weight: number; readonly factor: number; readonly success: number };
+}
+
+/** The trigger found for one class. */
+export interface Inverted {
+  readonly target: number;
+  readonly overlay: Overlay;
+  /** Its size as the family measures it. */
+  readonly size: number;
+  /** Whether the required success was ever reached; always true without `shrink`. */
+  readonly reached: boolean;
+}
+
+/** Adam's decay rates in the code released with Calibrated Trigger Inversion. */
+const BETAS = { beta1: 0.5, beta2: 0.9 };
+/** Share of the old value in the running average of the success. */
+const MEMORY = 0.8;
+
+/**
+ * Searches a trigger for every class in `targets`: Adam on
+ * w_s·CE(f_suspect(x⊕T), c) + w_r·CE(f_repaired(x⊕T), y) over trusted images x that are not of class c
+ * (Lukas & Kerschbaum, Algorithm 4). Both models are evaluated in one graph, several classes per step.
+ * @param images trusted images with their true labels y
+ */
+export async function invertTriggers(
+  context: RunContext,
+  models: { readonly suspect: Classifier; readonly repaired?: Classifier | undefined },
+  images: ImageSet,
+  targets: readonly number[],
+  plan: InversionPlan,
+  stage = "inversion",
+): Promise<Inverted[]> {
+  const width = Math.min(plan.classesPerStep, targets.length);
+  const groups = Math.ceil(targets.length / width);
+  const step = await compileInversion(context, models, images, width, plan);
+  try {
+    const found: Inverted[] = [];
+    for (let g = 0; g < groups; g++) {
+      // A last group that is not full repeats its first class; the repetitions are dropped.
+      const group = targets.slice(g * width, (g + 1) * width);
+      const padded = Array.from({ length: width }, (_, m) => group[m] ?? group[0]!);
+      const random = context.random.fork(`inversion/${plan.family.name}/${group.join(",")}`);
+      const search = new Search(step, plan, images, padded, random);
+      await search.start();
+      for (let i = 0; i < plan.steps; i++) {
+        throwIfCancelled(context.signal);
+        await search.advance(i, context.signal);
+        const done = g * plan.steps + i + 1;
+        context.emit({ kind: "step", stage, done, total: groups * plan.steps });
+      }
+      found.push(...(await search.finish()).slice(0, group.length));
+    }
+    return found;
+  } finally {
+    await step.release();
+  }
+}
+
+type InversionStep = Step<"success" | "size">;
+
+function compileInversion(
+  context: RunContext,
+  models: { readonly suspect: Classifier; readonly repaired?: Classifier | undefined },
+  images: ImageSet,
+  width: number,
+  plan: InversionPlan,
+): Promise<InversionStep> {
+  const { channels, height, width: columns } = images;
+  const rows = width * plan.images;
+  const blocks = [width, plan.images, channels, height, columns];
+  const { suspect, repaired } = models;
+  return (async () => {
+    const suspectGraph = await suspect.at(rows);
+    const repairedGraph = plan.repairedWeight > 0 ? await repaired?.at(rows) : undefined;
+    return compileStep(context.device, {
+      parameters: plan.family.start(width, images, context.random.fork("inversion/shape")),
+      optimiser: adam(BETAS),
+      build(b, at) {
+        const x = b.input("images", "float32", [rows, channels, height, columns]);
+        const labels = b.input("labels", "int64", [rows]);
+        const target = b.input("target", "int64", [rows]);
+        const penalty = b.input("penalty", "float32", [width]);
+        const stamped = b.reshape(plan.family.apply(b, at, b.reshape(x, blocks)), x.shape);
+        // Means per class are summed, so that classes sharing a step do not dilute each other.
+        const perClass = (rowLosses: ReturnType<typeof crossEntropy>) =>
+          b.mean(b.reshape(rowLosses, [width, plan.images]), [1]);
+        const { logits } = suspect.append(b, suspectGraph, stamped, "suspect/");
+        let losses = b.mul(perClass(crossEntropy(b, logits, target)), b.scalar(plan.suspectWeight)); // [M]
+        if (repaired && repairedGraph) {
+          const kept = repaired.append(b, repairedGraph, stamped, "repaired/").logits;
+          const calibration = perClass(crossEntropy(b, kept, labels));
+          losses = b.add(losses, b.mul(calibration, b.scalar(plan.repairedWeight)));
+        }
+        const size = plan.family.size(b, at); // [M]
+        if (plan.shrink) losses = b.add(losses, b.mul(penalty, size));
+        const hit = b.cast(b.equal(b.argMax(logits, 1), target), "float32"); // [M·b]
+        return { loss: b.sum(losses), metrics: { success: perClass(hit), size } };
+      },
+      ...(plan.family.project ? { project: plan.family.project } : {}),
+    });
+  })();
+}
+
+/** The search for the triggers of one group of classes. */
+class Search {
+  readonly #step: InversionStep;
+  readonly #plan: InversionPlan;
+  readonly #images: ImageSet;
+  readonly #targets: readonly number[];
+  readonly #random: Random;
+  /** Trusted images that are not of the class, for every class of the group. */
+  readonly #others: readonly (readonly number[])[];
+  readonly #penalty: Float32Array;
+  readonly #average: Float32Array;
+  readonly #best: (Inverted | undefined)[];
+
+  constructor(
+    step: InversionStep,
+    plan: InversionPlan,
+    images: ImageSet,
+    targets: readonly number[],
+    random: Random,
+  ) {
+    this.#step = step;
+    this.#plan = plan;
+    this.#images = images;
+    this.#targets = targets;
+    this.#random = random;
+    const all = Array.from({ length: count(images) }, (_, index) => index);
+    this.#others = targets.map((c) => all.filter((index) => images.labels[index] !== c));
+    invariant(
+      this.#others.every((others) => others.length > 0),
+      "every class needs trusted images of other classes",
+    );
+    this.#penalty = new Float32Array(targets.length).fill(plan.shrink?.weight ?? 0);
+    this.#average = new Float32Array(targets.length);
+    this.#best = targets.map(() => undefined);
+  }
+
+  async start(): Promise<void> {
+    await this.#step.write(
+      this.#plan.family.start(this.#targets.length, this.#images, this.#random),
+    );
+    await this.#step.resetOptimiser();
+  }
+
+  async advance(i: number, signal: AbortSignal | undefined): Promise<void> {
+    const { images, learningRate, shrink } = this.#plan;
+    const indices = this.#others.flatMap((others) =>
+      Array.from({ length: images }, () => others[this.#random.integer(0, others.length)]!),
+    );
+    const batch = batchTensors(this.#images, indices);
+    const target = BigInt64Array.from(indices, (_, row) =>
+      BigInt(this.#targets[Math.floor(row / images)]!),
+    );
+    // The parameters before the update are those that the success of this step is measured with.
+    const before = shrink && i > this.#plan.steps / 4 ? await this.#step.read() : undefined;
+    const { metrics } = await this.#step.run(
+      {
+        images: batch.images,
+        labels: batch.labels,
+        target: tensor("int64", [target.length], target),
+        penalty: float32([this.#targets.length], this.#penalty.slice()),
+      },
+      learningRate,
+      signal,
+    );
+    if (shrink) this.#adapt(i, shrink, metrics, before);
+  }
+
+  #adapt(
+    i: number,
+    shrink: NonNullable<InversionPlan["shrink"]>,
+    metrics: Readonly<Record<"success" | "size", Tensor>>,
+    before: ReadonlyMap<string, Tensor> | undefined,
+  ): void {
+    const success = metrics.success.data as Float32Array;
+    const sizes = metrics.size.data as Float32Array;
+    for (const [m, target] of this.#targets.entries()) {
+      const average =
+        i === 0 ? success[m]! : MEMORY * this.#average[m]! + (1 - MEMORY) * success[m]!;
+      this.#average[m] = average;
+      const works = average >= shrink.success;
+      this.#penalty[m]! *= works ? shrink.factor : 1 / shrink.factor;
+      const smallest = this.#best[m]?.size ?? Number.POSITIVE_INFINITY;
+      if (works && before && sizes[m]! < smallest) {
+        const overlay = this.#plan.family.overlay(before, m);
+        this.#best[m] = { target, overlay, size: sizes[m]!, reached: true };
+      }
+    }
+  }
+
+  async finish(): Promise<Inverted[]> {
+    const last = await this.#step.read();
+    return this.#targets.map((target, m) => {
+      const kept = this.#best[m];
+      if (kept) return kept;
+      const overlay = this.#plan.family.overlay(last, m);
+      return {
+        target,
+        overlay,
+        size: overlaySize(overlay),
+        reached: this.#plan.shrink === undefined,
+      };
+    });
+  }
+}
+
+/** ‖add‖₂ of an additive trigger, the covered pixels of a blended one. */
+function overlaySize({ kind, keep, add }: Overlay): number {
+  if (kind === "add") return Math.sqrt(add.data.reduce((total, v) => total + v * v, 0));
+  return keep.data.reduce((total, v) => total + 1 - v, 0);
+}

@@ -1,0 +1,179 @@
+import { liveBatchNorm } from "../autodiff/live-batch-norm.ts";
+import { AntidoteError, throwIfCancelled } from "../core/errors.ts";
+import type { Random } from "../core/random.ts";
+import { type FloatTensor, float32, type Tensor } from "../core/tensor.ts";
+import { augment } from "../data/augment.ts";
+import { batchTensors, count, epochBatches, type ImageSet } from "../data/images.ts";
+import type { Outputs, Weights } from "../models/classifier.ts";
+import { ReinsertedBatchNorm } from "../models/reinserted-batch-norm.ts";
+import type { GraphBuilder } from "../onnx/builder.ts";
+import type { StaticGraph, Value } from "../onnx/graph.ts";
+import type { RunContext } from "../runtime/context.ts";
+import type { Optimiser } from "../train/optimisers.ts";
+import type { Schedule } from "../train/schedules.ts";
+import { compileStep } from "../train/step.ts";
+import type { Checkpoint, RepairInput } from "./repair.ts";
+
+/** What a repair's loss may use. */
+export interface LossTerms {
+  /** The model under repair, on the (possibly stamped) images. */
+  readonly student: Outputs;
+  /** The suspect, frozen and in evaluation mode, on the images without a stamp. */
+  readonly pivot: Outputs;
+  /** True labels, [N]. */
+  readonly labels: Value;
+  /** A trained tensor before the step, by name. */
+  weight(name: string): Value;
+  /** Its value in the suspect, a constant. */
+  pivotWeight(name: string): Value;
+  /** Names of all trained tensors. */
+  readonly names: readonly string[];
+}
+
+/** What distinguishes one repair by fine-tuning from another. */
+export interface FineTunePlan {
+  readonly stage: string;
+  readonly steps: number;
+  readonly batchSize: number;
+  /** Steps between checkpoints; there is always one after the last step. */
+  readonly checkpointEvery: number;
+  readonly schedule: Schedule;
+  readonly optimiser: Optimiser;
+  /** Random crop and flip. */
+  readonly augment: boolean;
+  /** "live": batch statistics where the graph has batch norm. "reinsert": also where it was folded. "frozen": neither. */
+  readonly batchNorm: "live" | "reinsert" | "frozen";
+  /** Start values that differ from the suspect's, e.g. a fresh head. */
+  readonly start?: Weights;
+  /** Changes some images before the model under repair sees them; the suspect sees the originals. */
+  stamp?(images: FloatTensor, labels: ArrayLike<number>, random: Random): FloatTensor;
+  loss(b: GraphBuilder, terms: LossTerms): Value;
+  /** Maps a trained tensor after its update. */
+  project?(b: GraphBuilder, name: string, updated: Value): Value;
+}
+
+/**
+ * The loop that all repairs by fine-tuning share: batches of augmented trusted images, the model under
+ * repair beside the frozen suspect in one graph, and a stream of checkpoints.
+ * @throws `DIVERGED` if the loss is no longer finite; the checkpoints before remain valid
+ */
+export async function* fineTune(
+  context: RunContext,
+  { model, trusted }: RepairInput,
+  plan: FineTunePlan,
+): AsyncGenerator<Checkpoint> {
+  const { device, random, signal, emit } = context;
+  const batchSize = Math.min(plan.batchSize, count(trusted));
+  const frozen = await model.at(batchSize);
+  const norm =
+    plan.batchNorm === "reinsert"
+      ? await ReinsertedBatchNorm.measure(context, model, trusted)
+      : undefined;
+  const tuned = tunedNetwork(norm?.apply(frozen) ?? frozen, plan.batchNorm !== "frozen");
+  const origin = new Map<string, Tensor>([...model.weights, ...(norm?.parameters ?? [])]);
+  const names = [...origin.keys()];
+
+  const step = await compileStep(device, {
+    parameters: new Map([...origin, ...(plan.start ?? [])]),
+    buffers: tuned.statistics,
+    optimiser: plan.optimiser,
+    ...(plan.project ? { project: plan.project } : {}),
+    build(b, at) {
+      const shape = [batchSize, trusted.channels, trusted.height, trusted.width];
+      const images = b.input("images", "float32", shape); // [N,C,H,W]
+      const seen = plan.stamp ? b.input("stamped", "float32", shape) : images;
+      const labels = b.input("labels", "int64", [batchSize]);
+      const bindings = Object.fromEntries(
+        [...names, ...tuned.statistics.keys()].map((name) => [name, at(name)]),
+      );
+      const student = model.append(b, tuned.network, seen, "student/", bindings);
+      const pivot = model.append(b, frozen, images, "pivot/");
+      const known = new Map<string, Value>();
+      const pivotWeight = (name: string): Value => {
+        const value = known.get(name) ?? constantOf(b, frozen, pivot.tensor, origin, name);
+        known.set(name, value);
+        return value;
+      };
+      const loss = plan.loss(b, { student, pivot, labels, weight: at, pivotWeight, names });
+      const updates = new Map([...tuned.updates].map(([name, out]) => [name, student.tensor(out)]));
+      return { loss, updates };
+    },
+  });
+
+  try {
+    let loss = Number.NaN;
+    for (let i = 0, epoch = 0; i < plan.steps; epoch++) {
+      for (const indices of epochBatches(count(trusted), batchSize, epoch, random.fork("order"))) {
+        if (i === plan.steps) break;
+        throwIfCancelled(signal);
+        const draws = random.fork(`step/${i}`);
+        const feeds = feedsOf(trusted, indices, plan, draws);
+        loss = (await step.run(feeds, plan.schedule(i), signal)).loss;
+        i++;
+        if (!Number.isFinite(loss)) throw diverged(plan.stage, i);
+        emit({ kind: "step", stage: plan.stage, done: i, total: plan.steps });
+        if (i % plan.checkpointEvery === 0 || i === plan.steps) {
+          const values = await step.read();
+          yield { step: i, loss, model: model.withWeights(norm?.fold(values) ?? values) };
+        }
+      }
+    }
+  } finally {
+    await step.release();
+  }
+}
+
+interface TunedNetwork {
+  readonly network: StaticGraph;
+  /** Running statistics of live batch norm, by name. */
+  readonly statistics: Weights;
+  /** Name of each statistic → tensor of the network that holds its next value. */
+  readonly updates: ReadonlyMap<string, string>;
+}
+
+function tunedNetwork(network: StaticGraph, live: boolean): TunedNetwork {
+  if (!live) return { network, statistics: new Map(), updates: new Map() };
+  const { graph, running } = liveBatchNorm(network);
+  const statistics = new Map(
+    [...running.keys()].map((name) => [name, network.constants.get(name) as Tensor]),
+  );
+  return { network: graph, statistics, updates: running };
+}
+
+/** The suspect's value of a trained tensor; tensors that only the tuned network has start as constants. */
+function constantOf(
+  b: GraphBuilder,
+  frozen: StaticGraph,
+  pivot: (name: string) => Value,
+  origin: Weights,
+  name: string,
+): Value {
+  return frozen.constants.has(name) ? pivot(name) : b.constant(origin.get(name)!);
+}
+
+function feedsOf(
+  trusted: ImageSet,
+  indices: readonly number[],
+  plan: FineTunePlan,
+  draws: Random,
+): Record<string, Tensor> {
+  const batch = batchTensors(trusted, indices);
+  const images = plan.augment
+    ? float32(batch.images.shape, augment(batch.images.data, trusted, draws.fork("augment")))
+    : batch.images;
+  const feeds = { images, labels: batch.labels };
+  if (!plan.stamp) return feeds;
+  const labels = indices.map((index) => trusted.labels[index]!);
+  return { ...feeds, stamped: plan.stamp(images, labels, draws.fork("stamp")) };
+}
+
+function diverged(stage: string, step: number): AntidoteError {
+  return new AntidoteError(
+    "DIVERGED",
+    `The loss of ${stage} is no longer finite at step ${step}.`,
+    {
+      place: stage,
+      next: "Lower its learning rate.",
+    },
+  );
+}

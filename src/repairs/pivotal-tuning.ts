@@ -1,0 +1,97 @@
+import { z } from "zod";
+import type { GraphBuilder } from "../onnx/builder.ts";
+import type { Value } from "../onnx/graph.ts";
+import { crossEntropy } from "../train/losses.ts";
+import { adam, sgd } from "../train/optimisers.ts";
+import { constant } from "../train/schedules.ts";
+import { fineTune, type LossTerms } from "./fine-tune.ts";
+import { tuningFields } from "./options.ts";
+import type { Repair } from "./repair.ts";
+import { slol } from "./slol.ts";
+
+const config = z.strictObject({
+  ...tuningFields({ steps: 2000, learningRate: 0.01, checkpointEvery: 50 }),
+  batchNorm: z
+    .enum(["reinsert", "live", "frozen"])
+    .default("live")
+    .describe('As in the paper "live"; "reinsert" also puts folded batch norm back while tuning.'),
+  optimiser: z.enum(["sgd", "adam"]).default("sgd").describe("SGD is with Nesterov momentum."),
+  lambdaS: z.number().min(0).default(0.05).describe("λ_S, weight of SLOL."),
+  lambdaP: z.number().min(0).default(20_000).describe("λ_P, weight of the parameter distance."),
+  slol: z
+    .enum(["paper", "released"])
+    .default("paper")
+    .describe("Second term of SLOL: pairwise centroid cosine, or what the released code computes."),
+  paramDistance: z
+    .enum(["mean-squared", "l2"])
+    .default("mean-squared")
+    .describe(
+      "Σ(Δθ²)/P as in the released code, which Table V's λ_P belongs to, or the norm ‖Δθ‖.",
+    ),
+});
+
+/**
+ * Pivotal Tuning: the model is tuned away from the suspect in the orientation of its latents, and held
+ * near it in its parameters.
+ *
+ *     L = CE(f(x), y) + λ_S·SLOL(θ̃, θ, x, y) + λ_P·dist(θ̃, θ)
+ */
+export const pivotalTuning: Repair<typeof config> = {
+  name: "pivotal-tuning",
+  summary:
+    "Turns the latents of the classes away from the suspect's while staying near its weights.",
+  source: {
+    paper: "Pick your Poison: Undetectability versus Robustness in Data Poisoning Attacks",
+    authors: "Lukas & Kerschbaum",
+    year: 2023,
+    section: "IV-A, Algorithm 3, Table V",
+    deviations: [
+      "The parameter distance is the mean of squares by default, the literal norm diverges with Table V's λ_P.",
+    ],
+  },
+  config,
+  run(context, input, options) {
+    const { momentum, weightDecay } = options;
+    return fineTune(context, input, {
+      ...options,
+      stage: "pivotal-tuning",
+      schedule: constant(options.learningRate),
+      optimiser:
+        options.optimiser === "adam"
+          ? adam({ weightDecay })
+          : sgd({ momentum, nesterov: momentum > 0, weightDecay }),
+      loss(b, terms) {
+        const { student, pivot, labels } = terms;
+        const task = b.mean(crossEntropy(b, student.logits, labels));
+        const orientation = slol(
+          b,
+          pivot.latent,
+          student.latent,
+          labels,
+          input.model.classes,
+          options.slol,
+        );
+        const distance = parameterDistance(b, terms, options.paramDistance);
+        return b.add(
+          b.add(task, b.mul(b.scalar(options.lambdaS), orientation)),
+          b.mul(b.scalar(options.lambdaP), distance),
+        );
+      },
+    });
+  },
+};
+
+/** Σ(Δθ²)/P over the P trained weights, or √Σ(Δθ²). */
+function parameterDistance(
+  b: GraphBuilder,
+  { names, weight, pivotWeight }: LossTerms,
+  form: "mean-squared" | "l2",
+): Value {
+  const total = names
+    .map((name) => b.sumSquares(b.sub(weight(name), pivotWeight(name))))
+    .reduce((sum, part) => b.add(sum, part));
+  // The bound keeps the slope of √ finite at the start, where all differences are zero.
+  if (form === "l2") return b.unary("Sqrt", b.max(total, b.scalar(1e-12)));
+  const count = names.reduce((sum, name) => sum + weight(name).shape.reduce((n, e) => n * e, 1), 0);
+  return b.mul(total, b.scalar(1 / count));
+}
