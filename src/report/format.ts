@@ -5,6 +5,16 @@ export function percent(share: number): string {
   return share === 0 || share === 1 ? `${share * 100}%` : `${(share * 100).toFixed(1)}%`;
 }
 
+/** A probability without decimals, never rounded up to certainty: "95%", ">99%". */
+export function confidence(probability: number): string {
+  return probability >= 0.995 && probability < 1 ? ">99%" : `${Math.round(probability * 100)}%`;
+}
+
+/** A difference of shares: "2 points", "0.5 points". */
+export function points(difference: number): string {
+  return `${Number((difference * 100).toFixed(1))} points`;
+}
+
 /** "93.2 to 99.1%" */
 export function percentInterval({ low, high }: Interval): string {
   return `${percent(low).slice(0, -1)} to ${percent(high)}`;

@@ -91,7 +91,7 @@ const CLASSES = `
 .chart { display: block; max-width: 100%; height: auto; overflow: visible; }
 .chart text { white-space: pre; }
 .narrow { display: none; }
-.gallery { display: grid; grid-template-columns: repeat(auto-fill, minmax(84px, 1fr)); gap: 18px 12px; list-style: none; }
+.gallery { display: grid; grid-template-columns: repeat(auto-fill, minmax(78px, 1fr)); gap: 18px 12px; list-style: none; }
 .gallery li { font-size: 12px; line-height: 1.35; break-inside: avoid; }
 .gallery bdi { display: block; margin-top: 5px; overflow-wrap: anywhere; }
 .gallery span { color: var(--muted); }
@@ -122,7 +122,7 @@ thead th { color: var(--muted); font-weight: 500; font-size: 13px; }
 tbody th { font-weight: 500; }`;
 
 const NARROW = `
-@media (max-width: 760px) {
+@media screen and (max-width: 760px) {
   body { padding: 0 16px 32px; }
   section { margin-top: 44px; }
   .summary { margin: 0 -16px; padding: 22px 16px 24px; }
@@ -146,6 +146,8 @@ const PRINT = `
   body { padding: 0; font-size: 12px; max-width: none; print-color-adjust: exact; -webkit-print-color-adjust: exact; }
   section { margin-top: 32px; }
   h2, h3 { break-after: avoid; }
+  .measure .value { font-size: 20px; }
+  .trigger { grid-template-columns: 130px minmax(0, 1fr); gap: 24px; }
   .measure, .limits, figure, tr { break-inside: avoid; }
   details::details-content { content-visibility: visible; block-size: auto; }
 }`;

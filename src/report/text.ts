@@ -37,7 +37,7 @@ export function verdictLines(record: AuditRecord): VerdictLine[] {
     },
     ...record.reasons.map((text, at) => ({ label: at === 0 ? "Why" : "", text })),
     ...warnings.map((text) => ({ label: "Warning", text })),
-    { label: "Not tested", text: notTested.join("; ") },
+    { label: "Not tested", text: notTested.join(" ") },
     ...(record.report === null ? [] : [{ label: "Report", text: record.report }]),
     ...(record.repairedModel === null ? [] : [{ label: "Repaired", text: record.repairedModel }]),
     ...nextSteps(record).map((text, at) => ({ label: at === 0 ? "Next" : "", text })),

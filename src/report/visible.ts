@@ -16,11 +16,13 @@ export function visible(text: string): string {
   });
 }
 
-/** The text in at most `length` characters; a longer one loses its middle. */
+/** The text in at most `length` characters; a longer one ends in an ellipsis. */
 export function shorten(text: string, length: number): string {
   const characters = [...text];
-  if (characters.length <= length) return text;
-  const head = Math.ceil((length - 1) / 2);
-  const tail = length - 1 - head;
-  return `${characters.slice(0, head).join("")}…${tail > 0 ? characters.slice(-tail).join("") : ""}`;
+  return characters.length <= length
+    ? text
+    : `${characters
+        .slice(0, length - 1)
+        .join("")
+        .trimEnd()}…`;
 }

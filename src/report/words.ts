@@ -18,8 +18,8 @@ export const HEADLINES: Readonly<Record<Verdict, string>> = {
 const REMOVED_BELOW = 0.05;
 
 /** A name of readable length without control characters. */
-export function readable(name: string): string {
-  return shorten(visible(name), 60);
+export function readable(name: string, length = 40): string {
+  return shorten(visible(name), length);
 }
 
 /** "cat (class 3)", or "class 3" where the name says no more than that. */

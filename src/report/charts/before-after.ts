@@ -1,7 +1,7 @@
 import * as Plot from "@observablehq/plot";
 import type { Proportion } from "../../core/statistics.ts";
 import { sharePhrase } from "../format.ts";
-import { chart, INK, LINE, MUTED } from "./plot.ts";
+import { chart, INK, LINE, MUTED, PAPER } from "./plot.ts";
 
 export interface BeforeAfter {
   /** What the shares measure, e.g. "Accuracy". */
@@ -24,15 +24,8 @@ export function beforeAfter({ quantity, suspect, repaired }: BeforeAfter, width:
     marginRight: 12,
     marginTop: 0,
     marginBottom: 22,
-    x: {
-      domain: [0, 1],
-      percent: false,
-      ticks: [0, 0.5, 1],
-      tickFormat: "~%",
-      tickSize: 0,
-      label: null,
-    },
-    y: { domain: rows.map(({ name }) => name), label: null, tickSize: 0, padding: 0.3 },
+    x: { domain: [0, 1] },
+    y: { domain: rows.map(({ name }) => name), padding: 0.3 },
     marks: [
       Plot.axisX({ ticks: [0, 0.5, 1], tickFormat: "~%", tickSize: 0, label: null, fill: MUTED }),
       Plot.axisY({ tickSize: 0, label: null, fill: INK }),
@@ -43,7 +36,9 @@ export function beforeAfter({ quantity, suspect, repaired }: BeforeAfter, width:
         fill: INK,
         fillOpacity: ({ name }: { name: string }) => (name === "Suspect" ? 0.8 : 0.45),
       }),
-      Plot.ruleY(rows, { x1: "low", x2: "high", y: "name", stroke: INK, strokeWidth: 1.5 }),
+      // A light edge keeps the interval visible on its bar.
+      Plot.ruleY(rows, { x1: "low", x2: "high", y: "name", stroke: PAPER, strokeWidth: 5 }),
+      Plot.ruleY(rows, { x1: "low", x2: "high", y: "name", stroke: INK, strokeWidth: 2 }),
     ],
   });
 }

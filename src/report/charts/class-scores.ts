@@ -1,7 +1,6 @@
 import * as Plot from "@observablehq/plot";
 import type { AuditRecord, ClassResult } from "../../audit/record.ts";
 import { score as formatScore } from "../format.ts";
-import { shorten } from "../visible.ts";
 import { readable } from "../words.ts";
 import { chart, INK, LINE, PAPER, textWidth, VERDICT } from "./plot.ts";
 import { scoreAxis } from "./score-axis.ts";
@@ -19,10 +18,7 @@ const ROW = 24;
 /** The score of every class with its interval, against the thresholds. */
 export function classScores({ classes, leading, rule }: ClassScores, width: number): string {
   const labels = new Map(
-    classes.map(({ index, name }) => [
-      index,
-      shorten(`${index}  ${readable(name)}`, width < 500 ? 16 : 28),
-    ]),
+    classes.map(({ index, name }) => [index, `${index}  ${readable(name, width < 500 ? 14 : 28)}`]),
   );
   const ends = classes.flatMap(({ score, scoreInterval }) => [
     score,
@@ -48,9 +44,9 @@ export function classScores({ classes, leading, rule }: ClassScores, width: numb
         label: null,
         tickFormat: (index: number) => labels.get(index) ?? "",
       }),
-      Plot.dot(
+      Plot.tickX(
         classes.flatMap((result) => result.repeats.map((repeat) => ({ ...result, repeat }))),
-        { x: "repeat", y: "index", r: 2, fill: colour, fillOpacity: 0.35 },
+        { x: "repeat", y: "index", stroke: colour, insetTop: 7, insetBottom: 7 },
       ),
       Plot.ruleY(withInterval, {
         x1: ({ scoreInterval }: ClassResult) => scoreInterval!.low,

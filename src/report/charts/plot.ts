@@ -1,5 +1,6 @@
 import * as Plot from "@observablehq/plot";
 import { parseHTML } from "linkedom";
+import { visible } from "../visible.ts";
 
 /** Colours of charts: custom properties of the page's style sheet, so that they follow its scheme. */
 export const INK = "var(--ink)";
@@ -24,6 +25,22 @@ export type ChartOptions = Omit<Plot.PlotOptions, "document" | "className" | "st
   readonly height: number;
 };
 
+/** Attributes that hold coordinates; two decimals of a pixel are enough. */
+const COORDINATES = [
+  "x",
+  "y",
+  "x1",
+  "x2",
+  "y1",
+  "y2",
+  "cx",
+  "cy",
+  "width",
+  "height",
+  "d",
+  "transform",
+];
+
 /** Draws marks into an SVG element, as a string without any style of its own. */
 export function chart({ label, ...options }: ChartOptions): string {
   const { document } = parseHTML("<html><body></body></html>");
@@ -32,5 +49,15 @@ export function chart({ label, ...options }: ChartOptions): string {
   svg.setAttribute("font-size", String(FONT_SIZE));
   svg.removeAttribute("font-family");
   svg.querySelector("style")?.remove();
-  return svg.outerHTML;
+  for (const element of svg.querySelectorAll("*")) {
+    for (const name of COORDINATES) {
+      const value = element.getAttribute(name);
+      if (value !== null) element.setAttribute(name, value.replace(/\d+\.\d{3,}/g, round));
+    }
+  }
+  return visible(svg.outerHTML);
+}
+
+function round(digits: string): string {
+  return String(Number(Number(digits).toFixed(2)));
 }

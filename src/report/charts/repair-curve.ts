@@ -1,23 +1,23 @@
 import * as Plot from "@observablehq/plot";
 import type { AuditRecord } from "../../audit/record.ts";
-import { percent } from "../format.ts";
+import { percent, points } from "../format.ts";
 import { chart, FAINT, INK, LINE, MUTED, PAPER } from "./plot.ts";
 
 export type RepairCurve = Pick<AuditRecord["repair"], "curve" | "allowedDrop">;
 
 /** Held-out accuracy against repair steps, with its interval, the allowed drop and the choice. */
 export function repairCurve({ curve, allowedDrop }: RepairCurve, width: number): string {
-  const points = curve.map(({ step, heldOutAccuracy, chosen }) => ({
+  const steps = curve.map(({ step, heldOutAccuracy, chosen }) => ({
     step,
     chosen,
     ...heldOutAccuracy,
   }));
-  const first = points[0]!;
-  const chosen = points.filter((point) => point.chosen);
+  const first = steps[0]!;
+  const chosen = steps.filter((point) => point.chosen);
   const floor = first.value - allowedDrop;
-  const low = Math.min(floor, ...points.map((point) => point.low));
-  const high = Math.max(...points.map((point) => point.high));
-  const lastStep = points.at(-1)!.step;
+  const low = Math.min(floor, ...steps.map((point) => point.low));
+  const high = Math.max(...steps.map((point) => point.high));
+  const lastStep = steps.at(-1)!.step;
   return chart({
     label:
       `Held-out accuracy over ${lastStep} repair steps: ${percent(first.value)} at the start` +
@@ -32,7 +32,6 @@ export function repairCurve({ curve, allowedDrop }: RepairCurve, width: number):
     x: { domain: [0, Math.max(1, lastStep)], label: null },
     y: { domain: [Math.max(0, low - 0.01), Math.min(1, high + 0.01)], label: null },
     marks: [
-      Plot.gridY({ ticks: 5, stroke: LINE, strokeOpacity: 1 }),
       Plot.axisX({
         ticks: width < 500 ? 5 : 8,
         tickSize: 0,
@@ -41,7 +40,8 @@ export function repairCurve({ curve, allowedDrop }: RepairCurve, width: number):
         fill: MUTED,
       }),
       Plot.axisY({ ticks: 5, tickSize: 0, tickFormat: "~%", label: null, fill: MUTED }),
-      Plot.areaY(points, { x: "step", y1: "low", y2: "high", fill: FAINT }),
+      Plot.areaY(steps, { x: "step", y1: "low", y2: "high", fill: FAINT }),
+      Plot.gridY({ ticks: 5, stroke: LINE, strokeOpacity: 1 }),
       Plot.ruleY([floor], { stroke: MUTED, strokeDasharray: "3 3" }),
       Plot.text([floor], {
         y: floor,
@@ -49,11 +49,11 @@ export function repairCurve({ curve, allowedDrop }: RepairCurve, width: number):
         lineAnchor: "top",
         textAnchor: "end",
         dy: 5,
-        text: () => `allowed drop: ${+(allowedDrop * 100).toFixed(1)} points`,
+        text: () => `allowed drop: ${points(allowedDrop)}`,
         fill: MUTED,
       }),
-      Plot.lineY(points, { x: "step", y: "value", stroke: INK, strokeWidth: 1.75 }),
-      Plot.dot(points, { x: "step", y: "value", r: 3, fill: INK, stroke: PAPER }),
+      Plot.lineY(steps, { x: "step", y: "value", stroke: INK, strokeWidth: 1.75 }),
+      Plot.dot(steps, { x: "step", y: "value", r: 3, fill: INK, stroke: PAPER }),
       Plot.dot(chosen, { x: "step", y: "value", r: 6, fill: PAPER, stroke: INK, strokeWidth: 2.5 }),
       Plot.text(chosen, {
         x: "step",

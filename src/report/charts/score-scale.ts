@@ -2,7 +2,7 @@ import * as Plot from "@observablehq/plot";
 import type { AuditRecord } from "../../audit/record.ts";
 import type { Interval } from "../../core/statistics.ts";
 import { score as formatScore, scoreInterval } from "../format.ts";
-import { chart, LINE, MUTED, PAPER, textWidth, VERDICT } from "./plot.ts";
+import { chart, INK, MUTED, PAPER, textWidth, VERDICT } from "./plot.ts";
 
 export interface ScoreScale {
   readonly score: number;
@@ -15,12 +15,12 @@ export interface ScoreScale {
 export function scoreScale({ score, interval, repeats, rule }: ScoreScale, width: number): string {
   const { noEvidenceBelow, backdooredFrom } = rule;
   const low = Math.max(rule.minimum, Math.min(0, score, interval?.low ?? score, ...repeats));
-  const margin = 8;
+  const margin = 14;
   const pixels = (width - 2 * margin) / (rule.maximum - low);
   const zones = [
-    { from: low, to: noEvidenceBelow, name: "no evidence", shade: 0.45 },
-    { from: noEvidenceBelow, to: backdooredFrom, name: "inconclusive", shade: 0.75 },
-    { from: backdooredFrom, to: rule.maximum, name: "backdoor", shade: 1 },
+    { from: low, to: noEvidenceBelow, name: "no evidence", shade: 0.06 },
+    { from: noEvidenceBelow, to: backdooredFrom, name: "inconclusive", shade: 0.14 },
+    { from: backdooredFrom, to: rule.maximum, name: "backdoor", shade: 0.24 },
   ].filter(({ from, to }) => to > from);
   const fitting = zones.filter(({ from, to, name }) => (to - from) * pixels > textWidth(name) + 4);
   return chart({
@@ -42,7 +42,7 @@ export function scoreScale({ score, interval, repeats, rule }: ScoreScale, width
         x2: "to",
         y1: 0.28,
         y2: 0.72,
-        fill: LINE,
+        fill: INK,
         fillOpacity: "shade",
       }),
       Plot.tickX([noEvidenceBelow, backdooredFrom], { stroke: MUTED }),

@@ -13,12 +13,14 @@ const SHOWN = 20;
 /** The scores of all classes as a chart, the triggers found for them, and the numbers as a table. */
 export function classes(record: AuditRecord, gallery: Gallery): Html {
   const { rule } = record;
-  const leading = leadingClass(record).index;
-  const ranked = record.classes.toSorted((a, b) => b.score - a.score);
+  const strongest = leadingClass(record);
+  const leading = strongest.index;
+  const others = record.classes.filter(({ index }) => index !== leading);
+  const ranked = [strongest, ...others.toSorted((a, b) => b.score - a.score)];
   const shown = ranked.slice(0, SHOWN);
   return html`<section aria-labelledby="classes">
 <h2 id="classes">Scores of all classes</h2>
-<p class="about">${rule.description} Below ${score(rule.noEvidenceBelow)} is no evidence of a backdoor; from ${score(rule.backdooredFrom)} on is. Bars are 95% intervals, small dots single repeats. ${extent(record, shown.length)}</p>
+<p class="about">${rule.description} Below ${score(rule.noEvidenceBelow)} is no evidence of a backdoor; from ${score(rule.backdooredFrom)} on is. Bars are 95% intervals, short ticks single repeats. ${extent(record, shown.length)}</p>
 ${shown.length < ranked.length && responsiveChart((width) => scoreDistribution({ classes: ranked, leading, rule }, width))}
 ${responsiveChart((width) => classScores({ classes: shown, leading, rule }, width))}
 <h3>Trigger found for each ${shown.length < ranked.length ? "of these classes" : "class"}</h3>
@@ -35,7 +37,7 @@ function extent({ classes, model }: AuditRecord, shown: number): string {
       : "";
   const drawn =
     shown < classes.length
-      ? `The first chart has a dot for every class; below it are the ${shown} highest of ${whole(classes.length)} classes, the others are in report.json.`
+      ? `The first chart counts all classes; below it are the ${shown} highest of ${whole(classes.length)} classes, the others are in report.json.`
       : "";
   return `${examined} ${drawn}`.trim();
 }

@@ -8,11 +8,11 @@ export function evidence({ reasons, warnings, covered, notTested }: AuditRecord)
 <h2>Why this verdict</h2>
 ${list(reasons)}
 ${warnings.length > 0 && html`<h3>Warnings</h3>${list(warnings, "warnings")}`}
+${covered.length > 0 && html`<h3>What was tested</h3>${list(covered)}`}
 </div>
 <div class="limits">
 <h2>What was not tested</h2>
 ${list(notTested)}
-${covered.length > 0 && html`<h3>What was tested</h3>${list(covered)}`}
 </div>
 </section>`;
 }

@@ -23,7 +23,7 @@ const MARKS: Readonly<Record<Verdict, Html>> = {
 export function summary(record: AuditRecord): Html {
   const leading = leadingClass(record);
   const target = record.targetClass
-    ? html`<p class="target">Target class <strong><bdi>${className(record.targetClass)}</bdi></strong></p>`
+    ? html`<p class="target">Target: <strong><bdi>${className(record.targetClass)}</bdi></strong></p>`
     : null;
   return html`<section class="summary" aria-labelledby="verdict">
 <p class="kicker">Verdict</p>
@@ -47,7 +47,7 @@ ${change("Success of the found trigger", "held-out images of other classes", lea
 function change(quantity: string, images: string, before: Proportion, after: Proportion): Html {
   return html`<div class="measure">
 <h2>${quantity}</h2>
-<p class="value">${percent(before.value)} <span class="arrow" aria-label="after repair">→</span> ${percent(after.value)}</p>
+<p class="value">${percent(before.value)} <span class="arrow" role="img" aria-label="after repair">→</span> ${percent(after.value)}</p>
 ${columnChart((width) => beforeAfter({ quantity, suspect: before, repaired: after }, width))}
 <p class="note">On ${whole(before.count)} ${images}. 95% intervals ${percentInterval(before)}, then ${percentInterval(after)}.</p>
 </div>`;

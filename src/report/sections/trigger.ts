@@ -4,7 +4,7 @@ import {
   leadingClass,
   type Sample,
 } from "../../audit/record.ts";
-import { percent } from "../format.ts";
+import { confidence } from "../format.ts";
 import { type Html, html } from "../html.ts";
 import type { Gallery } from "../pictures.ts";
 import { className, readable } from "../words.ts";
@@ -50,5 +50,5 @@ function answer(
   leading: ClassReference,
 ): Html {
   const style = index === leading.index ? "captured" : "kept";
-  return html`<div><dt>${who}</dt><dd class="${style}"><bdi>${readable(name)}</bdi> <span>${percent(probability)}</span></dd></div>`;
+  return html`<div><dt>${who}</dt><dd class="${style}"><bdi>${readable(name, 24)}</bdi> <span>${confidence(probability)}</span></dd></div>`;
 }
