@@ -1,6 +1,6 @@
 import { AntidoteError } from "../core/errors.ts";
 import { type Proportion, proportion } from "../core/statistics.ts";
-import { count, type ImageSet, indicesByClass } from "../data/images.ts";
+import { count, type ImageSet, indicesByClass, subset } from "../data/images.ts";
 import type { Classifier } from "../models/classifier.ts";
 import { predict } from "../models/predict.ts";
 import { type Preprocessing, usualPreprocessings } from "../models/preprocessing.ts";
@@ -17,12 +17,20 @@ export interface Preflight {
     /** Name of a usual preprocessing, or "given". */
     readonly name: string;
     readonly how: "given" | "accuracy";
-    readonly tried: readonly { readonly name: string; readonly accuracy: number }[];
+    /** Every candidate with its accuracy on the images that they were compared on. */
+    readonly tried: readonly {
+      readonly name: string;
+      readonly preprocessing: Preprocessing;
+      readonly accuracy: Proportion;
+    }[];
   };
 }
 
 /** A model must stand at least this far on the way from guessing the commonest class (0) to no error (1). */
 const PLAUSIBLE = 0.2;
+
+/** How many trusted images tell preprocessings apart. */
+const COMPARED = 200;
 
 /**
  * Checks that the model does its job on the trusted images before anything is concluded from it. Wrong
@@ -40,28 +48,32 @@ export async function preflight(
   const candidates = given
     ? [{ ...given, name: "given" }]
     : usualPreprocessings(model.image.channels);
-  const outcomes = [];
-  for (const [index, candidate] of candidates.entries()) {
-    const { name, ...preprocessing } = candidate;
+  const few = sampleOf(context, trusted);
+  const tried = [];
+  for (const [index, { name, ...preprocessing }] of candidates.entries()) {
     const classifier = model.withPreprocessing(preprocessing);
-    const { classes } = await predict(context.device, classifier, trusted, context);
-    outcomes.push({ name, classifier, predicted: classes, hits: hits(classes, trusted.labels) });
+    const { classes } = await predict(context.device, classifier, few, context);
+    const accuracy = proportion(hits(classes, few.labels), count(few));
+    tried.push({ name, preprocessing, classifier, accuracy });
     context.emit({ kind: "step", stage: "preflight", done: index + 1, total: candidates.length });
   }
   // The first of equals wins: the list starts with the identity.
-  const best = outcomes.reduce((a, b) => (b.hits > a.hits ? b : a));
-  const accuracy = proportion(best.hits, count(trusted));
-  assertPlausible(accuracy, best.predicted, trusted);
+  const best = tried.reduce((a, b) => (b.accuracy.value > a.accuracy.value ? b : a));
+  const { classes: predicted } = await predict(context.device, best.classifier, trusted, context);
+  const accuracy = proportion(hits(predicted, trusted.labels), count(trusted));
+  assertPlausible(accuracy, predicted, trusted);
   return {
     classifier: best.classifier,
     accuracy,
-    predicted: best.predicted,
-    preprocessing: {
-      name: best.name,
-      how: given ? "given" : "accuracy",
-      tried: outcomes.map(({ name, hits }) => ({ name, accuracy: hits / count(trusted) })),
-    },
+    predicted,
+    preprocessing: { name: best.name, how: given ? "given" : "accuracy", tried },
   };
+}
+
+/** The images that candidates are compared on. */
+function sampleOf(context: RunContext, trusted: ImageSet): ImageSet {
+  const all = Array.from({ length: count(trusted) }, (_, index) => index);
+  return subset(trusted, context.random.fork("preflight").sample(all, COMPARED));
 }
 
 function assertClasses(model: Classifier, trusted: ImageSet): void {
