@@ -20,6 +20,7 @@ const CHARTS: Readonly<Record<string, () => string>> = {
   "class-scores-narrow": () => classScores({ classes, leading: 3, rule }, 330),
   "score-distribution": () => scoreDistribution({ classes: some, leading: 417, rule }, 330),
   "repair-curve": () => repairCurve(repair, 920),
+  "repair-curve-costly": () => repairCurve(inconclusive.repair, 330),
   "repair-curve-one-point": () =>
     repairCurve({ allowedDrop: 0.02, curve: [{ ...repair.curve[0]!, chosen: true }] }, 330),
 };

@@ -13,16 +13,17 @@ export function repairCurve({ curve, allowedDrop }: RepairCurve, width: number):
     ...heldOutAccuracy,
   }));
   const first = steps[0]!;
-  const chosen = steps.filter((point) => point.chosen);
+  const chosen = steps.find((point) => point.chosen)!;
   const floor = first.value - allowedDrop;
   const low = Math.min(floor, ...steps.map((point) => point.low));
   const high = Math.max(...steps.map((point) => point.high));
+  // The two labels keep to their own sides of the line that marks the allowed drop.
+  const above = chosen.value >= floor;
   const lastStep = steps.at(-1)!.step;
   return chart({
     label:
-      `Held-out accuracy over ${lastStep} repair steps: ${percent(first.value)} at the start` +
-      chosen.map(({ step, value }) => `, ${percent(value)} at the chosen step ${step}`).join("") +
-      ".",
+      `Held-out accuracy over ${lastStep} repair steps: ${percent(first.value)} at the start, ` +
+      `${percent(chosen.value)} at the chosen step ${chosen.step}.`,
     width,
     height: 240,
     marginLeft: 48,
@@ -46,21 +47,28 @@ export function repairCurve({ curve, allowedDrop }: RepairCurve, width: number):
       Plot.text([floor], {
         y: floor,
         frameAnchor: "right",
-        lineAnchor: "top",
+        lineAnchor: above ? "top" : "bottom",
         textAnchor: "end",
-        dy: 5,
+        dy: above ? 5 : -5,
         text: () => `allowed drop: ${points(allowedDrop)}`,
         fill: MUTED,
       }),
       Plot.lineY(steps, { x: "step", y: "value", stroke: INK, strokeWidth: 1.75 }),
       Plot.dot(steps, { x: "step", y: "value", r: 3, fill: INK, stroke: PAPER }),
-      Plot.dot(chosen, { x: "step", y: "value", r: 6, fill: PAPER, stroke: INK, strokeWidth: 2.5 }),
-      Plot.text(chosen, {
+      Plot.dot([chosen], {
+        x: "step",
+        y: "value",
+        r: 6,
+        fill: PAPER,
+        stroke: INK,
+        strokeWidth: 2.5,
+      }),
+      Plot.text([chosen], {
         x: "step",
         y: "value",
         text: () => "chosen",
-        dy: -14,
-        textAnchor: chosen.some(({ step }) => step > lastStep * 0.9) ? "end" : "middle",
+        dy: above ? -14 : 16,
+        textAnchor: chosen.step > lastStep * 0.9 ? "end" : "middle",
         fill: INK,
         fontWeight: 600,
         stroke: PAPER,

@@ -32,7 +32,7 @@ ${target}
 <p class="lead">${meaning(record)}</p>
 <div class="measures">
 <div class="measure">
-<h2>Score of ${className(leading)}</h2>
+<h2>Score of the ${record.targetClass ? "target" : "strongest"} class</h2>
 <p class="value">${score(record.score)}</p>
 ${columnChart((width) => scoreScale({ score: record.score, interval: record.scoreInterval, repeats: leading.repeats, rule: record.rule }, width))}
 <p class="note">95% interval ${scoreInterval(record.scoreInterval)}. ${agreement(record)}.</p>
