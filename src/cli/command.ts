@@ -11,6 +11,8 @@ export type AnyMethod = Pick<
 /** A place in a command that one of several methods fills: `--repair NAME`, with `--repair.OPTION`. */
 export interface Slot<M extends AnyMethod = AnyMethod> {
   readonly description: string;
+  /** Heading in help texts. */
+  readonly group: string;
   readonly methods: Readonly<Record<string, M>>;
   /** The method that is used if none is named; without it the slot may stay empty. */
   readonly default?: string;

@@ -1,5 +1,5 @@
 import { Argument, CommanderError, Option, Command as Program } from "commander";
-import { type AntidoteError, invariant } from "../core/errors.ts";
+import { AntidoteError, invariant } from "../core/errors.ts";
 import { nearest } from "../core/nearest.ts";
 import type { Command } from "./command.ts";
 import { commandHelp, programHelp } from "./help.ts";
@@ -99,7 +99,7 @@ function flagsOf({ options, slots }: Command): DeclaredFlag[] {
   });
   const methods = Object.entries(slots).flatMap(([slotName, slot]): DeclaredFlag[] => {
     const description = slot.description + defaultText(slot.default);
-    const choice = new Option(`--${slotName} <name>`, description).helpGroup("Methods:");
+    const choice = new Option(`--${slotName} <name>`, description).helpGroup(slot.group);
     // Methods of one slot may share an option's name; the chosen method decides what it means.
     const fields = new Map(
       Object.values(slot.methods)

@@ -4,7 +4,8 @@ import type { Slot } from "./command.ts";
 
 /** The attack whose trigger a command uses; none unless one is named. */
 export const ATTACK = {
-  description: "attack to simulate",
+  description: "attack that makes the trigger",
+  group: "Trigger:",
   methods: ATTACKS as Readonly<Record<string, Attack>>,
 } satisfies Slot;
 

@@ -1,0 +1,51 @@
+import { z } from "zod";
+import { type Frozen, model, text } from "./record-parts.ts";
+
+/** Raised whenever a field of this document is added, removed or changes its meaning. */
+export const INSPECT_SCHEMA_VERSION = 1;
+
+const operator = z.strictObject({
+  ...model.shape.operators.element.shape,
+  gradient: z
+    .enum(["yes", "not-needed", "no"])
+    .describe(
+      "Whether gradients can pass it; not-needed: its result does not vary smoothly with its input.",
+    ),
+});
+
+/** What `antidote inspect --json` prints. */
+export const inspectRecord = z.strictObject({
+  schemaVersion: z.literal(INSPECT_SCHEMA_VERSION).describe("Version of this document's schema."),
+  document: z.literal("inspect").describe("Kind of this document."),
+  model: z.strictObject({
+    ...model.shape,
+    operators: z.array(operator).describe("Operators of the graph, the most frequent first."),
+  }),
+  image: z
+    .strictObject({
+      channels: z.int().min(1),
+      height: z.int().min(1),
+      width: z.int().min(1),
+    })
+    .describe("Size of the images that the model takes."),
+  output: z
+    .enum(["logits", "probabilities", "log-probabilities"])
+    .describe(
+      "What the file returns: the logits, or what a final Softmax or LogSoftmax makes of them.",
+    ),
+  head: z
+    .strictObject({
+      op: z.enum(["Gemm", "MatMul", "Conv"]).describe("Its operator."),
+      weight: text.describe("Name of its weight."),
+    })
+    .describe("The last linear layer, between latent and logits."),
+  labels: z
+    .array(text)
+    .nullable()
+    .describe("Class names that the file carries; null if none. They are its maker's word."),
+  metadata: z.record(z.string(), z.string()).describe("The file's free-form entries."),
+  auditable: z.boolean().describe("Whether every operator on the way can be differentiated."),
+  blockedBy: z.array(text).describe("Nodes between image and logits that cannot."),
+});
+
+export type InspectRecord = Frozen<z.infer<typeof inspectRecord>>;

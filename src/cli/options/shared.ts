@@ -1,0 +1,97 @@
+import { z } from "zod";
+import { AntidoteError } from "../../core/errors.ts";
+import { nearest } from "../../core/nearest.ts";
+
+/*
+ * Options that mean the same in every command. A command spreads the groups that it needs into its schema.
+ */
+
+/** The labelled images, how they reach the model, and what its classes are called. */
+export const IMAGE_OPTIONS = grouped("Images:", {
+  images: z
+    .string()
+    .describe("folder with one folder per class, or CIFAR-10 binary or idx files")
+    .meta({ placeholder: "path" }),
+  classes: z
+    .string()
+    .optional()
+    .describe("class names in label order: a text file with one per line, or JSON")
+    .meta({ placeholder: "file" }),
+  mean: channelValues()
+    .optional()
+    .describe(
+      "subtracted from every channel, for pixels in [0,1]; --mean, --std, --range or --channels end the automatic choice",
+    ),
+  std: channelValues(z.number().gt(0))
+    .optional()
+    .describe("divided by, after the mean, for pixels in [0,1]"),
+  range: z.enum(["0-1", "0-255"]).optional().describe("scale of the pixels that the model expects"),
+  channels: z
+    .enum(["rgb", "bgr"])
+    .optional()
+    .describe("order of the colours that the model expects"),
+});
+
+/** What a model file may leave open. */
+export const MODEL_OPTIONS = grouped("Model:", {
+  size: z
+    .union([z.int().min(1), z.string().regex(/^\d+(x\d+)?$/)])
+    .transform((size) => {
+      const [height, width = height] = String(size).split("x").map(Number) as [number, number?];
+      return { height, width };
+    })
+    .optional()
+    .describe("image size, if the file leaves it open, e.g. 224 or 224x160 (height first)")
+    .meta({ placeholder: "size", expects: "a size such as 224, or 224x160 (height first)" }),
+});
+
+/** Where to compute, and from which seed. */
+export const MACHINE_OPTIONS = grouped("Machine:", {
+  device: z.enum(["cpu", "webgpu"]).default("cpu").describe("where to compute"),
+  threads: z.int().min(1).optional().describe("threads to compute with (default: all processors)"),
+  seed: z
+    .int()
+    .min(0)
+    .default(0)
+    .describe("seed of every random choice: the same seed, the same result"),
+});
+
+export type ImageOptions = z.output<z.ZodObject<typeof IMAGE_OPTIONS>>;
+export type ModelOptions = z.output<z.ZodObject<typeof MODEL_OPTIONS>>;
+export type MachineOptions = z.output<z.ZodObject<typeof MACHINE_OPTIONS>>;
+
+/** A class, as a user names it; see `classIndex`. */
+export const TARGET = z
+  .union([z.int().min(0), z.string()])
+  .meta({ placeholder: "class", expects: "the index or the name of a class" });
+
+/** The index of the class that `TARGET` names. Throws `INVALID_CONFIG` for an unknown name. */
+export function classIndex(target: string | number, names: readonly string[]): number {
+  if (typeof target === "number") return target;
+  const index = names.indexOf(target);
+  if (index >= 0) return index;
+  const similar = nearest(target, names);
+  throw new AntidoteError("INVALID_CONFIG", `There is no class called "${target}".`, {
+    place: "--target",
+    next: similar ? `Did you mean ${similar}?` : `Give an index from 0 to ${names.length - 1}.`,
+  });
+}
+
+function channelValues(value: z.ZodNumber = z.number()) {
+  return z
+    .union([value, z.array(value).min(1).max(3)])
+    .transform((values) => [values].flat())
+    .meta({ placeholder: "r,g,b", expects: "one number, or three separated by commas" });
+}
+
+/** Puts options under a heading of help texts. */
+export function grouped<Shape extends Record<string, z.ZodType>>(
+  group: string,
+  shape: Shape,
+): Shape {
+  const entries = Object.entries(shape).map(([key, schema]) => [
+    key,
+    schema.meta({ ...schema.meta(), group }),
+  ]);
+  return Object.fromEntries(entries) as Shape;
+}
