@@ -43,7 +43,7 @@ const rule = z
 
 const success = z.strictObject({
   suspect: proportion.describe(
-    "Share of other classes' held-out images that the suspect gives in.",
+    "Share of other classes' held-out images that it turns into this class on the suspect.",
   ),
   repaired: proportion.describe("The same share of the repaired model, under the same trigger."),
 });
@@ -99,7 +99,7 @@ const fields = z.strictObject({
   targetClass: classReference
     .nullable()
     .describe("The class that the backdoor leads to; null unless the verdict is backdoored."),
-  score: z.number().describe("The model's score: the largest score of a class."),
+  score: z.number().describe("The model's score: that of the target class, else the largest."),
   scoreInterval: interval
     .nullable()
     .describe("95 % interval of that score; null if measured once."),
