@@ -122,7 +122,7 @@ async function writeAtomically(
     }
     await rename(temporary, path);
   } catch (cause) {
-    await rm(temporary, { force: true });
+    await rm(temporary, { force: true }).catch(() => {});
     const full = (cause as NodeJS.ErrnoException).code === "ENOSPC";
     throw new AntidoteError(
       "OUTPUT_NOT_WRITABLE",

@@ -19,7 +19,7 @@ export interface FlatNode {
 }
 
 /** More nodes than any classifier has: functions that call functions could describe billions. */
-const MAX_NODES = 200_000;
+const MAX_NODES = 50_000;
 
 /** Functions inside one another. */
 const MAX_CALLS = 50;

@@ -13,6 +13,9 @@ import { decodeTensor, supportedType } from "./tensors.ts";
 import { upgradeNode } from "./upgrade.ts";
 import { UpgradeContext } from "./upgrade-context.ts";
 
+/** Entries along one axis of an input: far more than an image has. */
+const MAX_EXTENT = 2n ** 31n;
+
 /**
  * The computation in a model file: constants by the names they have in the file, functions inlined,
  * nodes in topological order and in the form of opset 18 or of the model's own, newer one.
@@ -53,10 +56,10 @@ export function importGraph({ path, model }: OnnxFile): Graph {
 
   const context = new UpgradeContext(proto, ordered, constants);
   return {
-    opset: Math.max(BUILDER_OPSET, ...opsets.values()),
+    opset: Math.max(BUILDER_OPSET, ...new Set(opsets.values())),
     inputs,
     outputs,
-    nodes: ordered.flatMap((node) => upgradeNode(node, opsets.get(node)!, context)),
+    nodes: uniquelyNamed(ordered.flatMap((node) => upgradeNode(node, opsets.get(node)!, context))),
     constants,
   };
 }
@@ -85,21 +88,41 @@ function graphInput({ name, type }: ValueInfoProto): GraphInput {
   if (value?.case !== "tensorType" || !value.value.shape) {
     throw invalid(name, `The input "${name}" is not a tensor of known rank.`);
   }
-  const shape = value.value.shape.dim.map(({ value: extent }) =>
-    extent.case === "dimValue" && extent.value > 0n ? Number(extent.value) : null,
-  );
+  const shape = value.value.shape.dim.map(({ value: extent }) => {
+    if (extent.case !== "dimValue" || extent.value <= 0n) return null;
+    if (extent.value > MAX_EXTENT) {
+      throw invalid(name, `The input "${name}" has an axis of ${extent.value} entries.`);
+    }
+    return Number(extent.value);
+  });
   return { name, type: supportedType(value.value.elemType, name), shape };
 }
 
 function decodeNode(proto: NodeProto): Node {
+  const output = proto.output.find((name) => name !== "");
+  if (output === undefined) {
+    throw invalid(proto.name, `The ${proto.opType} node "${proto.name}" has no output.`);
+  }
   return {
     op: proto.opType,
     domain: proto.domain,
-    name: proto.name || proto.output[0] || "",
+    name: proto.name || output,
     inputs: proto.input,
     outputs: proto.output,
     attributes: new Map(proto.attribute.map((it) => [it.name, decodeAttribute(it)])),
   };
+}
+
+/** ONNX Runtime refuses two nodes of one name; the second is called after its output. */
+function uniquelyNamed(nodes: readonly Node[]): Node[] {
+  const taken = new Set<string>();
+  return nodes.map((node) => {
+    let name = node.name;
+    if (taken.has(name)) name = node.outputs.find((it) => it !== "")!;
+    while (taken.has(name)) name += "~";
+    taken.add(name);
+    return { ...node, name };
+  });
 }
 
 function checkOutputs(

@@ -8,35 +8,36 @@ import { captures } from "./subgraphs.ts";
  * @param given names that inputs and constants define
  * @throws `MODEL_INVALID` on a name defined twice or never, or on a cycle
  */
-export function inOrder(nodes: readonly Node[], given: Iterable<string>): Node[] {
+export function inOrder(nodes: readonly Node[], given: ReadonlySet<string>): Node[] {
+  const makers = makersOf(nodes, given);
   const ready = new Set(given);
-  const makers = makersOf(nodes, ready);
-  const ordered: Node[] = [];
+  const lacking = new Map<Node, Set<string>>();
   const waiting = new Map<string, Node[]>();
+  const ordered: Node[] = [];
   for (const node of nodes) {
-    const pending = [node];
+    const missing = new Set(needs(node).filter((name) => !ready.has(name)));
+    lacking.set(node, missing);
+    for (const name of missing) {
+      const queue = waiting.get(name);
+      if (queue) queue.push(node);
+      else waiting.set(name, [node]);
+    }
+    const pending = missing.size === 0 ? [node] : [];
     for (let next = pending.pop(); next; next = pending.pop()) {
-      const missing = needs(next).find((name) => !ready.has(name));
-      if (missing !== undefined) {
-        const queue = waiting.get(missing);
-        if (queue) queue.push(next);
-        else waiting.set(missing, [next]);
-        continue;
-      }
       ordered.push(next);
+      lacking.delete(next);
       for (const name of next.outputs) {
         ready.add(name);
-        pending.push(...(waiting.get(name) ?? []));
+        for (const waiter of waiting.get(name) ?? []) {
+          const left = lacking.get(waiter)!;
+          left.delete(name);
+          if (left.size === 0) pending.push(waiter);
+        }
         waiting.delete(name);
       }
     }
   }
-  for (const [name, [node]] of waiting) {
-    const problem = makers.has(name)
-      ? `takes part in a cycle: its input "${name}" depends on its own output`
-      : `reads the tensor "${name}", which nothing defines`;
-    throw invalid(node!.name, `The ${describe(node!)} ${problem}.`);
-  }
+  if (lacking.size > 0) throw unordered(lacking, makers);
   return ordered;
 }
 
@@ -46,12 +47,17 @@ export function define(name: string, defined: Set<string>): void {
   defined.add(name);
 }
 
-function makersOf(nodes: readonly Node[], given: ReadonlySet<string>): Set<string> {
-  const all = new Set(given);
-  for (const name of nodes.flatMap(({ outputs }) => outputs)) {
-    if (name !== "") define(name, all);
+function makersOf(nodes: readonly Node[], given: ReadonlySet<string>): Map<string, Node> {
+  const defined = new Set(given);
+  const makers = new Map<string, Node>();
+  for (const node of nodes) {
+    for (const name of node.outputs) {
+      if (name === "") continue;
+      define(name, defined);
+      makers.set(name, node);
+    }
   }
-  return all;
+  return makers;
 }
 
 /** Names that must exist before a node runs, those that its subgraphs read from outside included. */
@@ -60,6 +66,28 @@ function needs(node: Node): string[] {
     attribute.kind === "graph" ? captures(attribute.value as GraphProto) : [],
   );
   return [...node.inputs.filter((name) => name !== ""), ...inner.flat()];
+}
+
+/** Why some nodes never get their inputs: one lacks a maker, or they wait for one another. */
+function unordered(
+  lacking: ReadonlyMap<Node, ReadonlySet<string>>,
+  makers: ReadonlyMap<string, Node>,
+): AntidoteError {
+  for (const [node, names] of lacking) {
+    for (const name of names) {
+      if (makers.has(name)) continue;
+      return invalid(node.name, `The ${describe(node)} reads "${name}", which nothing defines.`);
+    }
+  }
+  // Going from node to lacking input to its maker must come back to some node: it is on a cycle.
+  const seen = new Set<Node>();
+  let node = [...lacking.keys()][0]!;
+  while (!seen.has(node)) {
+    seen.add(node);
+    const [name] = lacking.get(node)!;
+    node = makers.get(name!)!;
+  }
+  return invalid(node.name, `The ${describe(node)} is part of a cycle.`);
 }
 
 function invalid(place: string, message: string): AntidoteError {

@@ -78,6 +78,7 @@ export function replaceValues(proto: TensorProto, value: Tensor): void {
     `"${proto.name}" has the shape [${proto.dims.join(", ")}], not [${value.shape.join(", ")}]`,
   );
   const { data } = convertFloat(value, type);
+  if (data.length === 0) return;
   const { field } = TYPED_DATA[type];
   if (proto[field].length === 0) {
     proto.rawData = rawBytes(data);

@@ -71,13 +71,23 @@ describe("encodeGraph", () => {
     ]);
   });
 
-  it("copies 48 MB of weights in well under a second", () => {
+  it("costs a few copies of the weights, no loop over their elements", () => {
     const g = new GraphBuilder();
     g.output("y", g.input("x", "float32", [1]));
-    for (let i = 0; i < 48; i++) g.constant(zeros([250_000]), `w${i}`);
+    for (let i = 0; i < 24; i++) g.constant(zeros([250_000]), `w${i}`);
     const graph = g.build();
-    const start = performance.now();
-    expect(encodeGraph(graph).length).toBeGreaterThan(48e6);
-    expect(performance.now() - start).toBeLessThan(1000);
+    const encoding = time(() => encodeGraph(graph));
+    const copying = time(() => new Uint8Array(24e6).fill(1).slice());
+    expect(encoding).toBeLessThan(20 * copying);
   });
 });
+
+/** Milliseconds of the fastest of three runs: the machine may be busy. */
+function time(work: () => void): number {
+  const runs = [0, 1, 2].map(() => {
+    const start = performance.now();
+    work();
+    return performance.now() - start;
+  });
+  return Math.min(...runs);
+}
