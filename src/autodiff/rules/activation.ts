@@ -27,7 +27,10 @@ export const relu: Rule = scaled(({ b, y }) =>
   b.op("HardSigmoid", [y], { alpha: { float: 3e38 }, beta: { float: 0 } }, y),
 );
 
-/** y = min(max(x, low), high): dx = dy where x was kept, the bounds included (as torch.clamp). */
+/**
+ * y = min(max(x, low), high): dx = dy where x was kept, the bounds included, so that a pixel at the
+ * edge of its range can leave it. (torch.clamp did the same up to 1.13 and gives 0 there in 2.15.)
+ */
 export const clip: Rule = (a) => [() => gate(a.b, a.b.equal(a.x, a.y), a.dy)];
 
 export const leakyRelu: Rule = (a) => [() => leaky(a, a.b.scalar(a.float("alpha", 0.01)))];
