@@ -1,6 +1,6 @@
+import type { Tensor } from "../core/tensor.ts";
 import type { Attribute } from "./graph.ts";
-import type { AttributeProto } from "./proto/generated/onnx_pb.ts";
-import { decodeTensor } from "./tensors.ts";
+import type { AttributeProto, TensorProto } from "./proto/generated/onnx_pb.ts";
 
 /** The numbers that stand for the kinds of attributes in a file (`AttributeProto.AttributeType`). */
 export const ATTRIBUTE_TYPES = {
@@ -17,8 +17,12 @@ export const ATTRIBUTE_TYPES = {
 /**
  * An attribute of a node in a file. A subgraph is its `GraphProto`; a kind that Antidote does not
  * interpret is the whole `AttributeProto`.
+ * @param decode reads a tensor
  */
-export function decodeAttribute(proto: AttributeProto): Attribute {
+export function decodeAttribute(
+  proto: AttributeProto,
+  decode: (tensor: TensorProto, name: string) => Tensor,
+): Attribute {
   switch (proto.type) {
     case ATTRIBUTE_TYPES.float:
       return { kind: "float", value: proto.f };
@@ -28,7 +32,7 @@ export function decodeAttribute(proto: AttributeProto): Attribute {
       return { kind: "string", value: text(proto.s) };
     case ATTRIBUTE_TYPES.tensor:
       if (!proto.t) return { kind: "opaque", value: proto };
-      return { kind: "tensor", value: decodeTensor(proto.t, proto.name) };
+      return { kind: "tensor", value: decode(proto.t, proto.name) };
     case ATTRIBUTE_TYPES.graph:
       return { kind: "graph", value: proto.g };
     case ATTRIBUTE_TYPES.floats:

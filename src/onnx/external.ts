@@ -138,7 +138,7 @@ function outside(location: string, path: string): AntidoteError {
     `The model asks to read "${location}", which is outside its own folder.`,
     {
       place: path,
-      next: "An honest model keeps its data beside it. If you trust this one, export it again with its data in the same folder.",
+      next: "If you trust the model, copy its data (the file itself, not a link to it) into its folder, or export it again.",
     },
   );
 }

@@ -1,4 +1,4 @@
-import { clone, create } from "@bufbuild/protobuf";
+import { create, type DescMessage, type MessageShape } from "@bufbuild/protobuf";
 import { AntidoteError } from "../core/errors.ts";
 import { plainDomain, standardOpset } from "./opset.ts";
 import {
@@ -10,6 +10,9 @@ import {
   type ModelProto,
   type NodeProto,
   NodeProtoSchema,
+  TensorProtoSchema,
+  type ValueInfoProto,
+  ValueInfoProtoSchema,
 } from "./proto/generated/onnx_pb.ts";
 
 /** A node of a model without functions, and the version of the standard operators it follows. */
@@ -132,24 +135,39 @@ class Inliner {
       }
       const bound = scope.attributes.get(attribute.refAttrName);
       if (!bound) return []; // The call leaves an optional attribute out.
-      const copy = clone(AttributeProtoSchema, bound);
-      copy.name = attribute.name;
-      return [copy];
+      return [altered(AttributeProtoSchema, bound, { name: attribute.name })];
     }
-    if (!attribute.g && attribute.graphs.length === 0) return [attribute];
-    const copy = clone(AttributeProtoSchema, attribute);
-    if (attribute.g) copy.g = this.#bindGraph(attribute.g, scope);
-    copy.graphs = attribute.graphs.map((graph) => this.#bindGraph(graph, scope));
-    return [copy];
+    const { g, graphs } = attribute;
+    if (!g && graphs.length === 0) return [attribute];
+    return [
+      altered(AttributeProtoSchema, attribute, {
+        g: g && this.#bindGraph(g, scope),
+        graphs: graphs.map((graph) => this.#bindGraph(graph, scope)),
+      }),
+    ];
   }
 
   #bindGraph(graph: GraphProto, scope: Scope): GraphProto {
-    const copy = clone(GraphProtoSchema, graph);
-    const named = [...copy.input, ...copy.output, ...copy.valueInfo, ...copy.initializer];
-    for (const item of named) item.name = scope.rename(item.name);
-    copy.node = this.expand(copy.node, scope).map(({ proto }) => proto);
-    return copy;
+    const name = (old: { readonly name: string }) => ({ name: scope.rename(old.name) });
+    const values = (list: readonly ValueInfoProto[]) =>
+      list.map((value) => altered(ValueInfoProtoSchema, value, name(value)));
+    return altered(GraphProtoSchema, graph, {
+      input: values(graph.input),
+      output: values(graph.output),
+      valueInfo: values(graph.valueInfo),
+      initializer: graph.initializer.map((it) => altered(TensorProtoSchema, it, name(it))),
+      node: this.expand(graph.node, scope).map(({ proto }) => proto),
+    });
   }
+}
+
+/** A message with some fields changed. The rest is shared: a function called often costs no memory. */
+function altered<S extends DescMessage>(
+  schema: S,
+  message: MessageShape<S>,
+  changes: Partial<MessageShape<S>>,
+): MessageShape<S> {
+  return Object.assign(create(schema), message, changes);
 }
 
 function functionKey(domain: string, name: string, overload: string): string {

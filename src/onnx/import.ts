@@ -7,7 +7,12 @@ import type { OnnxFile } from "./file.ts";
 import { inlineFunctions } from "./functions.ts";
 import type { Graph, GraphInput, Node } from "./graph.ts";
 import { define, inOrder } from "./order.ts";
-import type { GraphProto, NodeProto, ValueInfoProto } from "./proto/generated/onnx_pb.ts";
+import type {
+  GraphProto,
+  NodeProto,
+  TensorProto,
+  ValueInfoProto,
+} from "./proto/generated/onnx_pb.ts";
 import { refuseQuantised } from "./quantised.ts";
 import { decodeTensor, supportedType } from "./tensors.ts";
 import { upgradeNode } from "./upgrade.ts";
@@ -37,10 +42,11 @@ export function importGraph({ path, model }: OnnxFile): Graph {
   const inputs = proto.input.filter(({ name }) => !constants.has(name)).map(graphInput);
   for (const { name } of inputs) define(name, defined);
 
+  const decode = decodeOnce();
   const nodes: Node[] = [];
   const opsets = new Map<Node, number>();
   for (const { proto: nodeProto, opset } of flat) {
-    const node = decodeNode(nodeProto);
+    const node = decodeNode(nodeProto, decode);
     if (node.op === "Constant" && node.domain === "") {
       const name = node.outputs[0]!;
       define(name, defined);
@@ -98,7 +104,17 @@ function graphInput({ name, type }: ValueInfoProto): GraphInput {
   return { name, type: supportedType(value.value.elemType, name), shape };
 }
 
-function decodeNode(proto: NodeProto): Node {
+/** Calls of one function share its tensors: a small file cannot ask for them many times. */
+function decodeOnce(): typeof decodeTensor {
+  const known = new Map<TensorProto, Tensor>();
+  return (proto, name) => {
+    const tensor = known.get(proto) ?? decodeTensor(proto, name);
+    known.set(proto, tensor);
+    return tensor;
+  };
+}
+
+function decodeNode(proto: NodeProto, decode: typeof decodeTensor): Node {
   const output = proto.output.find((name) => name !== "");
   if (output === undefined) {
     throw invalid(proto.name, `The ${proto.opType} node "${proto.name}" has no output.`);
@@ -109,7 +125,7 @@ function decodeNode(proto: NodeProto): Node {
     name: proto.name || output,
     inputs: proto.input,
     outputs: proto.output,
-    attributes: new Map(proto.attribute.map((it) => [it.name, decodeAttribute(it)])),
+    attributes: new Map(proto.attribute.map((it) => [it.name, decodeAttribute(it, decode)])),
   };
 }
 

@@ -1,6 +1,6 @@
 import { create } from "@bufbuild/protobuf";
 import { describe, expect, it } from "vitest";
-import { float32, int64 } from "../../src/core/tensor.ts";
+import { float32, int64, zeros } from "../../src/core/tensor.ts";
 import { importGraph } from "../../src/onnx/import.ts";
 import { inOrder } from "../../src/onnx/order.ts";
 import {
@@ -196,6 +196,16 @@ describe("functions", () => {
     const feeds = { x: sample([2, 3]) };
     const expected = await runModel(bytes(reference), feeds);
     expect(await runGraph(imported, feeds, expected)).toEqual(expected);
+  });
+
+  it("share their constants between calls", () => {
+    const constant = node("Constant", [], ["c"], { value: zeros([1000]) });
+    const f0 = define("f0", [constant, node("Add", ["a", "c"], ["b"])]);
+    const calls = [node("local.f0", ["x"], ["z"]), node("local.f0", ["z"], ["y"])];
+    const imported = load(model({ nodes: calls, inputs: [x], outputs: [y], functions: [f0] }));
+    const [first, second] = imported.constants.values();
+    expect(imported.constants.size).toBe(2);
+    expect(first).toBe(second);
   });
 
   it("refuses recursion", () => {
