@@ -2,7 +2,7 @@ import { create, isMessage, toBinary } from "@bufbuild/protobuf";
 import { invariant } from "../core/errors.ts";
 import { ATTRIBUTE_TYPES } from "./attributes.ts";
 import { ELEMENT_CODES } from "./element-types.ts";
-import type { Attribute, Node, StaticGraph, Value } from "./graph.ts";
+import type { Attribute, Graph, GraphInput, Node, StaticGraph } from "./graph.ts";
 import {
   type AttributeProto,
   AttributeProtoSchema,
@@ -21,11 +21,16 @@ const IR_VERSION = 10n;
 /** Operators outside the standard domain (`com.microsoft`) have stayed at their first version. */
 const OTHER_DOMAIN_VERSION = 1n;
 
+/** A graph whose tensors may have extents that are open (null), such as the batch size. */
+export interface OpenGraph extends Graph {
+  readonly values: ReadonlyMap<string, GraphInput>;
+}
+
 /**
  * A graph as the bytes of an ONNX model, ready for ONNX Runtime. Constants are initializers. Outputs
  * without an entry in `values` are written without a type; ONNX Runtime infers it.
  */
-export function encodeGraph(graph: StaticGraph): Uint8Array<ArrayBuffer> {
+export function encodeGraph(graph: StaticGraph | OpenGraph): Uint8Array<ArrayBuffer> {
   const domains = new Set(graph.nodes.map((node) => node.domain));
   domains.delete("");
   const model = create(ModelProtoSchema, {
@@ -90,9 +95,12 @@ function encodeAttribute(name: string, { kind, value }: Attribute): AttributePro
   }
 }
 
-function encodeValue({ name, type, shape }: Value): ValueInfoProto {
-  const dim = shape.map((extent) => ({
-    value: { case: "dimValue" as const, value: BigInt(extent) },
+function encodeValue({ name, type, shape }: GraphInput): ValueInfoProto {
+  const dim = shape.map((extent, axis) => ({
+    value:
+      extent === null
+        ? { case: "dimParam" as const, value: axis === 0 ? "batch" : `${name}_${axis}` }
+        : { case: "dimValue" as const, value: BigInt(extent) },
   }));
   return create(ValueInfoProtoSchema, {
     name,
