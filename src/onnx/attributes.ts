@@ -31,10 +31,11 @@ export function decodeAttribute(
     case ATTRIBUTE_TYPES.string:
       return { kind: "string", value: text(proto.s) };
     case ATTRIBUTE_TYPES.tensor:
-      if (!proto.t) return { kind: "opaque", value: proto };
-      return { kind: "tensor", value: decode(proto.t, proto.name) };
+      return proto.t
+        ? { kind: "tensor", value: decode(proto.t, proto.name) }
+        : { kind: "opaque", value: proto };
     case ATTRIBUTE_TYPES.graph:
-      return { kind: "graph", value: proto.g };
+      return proto.g ? { kind: "graph", value: proto.g } : { kind: "opaque", value: proto };
     case ATTRIBUTE_TYPES.floats:
       return { kind: "floats", value: proto.floats };
     case ATTRIBUTE_TYPES.ints:

@@ -57,13 +57,12 @@ export class UpgradeContext {
   }
 
   /**
-   * The first output of a node that has more of them for training only.
+   * The first outputs of a node whose others served training only and no longer exist.
    * Throws `MODEL_UNSUPPORTED_OPERATOR` if something uses the others.
    */
-  onlyOutput(node: Node): string {
-    const [first, ...others] = node.outputs;
-    const used = others.find((name) => name !== "" && this.#used.has(name));
-    if (used === undefined) return first!;
+  firstOutputs(node: Node, count: number): readonly string[] {
+    const used = node.outputs.slice(count).find((name) => name !== "" && this.#used.has(name));
+    if (used === undefined) return node.outputs.slice(0, count);
     throw new AntidoteError(
       "MODEL_UNSUPPORTED_OPERATOR",
       `The ${describe(node)} returns "${used}", which only training needs.`,

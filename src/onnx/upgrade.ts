@@ -19,7 +19,7 @@ interface Upgrade {
  * GroupNormalization, whose scale and bias are per group in 18 and per channel in 21.
  */
 const UPGRADES: Readonly<Record<string, Upgrade>> = {
-  BatchNormalization: { since: 14, rewrite: dropTrainingOutputs },
+  BatchNormalization: { since: 14, rewrite: trainingToAttribute },
   Clip: { since: 11, rewrite: boundsToInputs },
   Hardmax: { since: 13, rewrite: softmaxOverOneAxis },
   LogSoftmax: { since: 13, rewrite: softmaxOverOneAxis },
@@ -117,15 +117,20 @@ function splitSizes(node: Node, context: UpgradeContext): Node[] {
   return [withAttributes(node, { num_outputs: { kind: "int", value: node.outputs.length } })];
 }
 
-function dropTrainingOutputs(node: Node, context: UpgradeContext): Node[] {
-  return [{ ...node, outputs: [context.onlyOutput(node)] }];
+/** More outputs than one asked for batch statistics until 13; since 14 an attribute does. */
+function trainingToAttribute(node: Node, context: UpgradeContext): Node[] {
+  if (node.outputs.slice(1).every((name) => name === "")) {
+    return [{ ...node, outputs: node.outputs.slice(0, 1) }];
+  }
+  const kept = { ...node, outputs: context.firstOutputs(node, 3) };
+  return [withAttributes(kept, { training_mode: { kind: "int", value: 1 } })];
 }
 
 /** Dropout with a training switch (since 12) that is on stays: it draws at random on purpose. */
 function dropoutInUse(node: Node, context: UpgradeContext): Node[] {
   const training = context.constantValue(node.inputs[2] ?? "");
   if (training && toNumbers(training)[0] === 1) return [node];
-  const outputs = [context.onlyOutput(node)];
+  const outputs = context.firstOutputs(node, 1);
   return [{ ...node, op: "Identity", inputs: [node.inputs[0]!], outputs, attributes: new Map() }];
 }
 
