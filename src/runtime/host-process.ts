@@ -1,4 +1,5 @@
 import { type ChildProcess, fork } from "node:child_process";
+import { setMaxListeners } from "node:events";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { AntidoteError, throwIfCancelled } from "../core/errors.ts";
@@ -85,6 +86,7 @@ export class HostProcess {
       };
       this.#waiting.push(waiting);
     });
+    if (signal) setMaxListeners(0, signal); // Node warns at ten waiting calls.
     signal?.addEventListener("abort", cancel);
     this.#next();
     try {
@@ -146,15 +148,22 @@ const LESS_MEMORY =
 
 /** ONNX Runtime refused a model or a run. */
 function failure(message: string): AntidoteError {
-  const node = /Name:'([^']+)'|node with name '([^']+)'|Node \(([^)]+)\)/i.exec(message);
-  const outOfMemory = /allocat/i.test(message);
-  const place = node?.slice(1).find((name) => name);
-  return new AntidoteError("RUNTIME_FAILED", `ONNX Runtime refused: ${message.trim()}`, {
-    ...(place === undefined ? {} : { place }),
-    next: outOfMemory
-      ? LESS_MEMORY
-      : "Check that ONNX Runtime runs the model on its own, or export it again.",
-  });
+  // The ways in which its messages name a node.
+  const place = /(?:Name:'|name '|In Node, \("|node ?\()([^'")]+)/i.exec(message)?.[1];
+  const bytes = /Failed to allocate memory for requested buffer of size (\d+)/.exec(message)?.[1];
+  return new AntidoteError(
+    "RUNTIME_FAILED",
+    bytes === undefined
+      ? `ONNX Runtime refused: ${message.trim()}`
+      : `A tensor of ${Math.ceil(Number(bytes) / 1e9)} GB does not fit into memory.`,
+    {
+      ...(place === undefined ? {} : { place }),
+      next:
+        bytes === undefined
+          ? "Check that ONNX Runtime runs the model on its own, or export it again."
+          : LESS_MEMORY,
+    },
+  );
 }
 
 /** The process ended though nobody asked it to. */

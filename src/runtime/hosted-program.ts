@@ -68,8 +68,8 @@ export class HostedProgram implements Program {
       this.#checkIsState(name);
       this.#check(name, tensor);
     }
-    await this.#host.call("write", { program: this.#id, state });
     for (const name of Object.keys(state)) this.#written.add(name);
+    await this.#host.call("write", { program: this.#id, state });
   }
 
   async read(names: readonly string[] = Object.keys(this.#state)): Promise<Record<string, Tensor>> {

@@ -24,6 +24,9 @@ export class Sessions implements Operations {
       executionProviders: [device],
       intraOpNumThreads: threads,
       graphOptimizationLevel: "all",
+      // Measured on a training step: without patterns the same speed and 28 % less memory; without the
+      // arena 15 % slower.
+      enableMemPattern: false,
       logSeverityLevel: 3,
       // Vanishing gradients become zeros: denormal numbers are many times slower to compute with.
       extra: { session: { set_denormal_as_zero: "1" } },

@@ -8,7 +8,7 @@ import {
   toNumbers,
 } from "../core/tensor.ts";
 import { fold, frontier, shapeArithmetic } from "../onnx/fold.ts";
-import type { Graph, GraphInput, Node, StaticGraph, Value } from "../onnx/graph.ts";
+import type { Graph, Node, StaticGraph, Value } from "../onnx/graph.ts";
 import type { Device } from "./device.ts";
 
 /**
@@ -23,9 +23,8 @@ export async function specialise(
   batch: number,
   device: Device,
 ): Promise<StaticGraph> {
-  const inputs = graph.inputs.map((input, i) => withBatch(input, batch, i === 0));
-  const sized = { ...graph, inputs };
-  await checkBatchIsOpen(graph, sized, device);
+  const sized = withBatch(graph, batch);
+  await checkBatchIsOpen(graph, batch, device);
   const types = await elementTypes(sized, device);
   const arithmetic = shapeArithmetic(sized);
   const { shapes, results } = await probe(sized, frontier(sized, arithmetic), device);
@@ -37,14 +36,15 @@ export async function specialise(
  * A file may declare a batch size that nothing inside depends on, or one that is built into its
  * reshapes. Type inference overlooks some of the latter, a run does not.
  */
-async function checkBatchIsOpen(graph: Graph, sized: SizedGraph, device: Device): Promise<void> {
+async function checkBatchIsOpen(graph: Graph, batch: number, device: Device): Promise<void> {
   const declared = graph.inputs[0]?.shape[0];
-  if (typeof declared !== "number" || declared === sized.inputs[0]!.shape[0]) return;
+  if (typeof declared !== "number" || declared === batch) return;
   try {
-    await using program = await device.compile(withOutputs(sized, sized.outputs));
-    await program.run(zeroFeeds(sized));
+    await runOnZeros(withBatch(graph, batch), device);
   } catch (error) {
     if (!(error instanceof AntidoteError) || error.code !== "RUNTIME_FAILED") throw error;
+    // A model that fails at its own batch size has another defect, which this names.
+    await runOnZeros(withBatch(graph, declared), device);
     throw new AntidoteError(
       "MODEL_INVALID",
       `The model takes ${declared} image${declared === 1 ? "" : "s"} at a time and no other number.`,
@@ -57,11 +57,20 @@ async function checkBatchIsOpen(graph: Graph, sized: SizedGraph, device: Device)
   }
 }
 
-function withBatch({ name, type, shape }: GraphInput, batch: number, always: boolean): Value {
-  const extents = shape.map((extent, axis) =>
-    axis === 0 && (always || extent === null) ? batch : extent,
-  );
-  return { name, type, shape: extents.map((extent) => known(name, extent)) };
+async function runOnZeros(graph: SizedGraph, device: Device): Promise<void> {
+  await using program = await device.compile(withOutputs(graph, graph.outputs));
+  await program.run(zeroFeeds(graph));
+}
+
+function withBatch(graph: Graph, batch: number): SizedGraph {
+  const inputs = graph.inputs.map(({ name, type, shape }, i) => ({
+    name,
+    type,
+    shape: shape.map((extent, axis) =>
+      axis === 0 && (i === 0 || extent === null) ? batch : known(name, extent),
+    ),
+  }));
+  return { ...graph, inputs };
 }
 
 function known(input: string, extent: number | null): number {

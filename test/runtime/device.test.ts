@@ -131,13 +131,31 @@ describe("a mistake in a call is refused before it is sent", () => {
 });
 
 describe("what ONNX Runtime refuses", () => {
-  test("is an error that names the node, when compiling", async () => {
+  test.each([
+    ["NoSuchOperator", {}, "No Op registered"],
+    ["Relu", { slope: 1 }, "Unrecognized attribute"],
+    ["Not", {}, "Type Error"],
+  ])("is an error that names the node, when compiling: %s", async (op, attributes, message) => {
     const b = new GraphBuilder();
     const x = b.input("x", "float32", [2]);
-    b.output("y", b.op("NoSuchOperator", [x], {}, x));
+    b.emit(op, [x], attributes, [x], ["layer/odd"]);
+    b.output("layer/odd", b.value("layer/odd"));
     await expect(device.compile(b.build())).rejects.toMatchObject({
       code: "RUNTIME_FAILED",
-      message: expect.stringContaining("NoSuchOperator"),
+      place: "layer/odd",
+      message: expect.stringContaining(message),
+    });
+  });
+
+  test("is an error with advice when memory does not suffice", async () => {
+    const b = new GraphBuilder();
+    const x = b.input("x", "float32", [1]);
+    b.output("sum", b.sum(b.expand(x, [1e6, 1e7])));
+    await using program = await device.compile(b.build());
+    await expect(program.run({ x: float32([1], [0]) })).rejects.toMatchObject({
+      code: "RUNTIME_FAILED",
+      message: "A tensor of 40000 GB does not fit into memory.",
+      next: expect.stringContaining("smaller batch"),
     });
   });
 
@@ -162,7 +180,7 @@ describe("what ONNX Runtime refuses", () => {
 describe("the main process", () => {
   test("stays free while a run is under way, and knows the memory it takes", async () => {
     await using other = await openDevice({ name: "cpu", threads: 1 });
-    await using program = await other.compile(slow(20));
+    await using program = await other.compile(slow(8));
     let ticks = 0;
     const timer = setInterval(() => ticks++, 10);
     await program.run(SLOW_FEEDS);

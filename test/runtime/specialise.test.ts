@@ -157,6 +157,11 @@ describe("specialising", () => {
     });
   });
 
+  test("does not blame the batch size for another defect", async () => {
+    const odd = graphOf([node("NoSuchOperator", ["x"], "y")], {}, ["y"], [1, 3, 4]);
+    await expect(specialise(odd, 2, device)).rejects.toMatchObject({ code: "RUNTIME_FAILED" });
+  });
+
   test("refuses an input whose size is open", async () => {
     const open = graphOf([node("Relu", ["x"], "y")], {}, ["y"], [null, 3, null]);
     await expect(specialise(open, 1, device)).rejects.toMatchObject({ code: "MODEL_INVALID" });
