@@ -1,4 +1,5 @@
 import { readdir, readFile, stat } from "node:fs/promises";
+import { join, relative, sep } from "node:path";
 import { promisify } from "node:util";
 import { gunzip } from "node:zlib";
 import { AntidoteError } from "../core/errors.ts";
@@ -25,6 +26,23 @@ export async function namesIn(folder: string): Promise<string[]> {
   try {
     const names = await readdir(folder);
     return names.filter((name) => !name.startsWith(".")).sort();
+  } catch (cause) {
+    throw unreadable(folder, cause);
+  }
+}
+
+/**
+ * The paths, inside `folder`, of all files in it and in the folders below, hidden ones left out,
+ * ordered by path. A link to a file counts as a file; links to folders are not entered.
+ */
+export async function filesBelow(folder: string): Promise<string[]> {
+  try {
+    const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+    return entries
+      .filter((entry) => !entry.isDirectory())
+      .map((entry) => relative(folder, join(entry.parentPath, entry.name)))
+      .filter((name) => !name.split(sep).some((part) => part.startsWith(".")))
+      .sort();
   } catch (cause) {
     throw unreadable(folder, cause);
   }

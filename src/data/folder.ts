@@ -1,17 +1,22 @@
-import { readdir } from "node:fs/promises";
-import { join, relative } from "node:path";
+import { join } from "node:path";
 import { AntidoteError, throwIfCancelled } from "../core/errors.ts";
 import { type Emit, silent } from "../core/progress.ts";
 import { abridged, assignClasses, type ClassRules } from "./classes.ts";
 import { decodeImage } from "./decode.ts";
-import { kindOf, namesIn } from "./files.ts";
-import { type Geometry, type ImageSet, imageLength } from "./images.ts";
+import { filesBelow, kindOf, namesIn } from "./files.ts";
+import { ascending, type Geometry, type ImageSet, imageLength, subset } from "./images.ts";
 
 export interface FolderOptions extends Geometry, ClassRules {
   /** What an image that cannot be decoded does: stop with an error (default) or be left out. */
   readonly onUnreadable?: "error" | "skip" | undefined;
   readonly emit?: Emit | undefined;
   readonly signal?: AbortSignal | undefined;
+}
+
+interface LabelledFile {
+  /** Path inside the folder of all classes. */
+  readonly name: string;
+  readonly label: number;
 }
 
 const STAGE = "images";
@@ -29,21 +34,17 @@ const CONCURRENCY = 8;
  * `CLASSES_MISMATCH`; `IMAGE_UNREADABLE`, naming the first few; `CANCELLED`.
  */
 export async function imageFolder(path: string, options: FolderOptions): Promise<ImageSet> {
-  const { emit = silent, signal } = options;
+  const { emit = silent, channels, height, width } = options;
   const folders = await classFolders(path);
   const { labels, classNames, rule } = await assignClasses(folders, options, path);
   emit({ kind: "note", stage: STAGE, message: `Classes by ${rule}.` });
-  const files: { path: string; label: number }[] = [];
+  const files: LabelledFile[] = [];
   let others = 0;
   for (const [i, folder] of folders.entries()) {
-    for (const file of await filesBelow(join(path, folder))) {
-      if (IMAGE_NAME.test(file)) files.push({ path: file, label: labels[i]! });
+    for (const name of await filesBelow(join(path, folder))) {
+      if (IMAGE_NAME.test(name)) files.push({ name: join(folder, name), label: labels[i]! });
       else others++;
     }
-  }
-  if (others > 0) {
-    const message = `${others} ${others === 1 ? "file that is no image was" : "files that are no images were"} left out.`;
-    emit({ kind: "warning", stage: STAGE, message });
   }
   if (files.length === 0) {
     throw new AntidoteError("DATA_INVALID", `The class folders in "${path}" hold no images.`, {
@@ -51,44 +52,75 @@ export async function imageFolder(path: string, options: FolderOptions): Promise
       next: "Give PNG, JPEG, WebP, GIF, TIFF or AVIF files.",
     });
   }
-
-  const absent = classNames.filter((_, label) => !files.some((file) => file.label === label));
-  if (absent.length > 0) {
-    const message = `No images of ${absent.length} of ${classNames.length} classes (${abridged(absent)}).`;
+  if (others > 0) {
+    const message = `${others} ${others === 1 ? "file that is no image was" : "files that are no images were"} left out.`;
     emit({ kind: "warning", stage: STAGE, message });
   }
-
-  const length = imageLength(options);
-  const images = new Uint8Array(files.length * length); // [N,C,H,W]
-  const failures: (AntidoteError | undefined)[] = files.map(() => undefined);
-  let done = 0;
-  const everyPercent = Math.ceil(files.length / 100);
-  await concurrently(files.length, async (row) => {
-    throwIfCancelled(signal);
-    try {
-      images.set(await decodeImage(files[row]!.path, options, files[row]!.path), row * length);
-    } catch (error) {
-      if (!(error instanceof AntidoteError)) throw error;
-      failures[row] = error;
-    }
-    done++;
-    if (done % everyPercent === 0 || done === files.length) {
-      emit({ kind: "step", stage: STAGE, done, total: files.length });
-    }
-  });
-  const failed = failures.filter((failure) => failure !== undefined);
-  if (failed.length > 0) reportUnreadable(failed, path, options);
-  const kept = files.flatMap((_, row) => (failures[row] === undefined ? [row] : []));
-  const { channels, height, width } = options;
-  return {
-    images: failed.length === 0 ? images : compacted(images, kept, length),
-    labels: Int32Array.from(kept, (row) => files[row]!.label),
+  const present = new Set(labels);
+  const absent = classNames.filter((_, label) => !present.has(label));
+  if (absent.length > 0) {
+    const message = `No folder for ${absent.length} of ${classNames.length} classes (${abridged(absent)}).`;
+    emit({ kind: "warning", stage: STAGE, message });
+  }
+  const { images, readable } = await decodeAll(path, files, options);
+  const set: ImageSet = {
+    images,
+    labels: Int32Array.from(files, (file) => file.label),
     channels,
     height,
     width,
     classNames,
-    names: kept.map((row) => relative(path, files[row]!.path)),
+    names: files.map((file) => file.name),
   };
+  return readable.length === files.length ? set : subset(set, readable);
+}
+
+/** Decodes all files to [N,C,H,W]; the rows of unreadable ones, if they may be left out, stay zero. */
+async function decodeAll(
+  path: string,
+  files: readonly LabelledFile[],
+  options: FolderOptions,
+): Promise<{ images: Uint8Array; readable: number[] }> {
+  const { emit = silent, signal } = options;
+  const length = imageLength(options);
+  const images = new Uint8Array(files.length * length); // [N,C,H,W]
+  const failures = new Map<number, AntidoteError>();
+  const total = files.length;
+  const everyPercent = Math.ceil(total / 100);
+  let done = 0;
+  await concurrently(total, async (row) => {
+    throwIfCancelled(signal);
+    const file = join(path, files[row]!.name);
+    try {
+      images.set(await decodeImage(file, options, file), row * length);
+    } catch (error) {
+      if (!(error instanceof AntidoteError)) throw error;
+      failures.set(row, error);
+    }
+    done++;
+    if (done % everyPercent === 0 || done === total) {
+      emit({ kind: "step", stage: STAGE, done, total });
+    }
+  });
+  const readable = ascending(total).filter((row) => !failures.has(row));
+  if (failures.size > 0) {
+    const message = summary(ascending(total).flatMap((row) => failures.get(row)?.message ?? []));
+    if (options.onUnreadable !== "skip" || readable.length === 0) {
+      throw new AntidoteError("IMAGE_UNREADABLE", message, {
+        place: path,
+        next: "Replace or remove them, or allow them to be left out.",
+      });
+    }
+    emit({ kind: "warning", stage: STAGE, message: `Left out: ${message}` });
+  }
+  return { images, readable };
+}
+
+/** How many images failed, and why the first few did. */
+function summary(reasons: readonly string[]): string {
+  const count = `${reasons.length} ${reasons.length === 1 ? "image" : "images"}`;
+  const first = reasons.slice(0, 3).join(" ");
+  return `${count} cannot be read: ${first}${reasons.length > 3 ? " …" : ""}`;
 }
 
 async function classFolders(path: string): Promise<string[]> {
@@ -110,45 +142,6 @@ async function classFolders(path: string): Promise<string[]> {
     `"${path}" holds ${hasImages ? "images, but no class folders" : "no class folders"}.`,
     { place: path, next: "Put the images of each class into a folder of its own." },
   );
-}
-
-/** All files in a folder and the folders in it, hidden ones left out, ordered by path. */
-async function filesBelow(folder: string): Promise<string[]> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  return entries
-    .filter((entry) => !entry.isDirectory())
-    .map((entry) => join(entry.parentPath, entry.name))
-    .filter((file) => !/(^|[\\/])\./.test(relative(folder, file)))
-    .sort();
-}
-
-/** Throws for unreadable images, or warns where they are to be left out. */
-function reportUnreadable(
-  failures: readonly AntidoteError[],
-  place: string,
-  { onUnreadable = "error", emit = silent }: FolderOptions,
-): void {
-  const first = failures.slice(0, 3).map((failure) => failure.message);
-  const count = `${failures.length} ${failures.length === 1 ? "image" : "images"}`;
-  const message = `${count} cannot be read: ${first.join(" ")}${failures.length > 3 ? " …" : ""}`;
-  if (onUnreadable === "skip") {
-    emit({ kind: "warning", stage: STAGE, message: `Left out: ${message}` });
-    return;
-  }
-  throw new AntidoteError("IMAGE_UNREADABLE", message, {
-    place,
-    next: "Replace or remove them, or allow them to be left out.",
-    cause: failures[0],
-  });
-}
-
-/** The images at `rows`, [N,C,H,W] with C·H·W = `length`. */
-function compacted(images: Uint8Array, rows: readonly number[], length: number): Uint8Array {
-  const result = new Uint8Array(rows.length * length);
-  rows.forEach((row, to) => {
-    result.set(images.subarray(row * length, (row + 1) * length), to * length);
-  });
-  return result;
 }
 
 /** Runs `work(0)` … `work(total − 1)`, a few at once; the first failure ends it. */

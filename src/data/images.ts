@@ -32,18 +32,6 @@ export interface Batch {
   readonly indices: ArrayLike<number>;
 }
 
-/** Builds a set; throws `INTERNAL` if the arrays do not fit together or a label has no class name. */
-export function imageSet(fields: ImageSet): ImageSet {
-  const { images, labels, names, classNames } = fields;
-  invariant(images.length === labels.length * imageLength(fields), "images and labels differ in N");
-  invariant(names === undefined || names.length === labels.length, "names and labels differ in N");
-  invariant(
-    labels.every((label) => label >= 0 && label < classNames.length),
-    "a label lies outside the class names",
-  );
-  return fields;
-}
-
 /** Number of images. */
 export function count(set: ImageSet): number {
   return set.labels.length;

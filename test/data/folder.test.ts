@@ -161,6 +161,14 @@ test("unreadable images are named, or left out on request", async () => {
   );
 });
 
+test("when all images are to be left out, it is an error after all", async () => {
+  const folder = await folderWith({ "0/empty.png": "" });
+  await expect(imageFolder(folder, { ...SIZE, onUnreadable: "skip" })).rejects.toMatchObject({
+    code: "IMAGE_UNREADABLE",
+    message: expect.stringMatching(/^1 image cannot/),
+  });
+});
+
 test("folders of another form are refused with what to do", async () => {
   const png = await plain(2, 2, "#ffffff").png().toBuffer();
   const refused = async (files: Record<string, Buffer | string>) =>
@@ -194,6 +202,6 @@ test("classes without images are allowed where folders bear an index, with a war
   expect(events).toContainEqual({
     kind: "warning",
     stage: "images",
-    message: "No images of 3 of 4 classes (class 0, class 1, class 3).",
+    message: "No folder for 3 of 4 classes (class 0, class 1, class 3).",
   });
 });
