@@ -1,5 +1,6 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
+import { create } from "@bufbuild/protobuf";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import {
   type DataType,
@@ -12,6 +13,7 @@ import {
 import { readOnnxFile } from "../../src/onnx/file.ts";
 import type { Attribute, Graph, Node } from "../../src/onnx/graph.ts";
 import { importGraph } from "../../src/onnx/import.ts";
+import { GraphProtoSchema } from "../../src/onnx/proto/generated/onnx_pb.ts";
 import { openDevice, type ProcessDevice } from "../../src/runtime/process-device.ts";
 import { specialise } from "../../src/runtime/specialise.ts";
 
@@ -124,6 +126,33 @@ describe("specialising", () => {
     );
     expect(graph.values.get("y")!.shape).toEqual([2, 2, 4]);
     expect(graph.constants.get("where")).toEqual(int64([1, 2], [1, 2]));
+  });
+
+  test("keeps what only a branch inside a node reads", async () => {
+    const branch = (weight: string): Attribute => ({
+      kind: "graph",
+      value: create(GraphProtoSchema, {
+        name: weight,
+        node: [{ opType: "Mul", input: ["x", weight], output: ["product"] }],
+        output: [{ name: "product" }],
+      }),
+    });
+    const branches = { then_branch: branch("one"), else_branch: branch("other") };
+    const graph = await specialise(
+      graphOf(
+        [
+          node("ReduceSum", ["x"], "sum", { keepdims: int(0) }),
+          node("Cast", ["sum"], "any", { to: int(9) }),
+          node("If", ["any"], "y", branches),
+        ],
+        { one: float32([4], [1, 1, 1, 1]), other: float32([4], [2, 2, 2, 2]) },
+        ["y"],
+      ),
+      2,
+      device,
+    );
+    expect([...graph.constants.keys()]).toEqual(["one", "other"]);
+    expect(graph.values.get("y")!.shape).toEqual([2, 3, 4]);
   });
 
   test("leaves randomness to every run", async () => {
