@@ -71,4 +71,5 @@ def main():
     (HERE / "operators.json").write_text(text)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,145 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { basename, join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { gradients } from "../../src/autodiff/gradients.ts";
+import { liveBatchNorm, lowerBatchNorm } from "../../src/autodiff/live-batch-norm.ts";
+import type { Tensor } from "../../src/core/tensor.ts";
+import { GraphBuilder } from "../../src/onnx/builder.ts";
+import { readOnnxFile } from "../../src/onnx/file.ts";
+import type { StaticGraph, Value } from "../../src/onnx/graph.ts";
+import { importGraph } from "../../src/onnx/import.ts";
+import { openDevice, type ProcessDevice } from "../../src/runtime/process-device.ts";
+import { specialise } from "../../src/runtime/specialise.ts";
+import { compile, execute } from "../support/execute.ts";
+import { fill } from "../train/fill.ts";
+
+/** Norm of a tensor and its product with a direction. */
+type Summary = readonly [norm: number, product: number];
+
+/** PyTorch's gradients of one network: `goldens/generate_models.py`. */
+interface Golden {
+  readonly loss: number;
+  readonly gradients: Readonly<Record<string, Summary>>;
+  /** Running statistics after the batch, by name. */
+  readonly running: Readonly<Record<string, Summary>>;
+}
+
+const here = (path: string) => new URL(path, import.meta.url);
+const { models: GOLDENS } = JSON.parse(readFileSync(here("goldens/models.json"), "utf8")) as {
+  models: Readonly<Record<string, { readonly eval: Golden; readonly train?: Golden }>>;
+};
+const BATCH = 3;
+
+/** Rounding of float32 through some fifty layers; small batches make batch statistics touchier. */
+const TOLERANCE = { eval: 5e-5, train: 2e-4 };
+
+let device: ProcessDevice;
+beforeAll(async () => {
+  device = await openDevice({ name: "cpu", threads: 1 });
+});
+afterAll(() => device.close());
+
+async function load(path: string, batch: number): Promise<StaticGraph> {
+  return specialise(importGraph(await readOnnxFile(path)), batch, device);
+}
+
+/** A network with its loss and gradients for the input and every constant of `names`. */
+function differentiated(model: StaticGraph, names: readonly string[]) {
+  const b = new GraphBuilder();
+  const declared = model.inputs[0]!;
+  const input = b.input("input", "float32", declared.shape);
+  const lookup = b.inline(model, "", { [declared.name]: input });
+  const logits = lookup(model.outputs[0]!);
+  const loss = b.sum(b.mul(logits, b.constant(fill(2, logits.shape))));
+  const wrt: Value[] = names.map((name) => (name === "input" ? input : lookup(name)));
+  gradients(b, loss, wrt).forEach((value, i) => {
+    b.output(`gradient of ${names[i]!}`, value);
+  });
+  b.output("loss", loss);
+  for (const name of model.outputs.slice(1)) b.output(name, lookup(name));
+  return { graph: b.build(), input: fill(1, declared.shape) };
+}
+
+function euclidean(values: Float32Array): number {
+  return Math.sqrt(values.reduce((total, value) => total + value * value, 0));
+}
+
+function expectClose(found: Tensor | undefined, golden: Summary, seed: number, tolerance: number) {
+  const values = found!.data as Float32Array;
+  const direction = fill(seed, found!.shape).data;
+  const norm = euclidean(values);
+  const product = values.reduce((total, value, i) => total + value * direction[i]!, 0);
+  // The product is compared with what it could be at most, as it may cancel.
+  const scale = golden[0] * Math.sqrt(values.length) || 1e-12;
+  expect(Math.abs(norm - golden[0]) / (golden[0] || 1)).toBeLessThan(tolerance);
+  expect(Math.abs(product - golden[1]) / scale).toBeLessThan(tolerance);
+}
+
+describe.each(Object.entries(GOLDENS))("%s", (name, goldens) => {
+  const path = here(`fixtures/${name}.onnx`).pathname;
+
+  test("agrees with PyTorch in evaluation mode", async () => {
+    const golden = goldens.eval;
+    const { graph, input } = differentiated(await load(path, BATCH), Object.keys(golden.gradients));
+    const results = await execute(graph, { input });
+    Object.entries(golden.gradients).forEach(([of, summary], i) => {
+      expectClose(results[`gradient of ${of}`], summary, 10 + i, TOLERANCE.eval);
+    });
+  });
+
+  test.skipIf(!goldens.train)("agrees with PyTorch in training mode", async () => {
+    const golden = goldens.train!;
+    const live = liveBatchNorm(await load(path, BATCH));
+    const { graph, input } = differentiated(live.graph, Object.keys(golden.gradients));
+    for (const executed of [graph, lowerBatchNorm(graph)]) {
+      const results = await execute(executed, { input });
+      Object.entries(golden.gradients).forEach(([of, summary], i) => {
+        // A bias ahead of batch norm has gradient 0 up to rounding.
+        if (summary[0] > 1e-6) {
+          expectClose(results[`gradient of ${of}`], summary, 10 + i, TOLERANCE.train);
+        }
+      });
+      const running = Object.keys(golden.running);
+      expect([...live.running.keys()].sort()).toEqual(running.toSorted());
+      // Seeds count the buffers of batch norm: mean, variance, number of batches.
+      running.forEach((of, i) => {
+        const seed = 10 + 3 * Math.floor(i / 2) + (i % 2);
+        expectClose(results[live.running.get(of)!], golden.running[of]!, seed, TOLERANCE.train);
+      });
+    }
+  });
+});
+
+const data = process.env["ANTIDOTE_DATA"];
+const folder = data === undefined ? "" : join(data, "models");
+const files = existsSync(folder)
+  ? readdirSync(folder)
+      .filter((name) => name.endsWith(".onnx"))
+      .map((name) => join(folder, name))
+  : [];
+
+describe.skipIf(files.length === 0)("real models (needs ANTIDOTE_DATA)", () => {
+  test.each(files.map((path) => [basename(path), path]))(
+    "%s: agrees with finite differences",
+    async (_, path) => {
+      const model = await load(path, 1);
+      const { graph, input } = differentiated(model, ["input"]);
+      const run = await compile(graph);
+      const { loss: _loss, ...centre } = await run({ input });
+      const gradient = centre["gradient of input"]!.data as Float32Array;
+      // Along the gradient itself the loss changes most against its rounding.
+      const norm = euclidean(gradient);
+      const lossAt = async (t: number) => {
+        const moved = input.data.map((value, i) => value + (t * gradient[i]!) / norm);
+        return (
+          (await run({ input: { ...input, data: moved } }))["loss"]!.data as Float32Array
+        )[0]!;
+      };
+      const step = 1e-2;
+      const difference = ((await lossAt(step)) - (await lossAt(-step))) / (2 * step);
+      expect(norm).toBeGreaterThan(0);
+      // Rounding of the loss over the step, and the kinks between the two points.
+      expect(Math.abs(difference / norm - 1)).toBeLessThan(0.02);
+    },
+  );
+});
