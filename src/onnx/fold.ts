@@ -1,4 +1,4 @@
-import { type DataType, sizeOf, type Tensor } from "../core/tensor.ts";
+import type { DataType, Tensor } from "../core/tensor.ts";
 import type { Graph, Node } from "./graph.ts";
 import type { GraphProto } from "./proto/generated/onnx_pb.ts";
 import { captures } from "./subgraphs.ts";
@@ -17,8 +17,8 @@ const RANDOM = new Set([
 
 /**
  * The nodes whose results are the same in every run of a graph with fixed input shapes: shapes, and all
- * that is computed from shapes, from integers and from single numbers. Weights, that is float constants
- * of more than one element, are not computed with: they stay visible to whoever trains them.
+ * that is computed from shapes, from integers and from scalars. Weights, that is float constants with
+ * axes, are not computed with: they stay visible to whoever trains them.
  */
 export function shapeArithmetic(graph: Graph): ReadonlySet<Node> {
   const known = new Set<string>();
@@ -27,14 +27,14 @@ export function shapeArithmetic(graph: Graph): ReadonlySet<Node> {
   for (const node of graph.nodes) {
     if (!isKnown(node, known)) continue;
     found.add(node);
-    if (!isWeightNode(node)) for (const output of node.outputs) known.add(output);
+    for (const output of node.outputs) known.add(output);
   }
   return found;
 }
 
 function isKnown(node: Node, known: ReadonlySet<string>): boolean {
   if (node.domain !== "" || RANDOM.has(node.op)) return false;
-  if (["Constant", "Shape", "Size"].includes(node.op)) return true;
+  if (node.op === "Shape" || node.op === "Size") return true;
   const inputs = reads(node);
   return inputs.length > 0 && inputs.every((input) => known.has(input));
 }
@@ -48,16 +48,7 @@ function reads({ inputs, attributes }: Node): string[] {
 }
 
 function isWeight({ type, shape }: Tensor): boolean {
-  return FLOATS.has(type) && sizeOf(shape) > 1;
-}
-
-/** Older exporters write weights as Constant nodes. */
-function isWeightNode({ op, attributes }: Node): boolean {
-  if (op !== "Constant") return false;
-  return [...attributes.values()].some(({ kind, value }) => {
-    if (kind === "tensor") return isWeight(value);
-    return kind === "opaque" || (kind === "floats" && value.length > 1);
-  });
+  return FLOATS.has(type) && shape.length > 0;
 }
 
 /**

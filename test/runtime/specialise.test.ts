@@ -95,23 +95,23 @@ describe("specialising", () => {
     expect(toNumbers((await program.run({ x }))["y"]!)).toEqual([66, 210]);
   });
 
-  test("never computes with weights, not even those in Constant nodes", async () => {
-    const value: Attribute = { kind: "tensor", value: float32([3, 4], new Array(12).fill(2)) };
+  test("computes with scalars but never with weights, were they a single number", async () => {
     const graph = await specialise(
       graphOf(
         [
-          node("Constant", [], "weight", { value }),
-          node("Neg", ["weight"], "negative"),
-          node("Mul", ["x", "negative"], "y"),
+          node("Neg", ["bias"], "negative"),
+          node("Sqrt", ["scalar"], "root"),
+          node("Add", ["x", "negative"], "moved"),
+          node("Mul", ["moved", "root"], "y"),
         ],
-        {},
+        { bias: float32([1], [2]), scalar: float32([], [4]) },
         ["y"],
       ),
       2,
       device,
     );
-    expect(graph.nodes.map(({ op }) => op)).toEqual(["Neg", "Mul"]);
-    expect(graph.constants.get("weight")).toEqual(value.value);
+    expect(graph.nodes.map(({ op }) => op)).toEqual(["Neg", "Add", "Mul"]);
+    expect(graph.constants.get("root")).toEqual(float32([], [2]));
   });
 
   test("knows shapes that depend on values, which only a run can tell", async () => {
