@@ -59,9 +59,10 @@ export function withoutRule(
   const wanted = new Set(to);
   const missing: Node[] = [];
   for (const node of graph.nodes.toReversed()) {
-    const between = node.outputs.some((name) => wanted.has(name) && depends.has(name));
+    const through = node.inputs.filter((name) => depends.has(name));
+    const between = through.length > 0 && node.outputs.some((name) => wanted.has(name));
     if (!between || isConstant(node)) continue;
-    for (const name of node.inputs) if (depends.has(name)) wanted.add(name);
+    for (const name of through) wanted.add(name);
     if (differentiability(node.op, node.domain) === "unsupported") missing.unshift(node);
   }
   return missing;
