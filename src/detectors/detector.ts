@@ -1,0 +1,43 @@
+import type { z } from "zod";
+import type { Method } from "../core/method.ts";
+import type { Proportion } from "../core/statistics.ts";
+import type { ImageSet } from "../data/images.ts";
+import type { Overlay } from "../data/overlay.ts";
+import type { Classifier } from "../models/classifier.ts";
+import type { RunContext } from "../runtime/context.ts";
+
+/** All that a detector may see: the suspect, a repaired copy of it, and trusted images. */
+export interface DetectorInput {
+  readonly model: Classifier;
+  readonly repaired: Classifier;
+  /** Images to search triggers on. */
+  readonly search: ImageSet;
+  /** Images to measure the found triggers on. */
+  readonly heldOut: ImageSet;
+}
+
+/** What was found for one class. */
+export interface ClassEvidence {
+  readonly target: number;
+  /** Larger is more suspicious; comparable between the classes of one model. */
+  readonly score: number;
+  /** The trigger that stands for this class. */
+  readonly trigger: Overlay;
+  /** Size of that trigger: covered pixels of a masked one, L2 norm of an additive one. */
+  readonly size: number;
+  /** Share of held-out images of other classes that the trigger moves into this class. */
+  readonly success: { readonly suspect: Proportion; readonly repaired: Proportion };
+  /** Share of them that the repaired model still classifies correctly under the trigger. */
+  readonly kept: Proportion;
+}
+
+/** Evidence for every class, by class index; the model's score is the largest of a class. */
+export interface Detection {
+  readonly statistic: string;
+  readonly classes: readonly ClassEvidence[];
+  readonly score: number;
+}
+
+/** A detector: per-class evidence and one score. It passes no verdict. */
+export interface Detector<Config extends z.ZodType = z.ZodType>
+  extends Method<RunContext, DetectorInput, Promise<Detection>, Config> {}
