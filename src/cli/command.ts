@@ -27,6 +27,14 @@ export interface Choice<M extends AnyMethod = AnyMethod> {
   readonly config: unknown;
 }
 
+/** A choice as records state it. Options come out of a schema, so they are plain JSON. */
+export function describeMethod({ method, config }: Choice): {
+  name: string;
+  options: Record<string, z.core.util.JSONType>;
+} {
+  return { name: method.name, options: config as Record<string, z.core.util.JSONType> };
+}
+
 /** The choice for every slot; undefined where a slot stays empty. */
 export type Choices<S extends Slots> = {
   readonly [K in keyof S]: S[K] extends Slot<infer M>

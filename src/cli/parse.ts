@@ -91,9 +91,12 @@ interface DeclaredFlag {
 /** The flags of a command: its own options, its slots, and every option of every method for a slot. */
 function flagsOf({ options, slots }: Command): DeclaredFlag[] {
   const own = fieldsOf(options).map((field): DeclaredFlag => {
-    const isSwitch = field.expects === "true or false";
+    // What is on by default can only be turned off by a value.
+    const isSwitch = field.expects === "true or false" && field.default !== true;
     const usage = isSwitch ? `--${field.flag}` : `--${field.flag} ${field.placeholder}`;
-    const option = new Option(usage, field.description + defaultText(field.default));
+    const choices = field.placeholder === "<choice>" ? `: ${field.expects}` : "";
+    const description = field.description + choices + defaultText(field.default);
+    const option = new Option(usage, description);
     if (field.group !== undefined) option.helpGroup(field.group);
     return { option, name: field.key };
   });

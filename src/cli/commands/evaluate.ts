@@ -15,7 +15,7 @@ import type { Classifier } from "../../models/classifier.ts";
 import { sharePhrase } from "../../report/format.ts";
 import { className } from "../../report/words.ts";
 import type { RunContext } from "../../runtime/context.ts";
-import { type CommandInput, command } from "../command.ts";
+import { type CommandInput, command, describeMethod } from "../command.ts";
 import { givenPreprocessing, onDevice, openImagesFor, openModel } from "../open.ts";
 import {
   classIndex,
@@ -155,13 +155,7 @@ function usage(message: string, next: string): AntidoteError {
 
 function describeTrigger({ options, methods }: Input): EvaluateRecord["trigger"] {
   const { trigger, triggerMode } = options;
-  if (methods.attack) {
-    const { method, config } = methods.attack;
-    return {
-      kind: "attack",
-      method: { name: method.name, options: config as Record<string, never> },
-    };
-  }
+  if (methods.attack) return { kind: "attack", method: describeMethod(methods.attack) };
   return trigger === undefined ? null : { kind: "picture", file: trigger, mode: triggerMode };
 }
 

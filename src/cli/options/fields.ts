@@ -21,6 +21,9 @@ export interface Field {
   parse(text: string): unknown;
 }
 
+/** Characters of choices that still fit into the column of flags in help texts. */
+const MAX_CHOICES = 16;
+
 type JsonSchema = Exclude<z.core.JSONSchema._JSONSchema, boolean>;
 
 /** The options that an object schema describes, in its order. */
@@ -119,7 +122,10 @@ function placeholder(schema: JsonSchema, alternatives: readonly JsonSchema[]): s
   const given = metaText(schema, "placeholder");
   if (given !== undefined) return `<${given}>`;
   const [first] = alternatives;
-  if (first?.enum) return `<${first.enum.map(toText).join("|")}>`;
+  if (first?.enum) {
+    const choices = first.enum.map(toText).join("|");
+    return choices.length <= MAX_CHOICES ? `<${choices}>` : "<choice>";
+  }
   switch (first?.type) {
     case "boolean":
       return "<true|false>";

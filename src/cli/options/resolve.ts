@@ -148,8 +148,8 @@ function validate(
       const { value, isText } = given;
       input[field.key] = isText && typeof value === "string" ? field.parse(value) : value;
     } else if (field.required) {
-      throw new AntidoteError("USAGE", `${nameOf(field)} ${field.placeholder} is missing.`, {
-        next: `Add it: ${field.description}. See \`${help}\`.`,
+      throw new AntidoteError("USAGE", `${nameOf(field)} is missing.`, {
+        next: `Add ${nameOf(field)} ${field.placeholder}: ${field.description}.`,
       });
     }
   }

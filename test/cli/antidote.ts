@@ -1,0 +1,32 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+const MAIN = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
+
+/** What a command line printed, and how it ended. */
+export interface Ended {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs the built program. `started` gets the process, e.g. to send it a signal. */
+export function antidote(
+  words: readonly string[],
+  started: (child: ChildProcess) => void = () => {},
+): Promise<Ended> {
+  if (!existsSync(MAIN)) throw new Error("The program is not built: run `npm run build` first.");
+  const child = spawn(process.execPath, [MAIN, ...words], {
+    stdio: ["ignore", "pipe", "pipe"],
+    env: { ...process.env, NO_COLOR: "1", ANTIDOTE_DEBUG: "" },
+  });
+  let [stdout, stderr] = ["", ""];
+  child.stdout.on("data", (bytes) => (stdout += bytes));
+  child.stderr.on("data", (bytes) => (stderr += bytes));
+  started(child);
+  return new Promise((resolve, reject) => {
+    child.on("error", reject);
+    child.on("close", (code) => resolve({ code, stdout, stderr }));
+  });
+}
