@@ -15,48 +15,70 @@ export function progressDisplay(quiet: boolean): ProgressDisplay {
   return process.stderr.isTTY ? new Bars() : new Lines(true);
 }
 
-/** One bar for every stage at work, notes and warnings above them. */
+/** One bar for every stage at work. Notes and warnings stay on the terminal, bars do not. */
 class Bars implements ProgressDisplay {
-  readonly #bars = new MultiBar({
-    stream: process.stderr,
-    format: "{stage} {bar} {value}/{total} {left}",
-    barCompleteChar: "━",
-    barIncompleteChar: " ",
-    barsize: 30,
-    hideCursor: true,
-    clearOnComplete: true,
-    emptyOnZero: true,
-    // Ctrl-C has one meaning, decided elsewhere.
-    gracefulExit: false,
-  });
-  readonly #running = new Map<string, { readonly bar: SingleBar; readonly clock: Clock }>();
+  readonly #running = new Map<string, Stage>();
+  #drawn: { readonly all: MultiBar; readonly byStage: Map<string, SingleBar> } | undefined;
 
   show(event: Progress): void {
     if (event.kind !== "step") {
-      // The bars print what they are given whenever they are drawn next.
-      if (this.#running.size > 0) this.#bars.log(line(event));
-      else process.stderr.write(line(event));
+      this.close();
+      process.stderr.write(line(event));
       return;
     }
     const { stage, done, total } = event;
-    let running = this.#running.get(stage);
-    if (running === undefined) {
-      const bar = this.#bars.create(total, 0, { stage: visible(stage).padEnd(12), left: "" });
-      running = { bar, clock: new Clock() };
-      this.#running.set(stage, running);
-    }
-    running.bar.setTotal(total);
-    running.bar.update(done, { left: running.clock.left(done, total) });
-    if (done >= total) {
-      this.#bars.remove(running.bar);
+    const { clock } = this.#running.get(stage) ?? { clock: new Clock() };
+    if (done < total) {
+      this.#running.set(stage, { done, total, clock });
+      this.#draw(stage);
+    } else {
       this.#running.delete(stage);
+      this.close();
     }
   }
 
+  /** Removes all bars; the next step brings back those of stages at work. */
   close(): void {
-    this.#bars.stop();
+    this.#drawn?.all.stop();
+    this.#drawn = undefined;
+  }
+
+  #draw(changed: string): void {
+    if (!this.#drawn?.byStage.has(changed)) {
+      this.close();
+      const all = new MultiBar(BAR_OPTIONS);
+      const byStage = new Map<string, SingleBar>();
+      for (const [stage, { total }] of this.#running) {
+        byStage.set(stage, all.create(total, 0, { stage: visible(stage).padEnd(12), left: "" }));
+      }
+      this.#drawn = { all, byStage };
+    }
+    for (const [stage, bar] of this.#drawn.byStage) {
+      const { done, total, clock } = this.#running.get(stage)!;
+      bar.setTotal(total);
+      bar.update(done, { left: clock.left(done, total) });
+    }
   }
 }
+
+interface Stage {
+  readonly done: number;
+  readonly total: number;
+  readonly clock: Clock;
+}
+
+const BAR_OPTIONS = {
+  stream: process.stderr,
+  format: "{stage} {bar} {value}/{total} {left}",
+  barCompleteChar: "━",
+  barIncompleteChar: " ",
+  barsize: 30,
+  hideCursor: true,
+  clearOnComplete: true,
+  emptyOnZero: true,
+  // Ctrl-C has one meaning, decided elsewhere.
+  gracefulExit: false,
+};
 
 /** How long a log without a terminal stays silent between two lines of one stage, in seconds. */
 const SILENCE = 10;
