@@ -92,6 +92,7 @@ describe("fields", () => {
     expect([limit?.parse("none"), limit?.parse("0.5")]).toEqual([null, 0.5]);
     const [list] = fieldsOf(z.strictObject({ list: z.array(z.number()) }));
     expect(list?.parse(".5, 1,2")).toEqual([0.5, 1, 2]);
+    expect(list?.expects).toBe("numbers with commas between");
   });
 
   test("have names in two spellings", () => {

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
@@ -89,10 +90,10 @@ export const train = command({
       return await onDevice(input.options, input, (context) => run(context, input, checkpoint));
     } catch (error) {
       if (!(error instanceof AntidoteError) || error.code !== "CANCELLED") throw error;
-      throw new AntidoteError("CANCELLED", error.message, {
-        next: `Run the same command again: it continues from ${checkpoint}, if the first epoch had begun.`,
-        cause: error,
-      });
+      const next = existsSync(checkpoint)
+        ? `Run the same command again: it continues from ${checkpoint}.`
+        : "Nothing was kept: training had not begun.";
+      throw new AntidoteError("CANCELLED", error.message, { next, cause: error });
     }
   },
 });

@@ -99,10 +99,22 @@ function expectation(schema: JsonSchema): string {
     case "null":
       return "none";
     case "array":
-      return "values separated by commas";
+      return listExpectation(schema);
     default:
       return "a text";
   }
+}
+
+function listExpectation({ items }: JsonSchema): string {
+  const [item] = itemsOf(items);
+  if (item?.enum)
+    return `one or more of ${listed(item.enum.map(toText), "and")}, with commas between`;
+  const isNumber = item?.type === "number" || item?.type === "integer";
+  return `${isNumber ? "numbers" : "texts"} with commas between`;
+}
+
+function itemsOf(items: JsonSchema["items"]): JsonSchema[] {
+  return typeof items === "object" && !Array.isArray(items) ? alternativesOf(items) : [];
 }
 
 function bounds(schema: JsonSchema): string {
@@ -145,8 +157,7 @@ function parseText(alternatives: readonly JsonSchema[], text: string): unknown {
     if (type === "null" && text === "none") return null;
     if ((type === "integer" || type === "number") && isNumeric(text)) return Number(text);
     if (type === "array") {
-      const item = typeof items === "object" && !Array.isArray(items) ? alternativesOf(items) : [];
-      return text.split(",").map((part) => parseText(item, part.trim()));
+      return text.split(",").map((part) => parseText(itemsOf(items), part.trim()));
     }
   }
   return text;

@@ -1,6 +1,7 @@
 import { styleText } from "node:util";
 import { errorDocument } from "../../audit/error-record.ts";
 import { AntidoteError, type ErrorCategory } from "../../core/errors.ts";
+import { visible } from "../../report/visible.ts";
 
 /** Exit codes by the kind of error; a command that succeeds returns its own. */
 const EXIT_CODES: Readonly<Record<ErrorCategory, number>> = {
@@ -35,9 +36,10 @@ function errorText({ code, category, message, place, next }: AntidoteError): str
   const style = (format: "bold" | "red" | "yellow", text: string) =>
     styleText(format, text, { stream: process.stderr });
   const title = category === "cancelled" ? style("yellow", "stopped") : style("red", "error");
-  const lines = [`${title} ${style("bold", code)}: ${message}`];
-  if (place !== undefined) lines.push(`  at: ${place}`);
-  if (next !== undefined) lines.push(`  next: ${next}`);
+  // Names out of a model file or a folder may hold control characters.
+  const lines = [`${title} ${style("bold", code)}: ${visible(message)}`];
+  if (place !== undefined) lines.push(`  at: ${visible(place)}`);
+  if (next !== undefined) lines.push(`  next: ${visible(next)}`);
   return `${lines.join("\n")}\n`;
 }
 
