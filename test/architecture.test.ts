@@ -12,6 +12,7 @@ const LAYERS = [
   "models",
   "train",
   "attacks",
+  "inversion",
   "repairs",
   "detectors",
   "audit",

@@ -50,6 +50,19 @@ export class Random {
     return this.uniform() < p;
   }
 
+  /** A position, drawn with probability ∝ its (non-negative) weight. */
+  weighted(weights: readonly number[]): number {
+    let left = this.uniform(
+      0,
+      weights.reduce((total, weight) => total + weight, 0),
+    );
+    for (const [index, weight] of weights.entries()) {
+      left -= weight;
+      if (left < 0) return index;
+    }
+    return weights.length - 1;
+  }
+
   /** A new array in random order (Fisher–Yates). */
   shuffle<T>(items: readonly T[]): T[] {
     const order = [...items];

@@ -29,16 +29,26 @@ export function additive(values: FloatTensor): Overlay {
   return { kind: "add", keep: float32([height, width], keep), add: values };
 }
 
-/** The images [B,C,H,W] in [0,1] with the trigger on; the argument stays as it is. */
-export function stampOverlay(overlay: Overlay, images: FloatTensor): FloatTensor {
+/**
+ * The images [B,C,H,W] in [0,1] with the trigger on; the argument stays as it is.
+ * @param rows the rows to stamp; by default all
+ */
+export function stampOverlay(
+  overlay: Overlay,
+  images: FloatTensor,
+  rows: Iterable<number> = Array(images.shape[0]!).keys(),
+): FloatTensor {
   const { keep, add } = overlay;
   const length = add.data.length;
   const area = keep.data.length;
   invariant(images.data.length % length === 0, "the trigger does not fit the images");
-  const stamped = new Float32Array(images.data.length);
-  for (let at = 0; at < stamped.length; at++) {
-    const value = keep.data[at % area]! * images.data[at]! + add.data[at % length]!;
-    stamped[at] = Math.min(1, Math.max(0, value));
+  const stamped = images.data.slice();
+  for (const row of rows) {
+    const start = row * length;
+    for (let i = 0; i < length; i++) {
+      const value = keep.data[i % area]! * stamped[start + i]! + add.data[i]!;
+      stamped[start + i] = Math.min(1, Math.max(0, value));
+    }
   }
   return float32(images.shape, stamped);
 }

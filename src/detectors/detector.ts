@@ -3,6 +3,7 @@ import type { Method } from "../core/method.ts";
 import type { Proportion } from "../core/statistics.ts";
 import type { ImageSet } from "../data/images.ts";
 import type { Overlay } from "../data/overlay.ts";
+import type { Inverted } from "../inversion/invert.ts";
 import type { Classifier } from "../models/classifier.ts";
 import type { RunContext } from "../runtime/context.ts";
 
@@ -14,6 +15,8 @@ export interface DetectorInput {
   readonly search: ImageSet;
   /** Images to measure the found triggers on. */
   readonly heldOut: ImageSet;
+  /** Smallest triggers that were found before, one list per family; a detector may use them. */
+  readonly triggers?: readonly (readonly Inverted[])[];
 }
 
 /** What was found for one class. */
@@ -41,3 +44,8 @@ export interface Detection {
 /** A detector: per-class evidence and one score. It passes no verdict. */
 export interface Detector<Config extends z.ZodType = z.ZodType>
   extends Method<RunContext, DetectorInput, Promise<Detection>, Config> {}
+
+/** Puts the evidence of all classes together. */
+export function detection(statistic: string, classes: readonly ClassEvidence[]): Detection {
+  return { statistic, classes, score: Math.max(...classes.map(({ score }) => score)) };
+}

@@ -1,10 +1,10 @@
 import { proportion } from "../core/statistics.ts";
 import { count, type ImageSet, subset } from "../data/images.ts";
 import { stampOverlay } from "../data/overlay.ts";
+import type { Inverted } from "../inversion/invert.ts";
 import { compilePredictor } from "../models/predict.ts";
 import type { RunContext } from "../runtime/context.ts";
 import type { ClassEvidence, DetectorInput } from "./detector.ts";
-import type { Inverted } from "./inversion.ts";
 
 /** What a found trigger does to images that the search has not seen. */
 export type Measured = Inverted & Pick<ClassEvidence, "success" | "kept">;

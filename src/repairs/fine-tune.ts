@@ -45,8 +45,11 @@ export interface FineTunePlan {
   readonly batchNorm: "live" | "reinsert" | "frozen";
   /** Start values that differ from the suspect's, e.g. a fresh head. */
   readonly start?: Weights;
-  /** Changes some images before the model under repair sees them; the suspect sees the originals. */
-  stamp?(images: FloatTensor, labels: ArrayLike<number>, random: Random): FloatTensor;
+  /**
+   * Changes some images before they are augmented and the model under repair sees them; the suspect
+   * sees the same crops of the originals.
+   */
+  stamp?(images: FloatTensor, random: Random): FloatTensor;
   loss(b: GraphBuilder, terms: LossTerms): Value;
   /** Maps a trained tensor after its update. */
   project?(b: GraphBuilder, name: string, updated: Value): Value;
@@ -157,14 +160,13 @@ function feedsOf(
   plan: FineTunePlan,
   draws: Random,
 ): Record<string, Tensor> {
-  const batch = batchTensors(trusted, indices);
-  const images = plan.augment
-    ? float32(batch.images.shape, augment(batch.images.data, trusted, draws.fork("augment")))
-    : batch.images;
-  const feeds = { images, labels: batch.labels };
+  const { images, labels } = batchTensors(trusted, indices);
+  // The stream is named, so originals and stamped images get the same crops.
+  const augmented = ({ shape, data }: FloatTensor) =>
+    float32(shape, plan.augment ? augment(data, trusted, draws.fork("augment")) : data);
+  const feeds = { images: augmented(images), labels };
   if (!plan.stamp) return feeds;
-  const labels = indices.map((index) => trusted.labels[index]!);
-  return { ...feeds, stamped: plan.stamp(images, labels, draws.fork("stamp")) };
+  return { ...feeds, stamped: augmented(plan.stamp(images, draws.fork("stamp"))) };
 }
 
 function diverged(stage: string, step: number): AntidoteError {

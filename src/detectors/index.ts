@@ -1,0 +1,10 @@
+import { calibratedTriggerInversion } from "./calibrated-trigger-inversion.ts";
+import { smallestTrigger } from "./smallest-trigger.ts";
+
+/** Every detector by its name. */
+export const DETECTORS = {
+  "calibrated-trigger-inversion": calibratedTriggerInversion,
+  "smallest-trigger": smallestTrigger,
+} as const;
+
+export type DetectorName = keyof typeof DETECTORS;

@@ -1,0 +1,72 @@
+import { z } from "zod";
+import { searchSmallestTriggers, sizeRatios } from "../inversion/smallest.ts";
+import { type Detector, detection } from "./detector.ts";
+import { measureTriggers } from "./measure.ts";
+
+const config = z.strictObject({
+  families: z
+    .array(z.enum(["masked", "additive"]))
+    .min(1)
+    .default(["masked", "additive"])
+    .describe("Kinds of trigger to search: patches under a mask, noise added to the whole image."),
+  steps: z.int().min(1).default(80).describe("Adam steps per group of classes."),
+  images: z.int().min(1).default(16).describe("Trusted images per class and step."),
+  classesPerStep: z.int().min(1).default(10).describe("Classes that share a step."),
+  success: z
+    .number()
+    .gt(0)
+    .max(1)
+    .default(0.9)
+    .describe("Success on the suspect that a trigger must have."),
+  repairedWeight: z
+    .number()
+    .min(0)
+    .default(0)
+    .describe(
+      "Weight of CE(f_repaired(x⊕T), y): above 0 the trigger must not work on the repaired model.",
+    ),
+});
+
+/**
+ * Smallest triggers: the target class of a backdoor is reached from everywhere by a far smaller change
+ * than any other class. For every class the smallest trigger that works is searched, and its score is
+ * how many times smaller it is than that of the median other class, for each kind of trigger by itself.
+ */
+export const smallestTrigger: Detector<typeof config> = {
+  name: "smallest-trigger",
+  summary: "Compares the classes by the smallest trigger that moves other images into them.",
+  source: {
+    paper: "Neural Cleanse: Identifying and Mitigating Backdoor Attacks in Neural Networks",
+    authors: "Wang et al.",
+    year: 2019,
+    section: "IV",
+    deviations: [
+      "A class is compared with the median of the others as a ratio, not by the anomaly index.",
+      "Additive triggers are searched beside masked ones.",
+      "All classes are searched side by side, with Adam's decay rates 0.5 and 0.9.",
+    ],
+  },
+  config,
+  async run(context, input, options) {
+    const { model, repaired, search } = input;
+    const found =
+      input.triggers ??
+      (await searchSmallestTriggers(context, { suspect: model, repaired }, search, options));
+    const families = await Promise.all(
+      found.map((family) => measureTriggers(context, input, family)),
+    );
+    const scored = families.map((measured) => {
+      const ratios = sizeRatios(measured);
+      return measured.map(({ target, overlay, size, success, kept }, index) => {
+        // A trigger that does not work on images it was not searched on is no evidence.
+        const score = success.suspect.value * ratios[index]!;
+        return { target, score, trigger: overlay, size, success, kept };
+      });
+    });
+    // A class is as suspicious as its most suspicious kind of trigger.
+    const classes = scored[0]!.map((_, index) =>
+      scored.map((family) => family[index]!).reduce((a, b) => (b.score > a.score ? b : a)),
+    );
+    return detection("size-ratio", classes);
+  },
+};

@@ -1,0 +1,82 @@
+import type { ImageSet } from "../data/images.ts";
+import type { Classifier } from "../models/classifier.ts";
+import type { RunContext } from "../runtime/context.ts";
+import { type InversionPlan, type Inverted, invertTriggers } from "./invert.ts";
+import { additiveFamily, maskedFamily } from "./trigger-family.ts";
+
+/** A kind of trigger, and how its search starts. */
+const FAMILIES = {
+  masked: { family: maskedFamily, learningRate: 0.1, weight: 0.02 },
+  additive: { family: () => additiveFamily(), learningRate: 0.02, weight: 0.1 },
+} as const;
+
+export type FamilyName = keyof typeof FAMILIES;
+
+/** How hard to search. */
+export interface SearchEffort {
+  readonly families: readonly FamilyName[];
+  /** Adam steps per group of classes. */
+  readonly steps: number;
+  /** Images per class and step. */
+  readonly images: number;
+  readonly classesPerStep: number;
+  /** Success on the suspect that a trigger must have. */
+  readonly success: number;
+  /** Weight of CE(f_repaired(x⊕T), y), where there is a repaired model. */
+  readonly repairedWeight: number;
+}
+
+export const DEFAULT_EFFORT: SearchEffort = {
+  families: ["masked", "additive"],
+  steps: 80,
+  images: 16,
+  classesPerStep: 10,
+  success: 0.9,
+  repairedWeight: 0,
+};
+
+/** Factor by which the penalty on the size adapts at every step. */
+const FACTOR = 1.15;
+
+/**
+ * The smallest trigger of every class that the suspect obeys: the size is penalised more as long as the
+ * trigger works and less where it does not (the cost schedule of Neural Cleanse, Wang et al. 2019).
+ * @returns one list per family, each by class index
+ */
+export async function searchSmallestTriggers(
+  context: RunContext,
+  models: { readonly suspect: Classifier; readonly repaired?: Classifier | undefined },
+  images: ImageSet,
+  effort: SearchEffort = DEFAULT_EFFORT,
+): Promise<Inverted[][]> {
+  const targets = Array.from({ length: models.suspect.classes }, (_, target) => target);
+  const found: Inverted[][] = [];
+  for (const name of effort.families) {
+    const { family, learningRate, weight } = FAMILIES[name];
+    const plan: InversionPlan = {
+      ...effort,
+      family: family(),
+      learningRate,
+      suspectWeight: 1,
+      shrink: { weight, factor: FACTOR, success: effort.success },
+    };
+    found.push(await invertTriggers(context, models, images, targets, plan, `${name} triggers`));
+  }
+  return found;
+}
+
+/**
+ * For every class: how many times smaller its trigger is than that of the median other class. A trigger
+ * that never worked counts as the largest one; its own ratio is 0.
+ */
+export function sizeRatios(triggers: readonly Pick<Inverted, "size" | "reached">[]): number[] {
+  const largest = Math.max(0, ...triggers.filter((t) => t.reached).map((t) => t.size));
+  const sizes = triggers.map(({ size, reached }) => (reached ? size : largest));
+  return triggers.map(({ size, reached }, index) => {
+    if (!reached) return 0;
+    const others = sizes.filter((_, other) => other !== index).sort((a, b) => a - b);
+    const middle = (others.length - 1) / 2;
+    const median = (others[Math.floor(middle)]! + others[Math.ceil(middle)]!) / 2;
+    return median / size;
+  });
+}
