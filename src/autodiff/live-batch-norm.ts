@@ -41,8 +41,10 @@ export function liveBatchNorm(graph: StaticGraph): LiveGraph {
       [mean!, ofMean!],
       [variance!, unbiased],
     ] as const) {
-      const kept = b.mul(old, b.scalar(momentum));
-      const updated = `${old.name}/updated`;
+      const before = running.get(old.name); // a layer that is used twice is updated twice
+      const current = before ? b.input(before, old.type, old.shape) : old;
+      const kept = b.mul(current, b.scalar(momentum));
+      const updated = `${current.name}/updated`;
       b.emit("Add", [kept, b.mul(batch, b.scalar(1 - momentum))], {}, [old], [updated]);
       running.set(old.name, updated);
     }

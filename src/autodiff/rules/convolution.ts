@@ -23,9 +23,9 @@ export const conv: Rule = (a) => {
  * Gradient of a convolution for its input. With stride 1 it is a convolution with the flipped kernel,
  * input and output channels exchanged; ONNX Runtime folds the exchange where the weight is constant and
  * then uses its blocked layout (at 512 channels twice as fast as a weight that is an input). Otherwise
- * it is a transposed convolution: splitting a 3×3 stride-2 kernel into four convolutions, one per phase
- * of the input grid, was −7 … +40 % as fast for 64 … 512 channels; as one 2×2 convolution with four times
- * the channels it was slower, and so were zero-interleaved forms of 1×1 stride 2.
+ * it is a transposed convolution. Other forms of a stride-2 kernel of 3×3 (64, 128, 256 channels) and
+ * 1×1 took, in CPU time: one convolution per phase of the input grid 1.4, 1.2 and 0.8 times as much; one
+ * 2×2 convolution with four times the channels about twice as much; 1×1 with zeros put between 1.1 to 3.5.
  * @param dy [N, K, …]
  * @param w [K, C/group, …]
  * @returns gradient of shape `shape`, [N, C, …]
@@ -92,9 +92,10 @@ const COLUMNS = 64;
 
 /**
  * Gradient of a convolution for its weight: per kernel tap the product of dy, [K, N·positions], with
- * the entries of x that the tap meets, [N·positions, C]. Of the formulations tried (engine benchmarks:
- * one product over all taps joined; Conv with batch and channels exchanged) the fastest from 64
- * channels on, by 5 and 130 %; with fewer channels some taps are joined.
+ * the entries of x that the tap meets, [N·positions, C]. Tried at the four stages of ResNet-18: one
+ * product over all taps joined took 0.9 to 1.5 times as long (0.4 times for the 3 channels of images,
+ * hence `COLUMNS`); three products over dy shifted along one axis and x along the other, 0.7 to 1.3; Conv
+ * with batch and channels exchanged, twice.
  * @param x [N, C, …]
  * @param dy [N, K, …]
  * @returns gradient of shape `shape`, [K, C/group, …]
@@ -108,26 +109,17 @@ export function convWeightGradient(
   shape: Shape,
 ): Value {
   const [outputs, inputs, ...kernel] = shape as [number, number, ...number[]];
+  if (inputs === 1 && outputs === group) return depthwise(b, x, dy, window, shape);
   const [batch, , ...extents] = dy.shape as [number, number, ...number[]];
-  const spatial = kernel.map((_, axis) => axis);
-  const { strides, dilations } = window;
+  const spatial = kernel.map((_, axis) => axis + 2);
   const samples = extents.reduce((product, extent) => product * extent, batch);
 
-  const byChannel = b.transpose(dy, [1, 0, ...spatial.map((axis) => axis + 2)]); // [G·K, N, …]
+  const byChannel = b.transpose(dy, [1, 0, ...spatial]); // [G·K, N, …]
   const left = b.reshape(byChannel, [group, outputs / group, samples]); // [G, K, M]
   const rows = channelsLast(b, padded(b, x, window, extents), group); // [G, N, …, C]
-  const columns = positions(kernel).map((tap) => {
-    const starts = spatial.map((axis) => tap[axis]! * dilations[axis]!);
-    const ends = spatial.map((axis) => starts[axis]! + strides[axis]! * (extents[axis]! - 1) + 1);
-    const met = b.slice(
-      rows,
-      spatial.map((axis) => axis + 2),
-      starts,
-      ends,
-      strides,
-    );
-    return b.reshape(met, [group, samples, inputs]); // [G, M, C]
-  });
+  const columns = positions(kernel).map(
+    (tap) => b.reshape(met(b, rows, tap, window, extents), [group, samples, inputs]), // [G, M, C]
+  );
   const joined = Math.max(1, Math.floor(COLUMNS / inputs));
   const products: Value[] = [];
   for (let at = 0; at < columns.length; at += joined) {
@@ -135,6 +127,40 @@ export function convWeightGradient(
   }
   const taps = b.reshape(b.concat(products, 2), [outputs, columns.length, inputs]); // [G·K, taps, C]
   return b.reshape(b.transpose(taps, [0, 2, 1]), shape);
+}
+
+/**
+ * The same where every channel has its own kernel: per tap Σ dy·x over batch and positions. As batched
+ * products of vectors it takes three times as long.
+ */
+function depthwise(b: GraphBuilder, x: Value, dy: Value, window: Window, shape: Shape): Value {
+  const [channels, , ...kernel] = shape as [number, number, ...number[]];
+  const extents = dy.shape.slice(2);
+  const whole = padded(b, x, window, extents);
+  const taps = positions(kernel).map((tap) => {
+    const sum = channelSum(b, b.mul(dy, met(b, whole, tap, window, extents))); // [C]
+    return b.reshape(sum, [channels, 1]);
+  });
+  return b.reshape(b.concat(taps, 1), shape);
+}
+
+/** The entries of padded x, [·, ·, …, ·], that a kernel tap meets at each of the output positions. */
+function met(
+  b: GraphBuilder,
+  x: Value,
+  tap: readonly number[],
+  { strides, dilations }: Window,
+  extents: Shape,
+): Value {
+  const starts = tap.map((at, axis) => at * dilations[axis]!);
+  const ends = tap.map((_, axis) => starts[axis]! + strides[axis]! * (extents[axis]! - 1) + 1);
+  return b.slice(
+    x,
+    tap.map((_, axis) => axis + 2),
+    starts,
+    ends,
+    strides,
+  );
 }
 
 /** x with the padding that the windows of `extents` outputs see; what lies behind the last is cropped. */
