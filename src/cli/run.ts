@@ -1,11 +1,11 @@
-import type { AntidoteError } from "../core/errors.ts";
+import type { Progress } from "../core/progress.ts";
 import { VERSION } from "../core/version.ts";
-import type { Command } from "./command.ts";
+import type { Command, Outcome } from "./command.ts";
 import { interruptible } from "./interrupt.ts";
 import { resolve } from "./options/resolve.ts";
 import { asAntidoteError, exitCodeOf, printError } from "./output/errors.ts";
 import { progressDisplay } from "./output/progress.ts";
-import { parseCommandLine } from "./parse.ts";
+import { type Invocation, parseCommandLine } from "./parse.ts";
 
 /**
  * Runs one command line: results to stdout, everything else to stderr.
@@ -16,7 +16,7 @@ export async function run(words: readonly string[], commands: readonly Command[]
   // Asked for even by a command line that is otherwise wrong.
   const json = words.includes("--json");
   const fail = (thrown: unknown): number => {
-    const error: AntidoteError = asAntidoteError(thrown);
+    const error = asAntidoteError(thrown);
     printError(error, json);
     return exitCodeOf(error);
   };
@@ -27,24 +27,20 @@ export async function run(words: readonly string[], commands: readonly Command[]
       process.stdout.write(invocation.text);
       return 0;
     }
-    const { command, argument, flags, config, quiet } = invocation;
-    const resolved = await resolve(command, flags, config);
-    using interrupt = interruptible();
-    const display = progressDisplay(quiet);
-    try {
-      const { document, text, exitCode } = await command.run({
-        ...resolved,
-        argument,
-        signal: interrupt.signal,
-        emit: (event) => display.show(event),
-      });
-      display.close();
-      process.stdout.write(json ? `${JSON.stringify(document, null, 2)}\n` : `${text}\n`);
-      return exitCode;
-    } finally {
-      display.close();
-    }
+    const { document, text, exitCode } = await execute(invocation);
+    process.stdout.write(json ? `${JSON.stringify(document, null, 2)}\n` : `${text}\n`);
+    return exitCode;
   } catch (thrown) {
     return fail(thrown);
   }
+}
+
+/** Runs a command, with progress shown and Ctrl-C heard until it ends. */
+async function execute(invocation: Extract<Invocation, { kind: "run" }>): Promise<Outcome> {
+  const { command, argument, flags, config, quiet } = invocation;
+  const resolved = await resolve(command, flags, config);
+  using interrupt = interruptible();
+  using display = progressDisplay(quiet);
+  const emit = (event: Progress) => display.show(event);
+  return await command.run({ ...resolved, argument, signal: interrupt.signal, emit });
 }

@@ -164,5 +164,5 @@ function parseText(alternatives: readonly JsonSchema[], text: string): unknown {
 }
 
 function isNumeric(text: string): boolean {
-  return text.trim() !== "" && Number.isFinite(Number(text));
+  return /^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i.test(text);
 }

@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import { AntidoteError, type ErrorCode } from "../../core/errors.ts";
+import { AntidoteError } from "../../core/errors.ts";
 import { nearest } from "../../core/nearest.ts";
 import type { AnyMethod, Choice, Command, Slot } from "../command.ts";
 import { type Entry, readConfigFile } from "./config-file.ts";
@@ -57,12 +57,12 @@ function fromFile(command: Command, entries: readonly Entry[]): Map<string, Give
   for (const { keys, value, place } of entries) {
     const [outer, inner] = keys.map(toCamel) as [string, string | undefined];
     if (!known.includes(outer)) {
-      throw unknownOption(
-        `"${keys[0]}" is not an option of \`antidote ${command.name}\`.`,
+      const message = `"${keys[0]}" is not an option of \`antidote ${command.name}\`.`;
+      const similar = nearest(keys[0], known.map(toKebab));
+      throw new AntidoteError("UNKNOWN_OPTION", message, {
         place,
-        nearest(keys[0], known.map(toKebab)),
-        `antidote ${command.name} --help`,
-      );
+        next: advice(similar, `antidote ${command.name} --help`),
+      });
     }
     if (inner !== undefined && !(outer in command.slots)) {
       throw new AntidoteError("INVALID_CONFIG", `"${keys[0]}" takes a single value.`, { place });
@@ -99,12 +99,12 @@ function choose(slotName: string, slot: Slot, given: GivenOptions): Choice | und
     if (fields.some((field) => field.key === option)) continue;
     const flags = fields.map(({ flag }) => flag);
     const similar = nearest(toKebab(option), flags);
-    throw unknownOption(
-      `The ${slotName} "${method.name}" has no option "${toKebab(option)}".`,
+    const message = `The ${slotName} "${method.name}" has no option "${toKebab(option)}".`;
+    const suggestion = similar && `--${prefix}${similar}`;
+    throw new AntidoteError("UNKNOWN_OPTION", message, {
       place,
-      similar === undefined ? undefined : `--${prefix}${similar}`,
-      `antidote methods ${method.name}`,
-    );
+      next: advice(suggestion, `antidote methods ${method.name}`),
+    });
   }
   const config = validate(
     method.config,
@@ -158,7 +158,9 @@ function validate(
   const issue = result.error.issues[0]!;
   const field = fields.find(({ key }) => key === issue.path[0]);
   if (field === undefined) {
-    throw new AntidoteError("INVALID_CONFIG", sentence(issue.message), { next: seeHelp(help) });
+    throw new AntidoteError("INVALID_CONFIG", sentence(issue.message), {
+      next: advice(undefined, help),
+    });
   }
   const given = givenFor(field);
   const value = given === undefined ? "" : `, not "${toText(given.value)}"`;
@@ -166,26 +168,13 @@ function validate(
     issue.code === "custom" ? issue.message : `${nameOf(field)} expects ${field.expects}${value}`;
   throw new AntidoteError("INVALID_CONFIG", sentence(reason), {
     place: given?.place ?? nameOf(field),
-    next: seeHelp(help),
+    next: advice(undefined, help),
   });
 }
 
-/** The error for an option that does not exist, with the nearest one that does. */
-export function unknownOption(
-  message: string,
-  place: string | undefined,
-  suggestion: string | undefined,
-  help: string,
-  code: ErrorCode = "UNKNOWN_OPTION",
-): AntidoteError {
-  return new AntidoteError(code, message, {
-    ...(place === undefined ? {} : { place }),
-    next: suggestion === undefined ? seeHelp(help) : `Did you mean ${suggestion}?`,
-  });
-}
-
-function seeHelp(help: string): string {
-  return `See \`${help}\`.`;
+/** The next step after a name that does not exist: the nearest one that does, or where they are listed. */
+export function advice(suggestion: string | undefined, help: string): string {
+  return suggestion === undefined ? `See \`${help}\`.` : `Did you mean ${suggestion}?`;
 }
 
 function sentence(text: string): string {

@@ -3,10 +3,9 @@ import { MultiBar, type SingleBar } from "cli-progress";
 import type { Progress } from "../../core/progress.ts";
 import { visible } from "../../report/visible.ts";
 
-/** Draws progress events on stderr until it is closed. */
-export interface ProgressDisplay {
+/** Draws progress events on stderr, and leaves no bar behind. */
+export interface ProgressDisplay extends Disposable {
   show(event: Progress): void;
-  close(): void;
 }
 
 /** Bars on a terminal, a line now and then elsewhere, warnings alone with `quiet`. */
@@ -22,7 +21,7 @@ class Bars implements ProgressDisplay {
 
   show(event: Progress): void {
     if (event.kind !== "step") {
-      this.close();
+      this.#clear();
       process.stderr.write(line(event));
       return;
     }
@@ -33,19 +32,23 @@ class Bars implements ProgressDisplay {
       this.#draw(stage);
     } else {
       this.#running.delete(stage);
-      this.close();
+      this.#clear();
     }
   }
 
+  [Symbol.dispose](): void {
+    this.#clear();
+  }
+
   /** Removes all bars; the next step brings back those of stages at work. */
-  close(): void {
+  #clear(): void {
     this.#drawn?.all.stop();
     this.#drawn = undefined;
   }
 
   #draw(changed: string): void {
     if (!this.#drawn?.byStage.has(changed)) {
-      this.close();
+      this.#clear();
       const all = new MultiBar(BAR_OPTIONS);
       const byStage = new Map<string, SingleBar>();
       for (const [stage, { total }] of this.#running) {
@@ -108,7 +111,7 @@ class Lines implements ProgressDisplay {
     }
   }
 
-  close(): void {}
+  [Symbol.dispose](): void {}
 }
 
 /** Measures a stage from its first event on. */
