@@ -1,5 +1,9 @@
 import type { Attack } from "../attacks/attack.ts";
 import { ATTACKS } from "../attacks/index.ts";
+import type { Detector } from "../detectors/detector.ts";
+import { DETECTORS } from "../detectors/index.ts";
+import { REPAIRS } from "../repairs/index.ts";
+import type { Repair } from "../repairs/repair.ts";
 import type { Slot } from "./command.ts";
 
 /** The attack whose trigger a command uses; none unless one is named. */
@@ -9,5 +13,19 @@ export const ATTACK = {
   methods: ATTACKS as Readonly<Record<string, Attack>>,
 } satisfies Slot;
 
+/** The repair that a command applies. */
+export const REPAIR = {
+  description: "repair to apply",
+  group: "Methods:",
+  methods: REPAIRS as Readonly<Record<string, Repair>>,
+} satisfies Slot;
+
+/** The detector that a command applies. */
+export const DETECTOR = {
+  description: "detector to apply",
+  group: "Methods:",
+  methods: DETECTORS as Readonly<Record<string, Detector>>,
+} satisfies Slot;
+
 /** Every kind of method, by the name of its slot. */
-export const SLOTS = { attack: ATTACK } as const;
+export const SLOTS = { attack: ATTACK, repair: REPAIR, detector: DETECTOR } as const;
