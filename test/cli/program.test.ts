@@ -183,6 +183,11 @@ describe("errors", () => {
     expect(plain.code).toBe(exitCode);
   });
 
+  test("write out control characters instead of sending them to the terminal", async () => {
+    const { stderr } = await antidote(["inspect", "\u001b[31mred.onnx"]);
+    expect(stderr).toContain("  at: ⟨U+001B⟩[31mred.onnx\n");
+  });
+
   test("are one JSON document with --json, even for a wrong command line", async () => {
     const { code, stdout, stderr } = await antidote(["inspect", "missing.onnx", "--jsn", "--json"]);
     expect(errorRecord.parse(JSON.parse(stdout)).error).toMatchObject({
