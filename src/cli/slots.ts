@@ -17,6 +17,7 @@ export const ATTACK = {
 export const REPAIR = {
   description: "repair to apply",
   group: "Methods:",
+  default: "trigger-unlearning",
   methods: REPAIRS as Readonly<Record<string, Repair>>,
 } satisfies Slot;
 
@@ -24,6 +25,7 @@ export const REPAIR = {
 export const DETECTOR = {
   description: "detector to apply",
   group: "Methods:",
+  default: "smallest-trigger",
   methods: DETECTORS as Readonly<Record<string, Detector>>,
 } satisfies Slot;
 

@@ -1,4 +1,5 @@
 import type { ImageSet } from "../data/images.ts";
+import type { Overlay } from "../data/overlay.ts";
 import type { Classifier } from "../models/classifier.ts";
 import type { RunContext } from "../runtime/context.ts";
 import { type InversionPlan, type Inverted, invertTriggers } from "./invert.ts";
@@ -12,6 +13,9 @@ const FAMILIES = {
 
 export type FamilyName = keyof typeof FAMILIES;
 
+/** The smallest triggers of every class, by class index: one list per family. */
+export type SmallestTriggers = readonly (readonly Inverted[])[];
+
 /** How hard to search. */
 export interface SearchEffort {
   readonly families: readonly FamilyName[];
@@ -22,8 +26,6 @@ export interface SearchEffort {
   readonly classesPerStep: number;
   /** Success on the suspect that a trigger must have. */
   readonly success: number;
-  /** Weight of CE(f_repaired(x⊕T), y), where there is a repaired model. */
-  readonly repairedWeight: number;
 }
 
 export const DEFAULT_EFFORT: SearchEffort = {
@@ -32,7 +34,6 @@ export const DEFAULT_EFFORT: SearchEffort = {
   images: 16,
   classesPerStep: 10,
   success: 0.9,
-  repairedWeight: 0,
 };
 
 /** Factor by which the penalty on the size adapts at every step. */
@@ -41,15 +42,14 @@ const FACTOR = 1.15;
 /**
  * The smallest trigger of every class that the suspect obeys: the size is penalised more as long as the
  * trigger works and less where it does not (the cost schedule of Neural Cleanse, Wang et al. 2019).
- * @returns one list per family, each by class index
  */
 export async function searchSmallestTriggers(
   context: RunContext,
-  models: { readonly suspect: Classifier; readonly repaired?: Classifier | undefined },
+  suspect: Classifier,
   images: ImageSet,
   effort: SearchEffort = DEFAULT_EFFORT,
-): Promise<Inverted[][]> {
-  const targets = Array.from({ length: models.suspect.classes }, (_, target) => target);
+): Promise<SmallestTriggers> {
+  const targets = Array.from({ length: suspect.classes }, (_, target) => target);
   const found: Inverted[][] = [];
   for (const name of effort.families) {
     const { family, learningRate, weight } = FAMILIES[name];
@@ -58,11 +58,33 @@ export async function searchSmallestTriggers(
       family: family(),
       learningRate,
       suspectWeight: 1,
+      repairedWeight: 0,
       shrink: { weight, factor: FACTOR, success: effort.success },
     };
-    found.push(await invertTriggers(context, models, images, targets, plan, `${name} triggers`));
+    found.push(
+      await invertTriggers(context, { suspect }, images, targets, plan, `${name} triggers`),
+    );
   }
   return found;
+}
+
+/** The triggers of all families and classes, each as suspicious as it is small beside the others. */
+export function suspected(found: SmallestTriggers): SuspectedTrigger[] {
+  return found.flatMap((family) => {
+    const ratios = sizeRatios(family);
+    return family.map(({ target, overlay }, index) => ({
+      target,
+      overlay,
+      suspicion: ratios[index]!,
+    }));
+  });
+}
+
+/** A trigger that the suspect obeys, and how suspicious it is compared to the others (positive). */
+export interface SuspectedTrigger {
+  readonly target: number;
+  readonly overlay: Overlay;
+  readonly suspicion: number;
 }
 
 /**

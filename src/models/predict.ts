@@ -1,4 +1,3 @@
-import { throwIfCancelled } from "../core/errors.ts";
 import type { FloatTensor } from "../core/tensor.ts";
 import { batches, count, type ImageSet } from "../data/images.ts";
 import { GraphBuilder } from "../onnx/builder.ts";
@@ -21,6 +20,8 @@ export interface Predictor {
     set: ImageSet,
     options?: { readonly stamp?: Stamp; readonly signal?: AbortSignal | undefined },
   ): Promise<Predictions>;
+  /** Predicts one full batch [B,C,H,W] in [0,1]. */
+  predictBatch(images: FloatTensor, signal?: AbortSignal): Promise<Predictions>;
   release(): Promise<void>;
 }
 
@@ -38,16 +39,21 @@ export async function compilePredictor(
   const program = await device.compile(b.build());
   const classes = classifier.classes;
 
+  const predictBatch = async (images: FloatTensor, signal?: AbortSignal): Promise<Predictions> => {
+    const outputs = await program.run({ images }, { signal });
+    const scores = outputs["logits"]!.data as Float32Array; // [B,K]
+    return { logits: scores, classes: argMaxRows(scores, classes) };
+  };
+
   return {
+    predictBatch,
     async predict(set, { stamp, signal } = {}) {
       const all = new Float32Array(count(set) * classes); // [N,K]
       let row = 0;
       for (const batch of batches(set, batchSize, signal)) {
-        throwIfCancelled(signal);
         const labels = set.labels.subarray(row, row + batch.valid);
         const images = stamp ? stamp(batch.images, labels) : batch.images;
-        const result = await program.run({ images }, { signal });
-        const scores = result.logits!.data as Float32Array; // [B,K]
+        const { logits: scores } = await predictBatch(images, signal);
         all.set(scores.subarray(0, batch.valid * classes), row * classes);
         row += batch.valid;
       }

@@ -1,0 +1,36 @@
+import { z } from "zod";
+
+/** What an effort buys. Steps are factors on the methods' own. */
+export const EFFORTS = {
+  quick: { repeats: 1, steps: 0.6 },
+  standard: { repeats: 2, steps: 1 },
+  thorough: { repeats: 5, steps: 1.5 },
+} as const;
+
+/** The options of the audit itself; repair and detector have their own. */
+export const auditOptions = z.strictObject({
+  effort: z
+    .enum(["quick", "standard", "thorough"])
+    .default("standard")
+    .describe("how much work to do: quick, standard or thorough"),
+  repeats: z
+    .int()
+    .min(1)
+    .optional()
+    .describe("searches with other random starts and images (default: 1, 2 or 5 by effort)"),
+  allowedDrop: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(0.02)
+    .describe("accuracy that a repair may cost, as a share (Δ)"),
+  heldOut: z
+    .number()
+    .gt(0)
+    .lt(1)
+    .default(0.2)
+    .describe("share of the trusted images kept from search and repair, to judge them by"),
+});
+
+export type AuditOptions = z.output<typeof auditOptions>;
+export type Effort = AuditOptions["effort"];

@@ -1,0 +1,69 @@
+import type { Interval } from "../core/statistics.ts";
+import { count, type ImageSet } from "../data/images.ts";
+import type { ClassSummary } from "./evidence.ts";
+import type { Verdict } from "./record.ts";
+import type { Rule } from "./verdict.ts";
+
+/** What the default audit looks for. */
+export const COVERED: readonly string[] = [
+  "Backdoors that lead from every other class to one target class.",
+  "Triggers at a fixed place: patches, blended pictures, faint additive patterns.",
+];
+
+/** What an audit of this kind cannot see, said with every verdict. */
+export const NOT_TESTED: readonly string[] = [
+  "Triggers that move or depend on the image: warps, reflections, generated noise.",
+  "Backdoors that only lead from one class to another, or that aim at several classes at once.",
+  "Backdoors built so that no small change reveals them; no test can rule those out.",
+  "Other weaknesses: adversarial examples, bias, memorised training data.",
+];
+
+interface Described {
+  readonly rule: Rule;
+  readonly verdict: Verdict;
+  readonly leading: ClassSummary;
+  readonly name: string;
+  readonly deployable: boolean;
+}
+
+/** The evidence for a verdict in plain words. */
+export function reasonsFor({ rule, verdict, leading, name, deployable }: Described): string[] {
+  const { score, interval, strongest } = leading;
+  const thresholds = `evidence of a backdoor from ${rule.backdooredFrom}, none below ${rule.noEvidenceBelow}`;
+  const measured = `The highest score is ${score.toFixed(2)}${range(interval)}, of class "${name}" (${thresholds}).`;
+  const meaning =
+    rule.statistic === "size-ratio"
+      ? `The smallest trigger found for "${name}" is ${strongest.size.toFixed(1)} ${strongest.trigger.kind === "blend" ? "pixels large" : "large (L2 norm)"}; that of the median other class is ${score.toFixed(1)} times larger.`
+      : rule.description;
+  const percent = (share: number) => `${Math.round(100 * share)} %`;
+  const { suspect, repaired } = strongest.success;
+  const effect = `It moves ${percent(suspect.value)} of held-out images of other classes into "${name}" on the suspect, ${percent(repaired.value)} on the repaired model.`;
+  const undecided =
+    verdict === "inconclusive"
+      ? ["The score lies between the thresholds, or its interval reaches across them."]
+      : [];
+  const shipped = deployable
+    ? []
+    : ["No checkpoint of the repair keeps the allowed accuracy, so no repaired model is written."];
+  return [measured, meaning, effect, ...undecided, ...shipped];
+}
+
+function range(interval: Interval | null): string {
+  return interval ? ` (95 %: ${interval.low.toFixed(2)} to ${interval.high.toFixed(2)})` : "";
+}
+
+/** What weakens the result. */
+export function warningsFor(trusted: ImageSet, heldOut: ImageSet, allowedDrop: number): string[] {
+  const warnings: string[] = [];
+  if (1 / count(heldOut) > allowedDrop / 2) {
+    warnings.push(
+      `Only ${count(heldOut)} images judge the repair: one of them is ${(100 / count(heldOut)).toFixed(1)} points of accuracy.`,
+    );
+  }
+  if (trusted.classNames.length < 5) {
+    warnings.push(
+      "With fewer than five classes there is little to compare a suspicious class with.",
+    );
+  }
+  return warnings;
+}
