@@ -21,7 +21,7 @@ function inside(b: GraphBuilder, x: Value, low: number, high: number): Value {
 /**
  * dx = dy where y > 0, 0 elsewhere (at 0 too, as PyTorch). The mask is one pass: HardSigmoid with a
  * huge slope is min(αy, 1), 0 at 0 and 1 at every normal number above. On [128,64,32,32] mask and
- * product took 17 ms against 38 ms for Greater + Where, 35 ms for Greater + Cast + Mul and 60 ms for Sign.
+ * product took 7.6 ms of CPU time, Greater + Cast + Mul 9.4, Greater + Where 13.9, Sign + Mul 19.1.
  */
 export const relu: Rule = scaled(({ b, y }) =>
   b.op("HardSigmoid", [y], { alpha: { float: 3e38 }, beta: { float: 0 } }, y),

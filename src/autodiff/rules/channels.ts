@@ -4,7 +4,7 @@ import type { Value } from "../../onnx/graph.ts";
 
 /**
  * Σ over the batch and all positions: [N, C, …] → [C]. In two steps, because ONNX Runtime sums rows
- * fastest: [128,64,32,32] took 1.3 ms against 3.7 ms for one ReduceSum over three axes.
+ * fastest: [128,64,32,32] took 2.0 ms of CPU time against 4.6 for one ReduceSum over three axes.
  */
 export function channelSum(b: GraphBuilder, x: Value): Value {
   const [batch, channels, ...spatial] = x.shape as [number, number, ...number[]];
