@@ -51,8 +51,8 @@ export interface AuditResult {
   readonly record: AuditRecord;
   /** Pictures by the names that the record uses. */
   readonly pictures: Pictures;
-  /** The chosen checkpoint; null if none keeps the allowed drop. */
-  readonly repaired: Classifier | null;
+  /** The chosen checkpoint; the record says whether it keeps the allowed drop. */
+  readonly repaired: Classifier;
 }
 
 /** Fewest trusted images of every class. */
@@ -207,7 +207,7 @@ export async function audit(
     stages: watch.stages,
     peakMemory: process.resourceUsage().maxRSS * 1024 + (await context.device.peakMemory()),
   };
-  return { record, pictures, repaired: deployable ? chosen.model : null };
+  return { record, pictures, repaired: chosen.model };
 }
 
 function effortOf(options: AuditOptions): { readonly repeats: number; readonly steps: number } {
