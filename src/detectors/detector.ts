@@ -3,7 +3,7 @@ import type { Method } from "../core/method.ts";
 import type { Proportion } from "../core/statistics.ts";
 import type { ImageSet } from "../data/images.ts";
 import type { Overlay } from "../data/overlay.ts";
-import type { Inverted } from "../inversion/invert.ts";
+import type { SmallestTriggers } from "../inversion/smallest.ts";
 import type { Classifier } from "../models/classifier.ts";
 import type { RunContext } from "../runtime/context.ts";
 
@@ -16,7 +16,7 @@ export interface DetectorInput {
   /** Images to measure the found triggers on. */
   readonly heldOut: ImageSet;
   /** Smallest triggers that were found before, one list per family; a detector may use them. */
-  readonly triggers?: readonly (readonly Inverted[])[];
+  readonly triggers?: SmallestTriggers;
 }
 
 /** What was found for one class. */
@@ -43,7 +43,17 @@ export interface Detection {
 
 /** A detector: per-class evidence and one score. It passes no verdict. */
 export interface Detector<Config extends z.ZodType = z.ZodType>
-  extends Method<RunContext, DetectorInput, Promise<Detection>, Config> {}
+  extends Method<RunContext, DetectorInput, Promise<Detection>, Config> {
+  /**
+   * The part of the work that needs no repaired model, if there is one. Its result goes back in as
+   * `triggers`, and repairs can use it too.
+   */
+  search?(
+    context: RunContext,
+    input: Pick<DetectorInput, "model" | "search">,
+    config: z.output<Config>,
+  ): Promise<SmallestTriggers>;
+}
 
 /** Puts the evidence of all classes together. */
 export function detection(statistic: string, classes: readonly ClassEvidence[]): Detection {

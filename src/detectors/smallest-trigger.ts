@@ -1,6 +1,11 @@
 import { z } from "zod";
-import { searchSmallestTriggers, sizeRatios } from "../inversion/smallest.ts";
-import { type Detector, detection } from "./detector.ts";
+import {
+  type SmallestTriggers,
+  searchSmallestTriggers,
+  sizeRatios,
+} from "../inversion/smallest.ts";
+import type { RunContext } from "../runtime/context.ts";
+import { type Detector, type DetectorInput, detection } from "./detector.ts";
 import { measureTriggers } from "./measure.ts";
 
 const config = z.strictObject({
@@ -18,13 +23,6 @@ const config = z.strictObject({
     .max(1)
     .default(0.9)
     .describe("Success on the suspect that a trigger must have."),
-  repairedWeight: z
-    .number()
-    .min(0)
-    .default(0)
-    .describe(
-      "Weight of CE(f_repaired(x⊕T), y): above 0 the trigger must not work on the repaired model.",
-    ),
 });
 
 /**
@@ -47,11 +45,9 @@ export const smallestTrigger: Detector<typeof config> = {
     ],
   },
   config,
+  search,
   async run(context, input, options) {
-    const { model, repaired, search } = input;
-    const found =
-      input.triggers ??
-      (await searchSmallestTriggers(context, { suspect: model, repaired }, search, options));
+    const found = input.triggers ?? (await search(context, input, options));
     const families = await Promise.all(
       found.map((family) => measureTriggers(context, input, family)),
     );
@@ -70,3 +66,11 @@ export const smallestTrigger: Detector<typeof config> = {
     return detection("size-ratio", classes);
   },
 };
+
+function search(
+  context: RunContext,
+  { model, search: images }: Pick<DetectorInput, "model" | "search">,
+  options: z.output<typeof config>,
+): Promise<SmallestTriggers> {
+  return searchSmallestTriggers(context, model, images, options);
+}

@@ -1,7 +1,7 @@
 import type { z } from "zod";
 import type { Method } from "../core/method.ts";
 import type { ImageSet } from "../data/images.ts";
-import type { Overlay } from "../data/overlay.ts";
+import type { SuspectedTrigger } from "../inversion/smallest.ts";
 import type { Classifier } from "../models/classifier.ts";
 import type { RunContext } from "../runtime/context.ts";
 
@@ -11,12 +11,6 @@ export interface RepairInput {
   readonly trusted: ImageSet;
   /** Triggers that a detector has found; a repair that needs some searches them itself otherwise. */
   readonly triggers?: readonly SuspectedTrigger[];
-}
-
-/** A trigger that the suspect obeys, and how suspicious it is compared to the others (positive). */
-export interface SuspectedTrigger {
-  readonly overlay: Overlay;
-  readonly suspicion: number;
 }
 
 /** The model at one point of its repair. */

@@ -2,14 +2,13 @@ import { z } from "zod";
 import type { Random } from "../core/random.ts";
 import type { FloatTensor } from "../core/tensor.ts";
 import { stampOverlay } from "../data/overlay.ts";
-import { searchSmallestTriggers, sizeRatios } from "../inversion/smallest.ts";
-import type { RunContext } from "../runtime/context.ts";
+import { type SuspectedTrigger, searchSmallestTriggers, suspected } from "../inversion/smallest.ts";
 import { crossEntropy, distillation } from "../train/losses.ts";
 import { sgd } from "../train/optimisers.ts";
 import { cosine } from "../train/schedules.ts";
 import { fineTune } from "./fine-tune.ts";
 import { tuningFields } from "./options.ts";
-import type { Checkpoint, Repair, RepairInput, SuspectedTrigger } from "./repair.ts";
+import type { Checkpoint, Repair } from "./repair.ts";
 
 const config = z.strictObject({
   ...tuningFields({ steps: 100, learningRate: 0.005, checkpointEvery: 25 }),
@@ -60,7 +59,9 @@ export const triggerUnlearning: Repair<typeof config> = {
   },
   config,
   async *run(context, input, options): AsyncGenerator<Checkpoint> {
-    const triggers = input.triggers ?? (await searchTriggers(context, input));
+    const triggers =
+      input.triggers ??
+      suspected(await searchSmallestTriggers(context, input.model, input.trusted));
     const weights = triggers.map(({ suspicion }) => suspicion ** options.focus);
     yield* fineTune(context, input, {
       ...options,
@@ -79,18 +80,6 @@ export const triggerUnlearning: Repair<typeof config> = {
     });
   },
 };
-
-/** The smallest triggers of every class, of both families. */
-async function searchTriggers(
-  context: RunContext,
-  input: RepairInput,
-): Promise<SuspectedTrigger[]> {
-  const found = await searchSmallestTriggers(context, { suspect: input.model }, input.trusted);
-  return found.flatMap((family) => {
-    const ratios = sizeRatios(family);
-    return family.map(({ overlay }, index) => ({ overlay, suspicion: ratios[index]! }));
-  });
-}
 
 /** Stamps the first `share` of the rows, each with a trigger drawn by weight. */
 function stampSome(
