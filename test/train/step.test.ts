@@ -1,0 +1,97 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { float32, toNumbers } from "../../src/core/tensor.ts";
+import { openDevice, type ProcessDevice } from "../../src/runtime/process-device.ts";
+import { adam, sgd } from "../../src/train/optimisers.ts";
+import { compileStep, type StepDefinition } from "../../src/train/step.ts";
+
+let device: ProcessDevice;
+beforeAll(async () => {
+  device = await openDevice({ name: "cpu", threads: 1 });
+});
+afterAll(() => device.close());
+
+/** loss = ½‖x − centre‖², with a buffer that counts the steps and one that stays. */
+function bowl(changes: Partial<StepDefinition<"distance">> = {}): StepDefinition<"distance"> {
+  return {
+    parameters: new Map([["x", float32([2], [4, -2])]]),
+    buffers: new Map([
+      ["count", float32([], [0])],
+      ["half", float32([], [0.5])],
+    ]),
+    optimiser: sgd(),
+    build(b, at) {
+      const squares = b.sumSquares(b.sub(at("x"), b.input("centre", "float32", [2])));
+      return {
+        loss: b.mul(squares, at("half")),
+        metrics: { distance: b.unary("Sqrt", squares) },
+        updates: new Map([["count", b.add(at("count"), b.scalar(1))]]),
+      };
+    },
+    ...changes,
+  };
+}
+
+const feeds = { centre: float32([2], [1, 2]) };
+
+async function x(step: { read: (names: string[]) => Promise<Map<string, unknown>> }) {
+  return toNumbers((await step.read(["x"])).get("x") as ReturnType<typeof float32>);
+}
+
+describe("a step", () => {
+  it("returns the loss and metrics before the update, and moves along the gradient", async () => {
+    const step = await compileStep(device, bowl());
+    const { loss, metrics } = await step.run(feeds, 0.5);
+    expect(loss).toBe(12.5);
+    expect(toNumbers(metrics.distance)).toEqual([5]);
+    expect(await x(step)).toEqual([2.5, 0]);
+    const state = await step.read();
+    expect([...state.keys()].sort()).toEqual(["count", "half", "x"]);
+    expect(state.get("count")).toEqual(float32([], [1]));
+    expect(state.get("half")).toEqual(float32([], [0.5]));
+  });
+
+  it("projects a parameter after its update", async () => {
+    const step = await compileStep(device, bowl({ project: (b, _, next) => b.clip(next, 0, 2) }));
+    await step.run(feeds, 0.1);
+    expect(await x(step)).toEqual([2, 0]);
+  });
+
+  it("starts again from written values without compiling", async () => {
+    const step = await compileStep(device, bowl({ optimiser: adam() }));
+    const path = async () => {
+      for (let i = 0; i < 3; i++) await step.run(feeds, 0.1);
+      return x(step);
+    };
+    const first = await path();
+    expect(await path()).not.toEqual(first);
+    await step.write(new Map([["x", float32([2], [4, -2])]]));
+    await step.resetOptimiser();
+    expect(await path()).toEqual(first);
+  });
+
+  it("continues exactly in another step that gets its state", async () => {
+    const optimiser = adam({ weightDecay: 0.1 });
+    const [one, other] = [
+      await compileStep(device, bowl({ optimiser })),
+      await compileStep(device, bowl({ optimiser })),
+    ];
+    for (let i = 0; i < 3; i++) await one.run(feeds, 0.1);
+    await other.write(await one.read());
+    const state = await one.readOptimiser();
+    expect(state.steps).toBe(3);
+    await other.writeOptimiser(state);
+    for (const step of [one, other]) await step.run(feeds, 0.1);
+    expect(await other.read()).toEqual(await one.read());
+    expect(await other.readOptimiser()).toEqual(await one.readOptimiser());
+  });
+
+  it("leaves a parameter alone on which the loss does not depend", async () => {
+    const parameters = new Map([
+      ["x", float32([2], [4, -2])],
+      ["unused", float32([3], [1, 2, 3])],
+    ]);
+    const step = await compileStep(device, bowl({ parameters }));
+    await step.run(feeds, 0.5);
+    expect((await step.read(["unused"])).get("unused")).toEqual(float32([3], [1, 2, 3]));
+  });
+});
