@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { count, type ImageSet, imageAt } from "../data/images.ts";
+import { count, type ImageSet } from "../data/images.ts";
 import type { RunContext } from "../runtime/context.ts";
 import { Classifier } from "./classifier.ts";
 import { resnet18 } from "./resnet18.ts";
@@ -36,15 +36,20 @@ export function freshClassifier(
 
 /** Mean and standard deviation of every channel in units of [0,1], to four decimals. */
 export function channelStatistics(set: ImageSet): { mean: number[]; std: number[] } {
+  const plane = set.height * set.width;
   const sums = new Float64Array(set.channels);
   const squares = new Float64Array(set.channels);
-  const plane = set.height * set.width;
-  for (let index = 0; index < count(set); index++) {
-    imageAt(set, index).forEach((value, at) => {
-      const channel = Math.floor(at / plane);
-      sums[channel]! += value;
-      squares[channel]! += value * value;
-    });
+  for (let start = 0; start < set.images.length; start += plane) {
+    let sum = 0;
+    let square = 0;
+    for (let at = start; at < start + plane; at++) {
+      const value = set.images[at]!;
+      sum += value;
+      square += value * value;
+    }
+    const channel = (start / plane) % set.channels;
+    sums[channel]! += sum;
+    squares[channel]! += square;
   }
   const pixels = count(set) * plane;
   const rounded = (value: number) => Math.round(value * 1e4) / 1e4;
