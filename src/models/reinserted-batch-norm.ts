@@ -85,7 +85,9 @@ export class ReinsertedBatchNorm {
       const output = node.outputs[0]!;
       const raw = `${output}/raw`;
       values.set(raw, { ...(network.values.get(output) as Value), name: raw });
-      return [{ ...node, outputs: [raw] }, normalisation(raw, output, namesOf.get(conv)!)];
+      // A node without a name in its file is called after its output, which the normalisation makes now.
+      const renamedNode = { ...node, name: raw, outputs: [raw] };
+      return [renamedNode, normalisation(raw, output, namesOf.get(conv)!)];
     });
     return { ...network, nodes, constants, values };
   }
