@@ -4,12 +4,12 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Progress } from "../../src/core/progress.ts";
 import { Random } from "../../src/core/random.ts";
-import type { ImageSet } from "../../src/data/images.ts";
 import { Classifier } from "../../src/models/classifier.ts";
 import type { RunContext } from "../../src/runtime/context.ts";
 import { openDevice, type ProcessDevice } from "../../src/runtime/process-device.ts";
 import { TRAINING } from "../../src/train/config.ts";
 import { type TrainingInput, train } from "../../src/train/loop.ts";
+import { stripes } from "./stripes.ts";
 import { tinyNet } from "./tiny.ts";
 
 let device: ProcessDevice;
@@ -22,21 +22,6 @@ afterAll(async () => {
   await device.close();
   await rm(folder, { recursive: true });
 });
-
-/** Noisy images in two classes: a bright stripe, lying or standing. Their mean colours do not differ. */
-function stripes(total: number, seed: number): ImageSet {
-  const random = Random.fromSeed(seed);
-  const images = new Uint8Array(total * 3 * 64);
-  const labels = Int32Array.from({ length: total }, (_, i) => i % 2);
-  for (let i = 0; i < total; i++) {
-    const place = random.integer(0, 8);
-    for (let at = 0; at < 3 * 64; at++) {
-      const along = i % 2 === 0 ? at % 8 : Math.floor((at % 64) / 8);
-      images[i * 192 + at] = random.integer(0, 120) + (along === place ? 120 : 0);
-    }
-  }
-  return { channels: 3, height: 8, width: 8, images, labels, classNames: ["standing", "lying"] };
-}
 
 function context(changes: Partial<RunContext> = {}): RunContext {
   return { device, random: Random.fromSeed(7), emit: () => {}, ...changes };
@@ -84,7 +69,7 @@ describe("train", () => {
     expect(steps.at(-1)).toEqual({ kind: "step", stage: "training", done: 90, total: 90 });
   });
 
-  it.each([3, 6, 8])("resumes to the same bits after a stop at step %d", async (stop) => {
+  it.each([4, 6])("resumes to the same bits after a stop at step %d", async (stop) => {
     const through = await train(context(), await input(), config);
     const checkpoint = join(folder, `stop-${stop}.safetensors`);
     const stopped = train(context(stopAfter(stop)), await input({ checkpoint }), config);
