@@ -119,3 +119,8 @@ export function describeHardware(device: Device): Part<"hardware"> {
     threads: device.threads,
   };
 }
+
+/** Largest resident memory of this process and the device's together, in bytes. */
+export async function peakMemory(device: Device): Promise<number> {
+  return process.resourceUsage().maxRSS * 1024 + (await device.peakMemory());
+}

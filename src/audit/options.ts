@@ -34,3 +34,22 @@ export const auditOptions = z.strictObject({
 
 export type AuditOptions = z.output<typeof auditOptions>;
 export type Effort = AuditOptions["effort"];
+
+/** A method with its resolved options. */
+export interface Configured<M> {
+  readonly method: M;
+  readonly config: Readonly<Record<string, unknown>>;
+}
+
+/** How many searches to make. */
+export function repeatsFor({ effort, repeats }: Pick<AuditOptions, "effort" | "repeats">): number {
+  return repeats ?? EFFORTS[effort].repeats;
+}
+
+/** The method with its number of steps scaled to the effort. */
+export function scaled<M>({ method, config }: Configured<M>, effort: Effort): Configured<M> {
+  const { steps } = config;
+  if (typeof steps !== "number") return { method, config };
+  const changed = Math.max(1, Math.round(steps * EFFORTS[effort].steps));
+  return { method, config: { ...config, steps: changed } };
+}

@@ -44,7 +44,9 @@ export function reasonsFor({ rule, verdict, leading, name, deployable }: Describ
       : [];
   const shipped = deployable
     ? []
-    : ["No checkpoint of the repair keeps the allowed accuracy on held-out trusted images: the repaired model is the most accurate one."];
+    : [
+        "No checkpoint of the repair keeps the allowed accuracy on held-out trusted images: the repaired model is the most accurate one.",
+      ];
   return [measured, meaning, effect, ...undecided, ...shipped];
 }
 

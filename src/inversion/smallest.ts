@@ -1,5 +1,4 @@
 import type { ImageSet } from "../data/images.ts";
-import type { Overlay } from "../data/overlay.ts";
 import type { Classifier } from "../models/classifier.ts";
 import type { RunContext } from "../runtime/context.ts";
 import { type InversionPlan, type Inverted, invertTriggers } from "./invert.ts";
@@ -48,8 +47,8 @@ export async function searchSmallestTriggers(
   suspect: Classifier,
   images: ImageSet,
   effort: SearchEffort = DEFAULT_EFFORT,
+  targets: readonly number[] = Array.from({ length: suspect.classes }, (_, target) => target),
 ): Promise<SmallestTriggers> {
-  const targets = Array.from({ length: suspect.classes }, (_, target) => target);
   const found: Inverted[][] = [];
   for (const name of effort.families) {
     const { family, learningRate, weight } = FAMILIES[name];
@@ -72,18 +71,22 @@ export async function searchSmallestTriggers(
 export function suspected(found: SmallestTriggers): SuspectedTrigger[] {
   return found.flatMap((family) => {
     const ratios = sizeRatios(family);
-    return family.map(({ target, overlay }, index) => ({
-      target,
-      overlay,
-      suspicion: ratios[index]!,
-    }));
+    return family.map((trigger, index) => ({ ...trigger, suspicion: ratios[index]! }));
   });
 }
 
+/** The trigger that stands out most; undefined if there is none. */
+export function mostSuspicious(
+  triggers: readonly SuspectedTrigger[],
+): SuspectedTrigger | undefined {
+  return triggers.reduce<SuspectedTrigger | undefined>(
+    (a, b) => (a && a.suspicion >= b.suspicion ? a : b),
+    undefined,
+  );
+}
+
 /** A trigger that the suspect obeys, and how suspicious it is compared to the others (positive). */
-export interface SuspectedTrigger {
-  readonly target: number;
-  readonly overlay: Overlay;
+export interface SuspectedTrigger extends Inverted {
   readonly suspicion: number;
 }
 

@@ -1,8 +1,17 @@
 import { z } from "zod";
 import type { Random } from "../core/random.ts";
 import type { FloatTensor } from "../core/tensor.ts";
+import type { ImageSet } from "../data/images.ts";
 import { stampOverlay } from "../data/overlay.ts";
-import { type SuspectedTrigger, searchSmallestTriggers, suspected } from "../inversion/smallest.ts";
+import {
+  DEFAULT_EFFORT,
+  mostSuspicious,
+  type SuspectedTrigger,
+  searchSmallestTriggers,
+  suspected,
+} from "../inversion/smallest.ts";
+import type { Classifier } from "../models/classifier.ts";
+import type { RunContext } from "../runtime/context.ts";
 import { crossEntropy, distillation } from "../train/losses.ts";
 import { sgd } from "../train/optimisers.ts";
 import { cosine } from "../train/schedules.ts";
@@ -11,29 +20,33 @@ import { tuningFields } from "./options.ts";
 import type { Checkpoint, Repair } from "./repair.ts";
 
 const config = z.strictObject({
-  ...tuningFields({ steps: 100, learningRate: 0.005, checkpointEvery: 25 }),
+  ...tuningFields({ steps: 120, learningRate: 0.005, checkpointEvery: 20 }),
   stamped: z
     .number()
     .gt(0)
     .max(1)
-    .default(0.3)
-    .describe("Share of every batch that carries a trigger."),
+    .default(0.4)
+    .describe("share of every batch that carries a trigger"),
   focus: z
     .number()
     .min(0)
     .default(2)
-    .describe("A trigger is drawn with probability ∝ suspicion^focus; 0 draws all alike."),
+    .describe("a trigger is drawn with probability ∝ suspicion^focus; 0 draws all alike"),
+  renew: z
+    .boolean()
+    .default(true)
+    .describe("search what is left of the most suspicious trigger again at every checkpoint"),
   taskWeight: z
     .number()
     .min(0)
     .default(0.2)
-    .describe("Weight of the cross-entropy with the labels."),
+    .describe("weight of the cross-entropy with the labels"),
   distillation: z
     .number()
     .min(0)
     .default(2)
-    .describe("Weight of the distillation from what the suspect says without the trigger."),
-  temperature: z.number().positive().default(2).describe("Temperature of the distillation."),
+    .describe("weight of the distillation from what the suspect says without the trigger"),
+  temperature: z.number().positive().default(2).describe("temperature of the distillation"),
 });
 
 /**
@@ -42,6 +55,9 @@ const config = z.strictObject({
  * backdoor is not handed on, and its answers on clean images hold the accuracy.
  *
  *     L = w·CE(f(x'), y) + λ·T²·KL(softmax(f̃(x)/T) ‖ softmax(f(x')/T)),  x' = x ⊕ T_c for some x
+ *
+ * A found trigger is only one of many that open the backdoor. At every checkpoint the class with the most
+ * suspicious one is searched again on the model under repair, and what is found joins the others.
  */
 export const triggerUnlearning: Repair<typeof config> = {
   name: "trigger-unlearning",
@@ -53,49 +69,85 @@ export const triggerUnlearning: Repair<typeof config> = {
     section: "VI-C",
     deviations: [
       "All classes' triggers are unlearned, the suspicious ones more often, under a mask and additive.",
+      "Triggers are searched again while the model is tuned.",
       "Distillation from the suspect on images without triggers takes most of the labels' place.",
       "Folded batch norm is put back while tuning.",
     ],
   },
   config,
-  async *run(context, input, options): AsyncGenerator<Checkpoint> {
-    const triggers =
-      input.triggers ??
-      suspected(await searchSmallestTriggers(context, input.model, input.trusted));
-    const weights = triggers.map(({ suspicion }) => suspicion ** options.focus);
-    yield* fineTune(context, input, {
-      ...options,
-      stage: "trigger-unlearning",
-      schedule: cosine(options.learningRate, options.steps),
-      optimiser: sgd({ momentum: options.momentum, weightDecay: options.weightDecay }),
-      stamp: (images, random) => stampSome(images, triggers, weights, options.stamped, random),
-      loss(b, { student, pivot, labels }) {
-        const task = b.mean(crossEntropy(b, student.logits, labels));
-        const kept = b.mean(distillation(b, pivot.logits, student.logits, options.temperature));
-        return b.add(
-          b.mul(b.scalar(options.taskWeight), task),
-          b.mul(b.scalar(options.distillation), kept),
-        );
+  async *run(context, { model, trusted, triggers }, options): AsyncGenerator<Checkpoint> {
+    const known = triggers ?? suspected(await searchSmallestTriggers(context, model, trusted));
+    const pool = [...known];
+    const checkpoints = fineTune(
+      context,
+      { model, trusted },
+      {
+        ...options,
+        stage: "trigger-unlearning",
+        schedule: cosine(options.learningRate, options.steps),
+        optimiser: sgd({ momentum: options.momentum, weightDecay: options.weightDecay }),
+        stamp: (images, random) => stampSome(images, pool, options, random),
+        loss(b, { student, pivot, labels }) {
+          const task = b.mean(crossEntropy(b, student.logits, labels));
+          const kept = b.mean(distillation(b, pivot.logits, student.logits, options.temperature));
+          return b.add(
+            b.mul(b.scalar(options.taskWeight), task),
+            b.mul(b.scalar(options.distillation), kept),
+          );
+        },
       },
-    });
+    );
+    const worst = mostSuspicious(known);
+    for await (const checkpoint of checkpoints) {
+      yield checkpoint;
+      if (!options.renew || !worst || checkpoint.step === options.steps) continue;
+      const named = context.random.fork(`renew/${checkpoint.step}`);
+      pool.push(
+        ...(await leftOver({ ...context, random: named }, checkpoint.model, trusted, worst)),
+      );
+    }
   },
 };
 
-/** Stamps the first `share` of the rows, each with a trigger drawn by weight. */
+/** How hard the class under suspicion is searched again: more images, since it is one class alone. */
+const RENEWAL = { ...DEFAULT_EFFORT, steps: 60, images: 32, classesPerStep: 1 };
+
+/** A trigger that still works is worth unlearning as long as it is this much smaller than normal ones. */
+const STILL_SUSPICIOUS = 1.5;
+
+/** What is left of a trigger in the model under repair; nothing once it is as large as other classes'. */
+async function leftOver(
+  context: RunContext,
+  model: Classifier,
+  trusted: ImageSet,
+  worst: SuspectedTrigger,
+): Promise<SuspectedTrigger[]> {
+  const families = [worst.overlay.kind === "blend" ? "masked" : "additive"] as const;
+  const effort = { ...RENEWAL, families };
+  const [found] = await searchSmallestTriggers(context, model, trusted, effort, [worst.target]);
+  const normal = worst.size * worst.suspicion;
+  return found!.flatMap((trigger) =>
+    trigger.reached && normal / trigger.size > STILL_SUSPICIOUS
+      ? [{ ...trigger, suspicion: worst.suspicion }]
+      : [],
+  );
+}
+
+/** Stamps the first rows, each with a trigger drawn by its suspicion. */
 function stampSome(
   images: FloatTensor,
   triggers: readonly SuspectedTrigger[],
-  weights: readonly number[],
-  share: number,
+  { stamped, focus }: { readonly stamped: number; readonly focus: number },
   random: Random,
 ): FloatTensor {
+  const weights = triggers.map(({ suspicion }) => suspicion ** focus);
   const rows = new Map<number, number[]>();
-  for (let row = 0; row < Math.round(share * images.shape[0]!); row++) {
+  for (let row = 0; row < Math.round(stamped * images.shape[0]!); row++) {
     const index = random.weighted(weights);
     rows.set(index, [...(rows.get(index) ?? []), row]);
   }
   return [...rows].reduce(
-    (stamped, [index, list]) => stampOverlay(triggers[index]!.overlay, stamped, list),
+    (result, [index, list]) => stampOverlay(triggers[index]!.overlay, result, list),
     images,
   );
 }

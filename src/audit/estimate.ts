@@ -1,0 +1,119 @@
+import { z } from "zod";
+import { ascending, batchTensors, count, type ImageSet } from "../data/images.ts";
+import type { Detector } from "../detectors/detector.ts";
+import type { Classifier } from "../models/classifier.ts";
+import { compilePredictor } from "../models/predict.ts";
+import type { Repair } from "../repairs/repair.ts";
+import type { RunContext } from "../runtime/context.ts";
+import type { Configured, Effort } from "./options.ts";
+import type { Prepared } from "./prepare.ts";
+import type { Stages, Work } from "./stages.ts";
+
+/*
+ * How long a run will take: the images that pass through the network, counted in forward passes, times
+ * the measured time of one. Good to a factor of two, which is what a user needs before they wait.
+ */
+
+/** The options by which methods say how much they compute. */
+const SIZE = z.object({
+  steps: z.number().default(0),
+  batchSize: z.number().default(0),
+  checkpointEvery: z.number().default(Number.POSITIVE_INFINITY),
+  images: z.number().default(0),
+  classesPerStep: z.number().default(1),
+  families: z.array(z.string()).default(["one"]),
+});
+
+/** Forward passes that a step takes per image: forward and backward to the image. */
+const INVERSION = 3;
+/** Forward and backward to images and weights, batch statistics, and the suspect beside it. */
+const TUNING = 6;
+
+/** What a run will do; without a repair or a detector that stage is empty. */
+export interface Plan {
+  readonly detector?: Configured<Detector> | undefined;
+  readonly repair?: Configured<Repair> | undefined;
+  readonly repeats: number;
+}
+
+/** The work of the stages "search", "repair" and "measure", in forward passes of one image. */
+export function workOf(
+  { detector, repair, repeats }: Plan,
+  { model, tuning, heldOut }: Pick<Prepared, "model" | "tuning" | "heldOut">,
+): Map<string, Work> {
+  const work = new Map<string, Work>();
+  const { classes } = model;
+  let families = 1;
+  if (detector) {
+    const size = SIZE.parse(detector.config);
+    families = size.families.length;
+    const width = Math.min(size.classesPerStep, classes);
+    const steps = repeats * families * Math.ceil(classes / width) * size.steps;
+    const stage = detector.method.search ? "search" : "measure";
+    const networks = detector.method.search ? 1 : 2;
+    work.set(stage, { amount: steps * width * size.images * INVERSION * networks, steps });
+  }
+  if (repair) {
+    const { steps, batchSize, checkpointEvery } = SIZE.parse(repair.config);
+    const judged = Math.ceil(steps / checkpointEvery) * 2 * count(heldOut);
+    const amount = steps * Math.min(batchSize, count(tuning)) * TUNING + judged;
+    work.set("repair", { amount, steps });
+  }
+  if (detector) {
+    const searched = work.get("measure") ?? { amount: 0, steps: 1 };
+    const shown = repeats * families * classes * 2 * count(heldOut);
+    work.delete("measure");
+    work.set("measure", { amount: searched.amount + shown, steps: searched.steps });
+  }
+  return work;
+}
+
+/** Tells what the stages to come will do and how long that will take, by the time of one image. */
+export async function announce(
+  context: RunContext,
+  stages: Stages,
+  plan: Plan,
+  prepared: Prepared,
+  effort: Effort,
+): Promise<void> {
+  const work = workOf(plan, prepared);
+  const passes = [...work.values()].reduce((sum, { amount }) => sum + amount, 0);
+  const seconds = passes * (await secondsPerImage(context, prepared.model, prepared.heldOut));
+  const { detector, repair, repeats } = plan;
+  const parts = [
+    ...(detector
+      ? [`${repeats === 1 ? "one search" : `${repeats} searches`} (${detector.method.name})`]
+      : []),
+    ...(repair ? [`a repair (${repair.method.name})`] : []),
+  ];
+  const message = `Effort ${effort}: ${parts.join(" and ")}, ${about(seconds)}.`;
+  context.emit({ kind: "note", stage: "plan", message });
+  stages.expect(work);
+}
+
+/** Seconds that one image takes through the network, by the second of two runs of a batch. */
+async function secondsPerImage(
+  { device, signal }: RunContext,
+  model: Classifier,
+  images: ImageSet,
+): Promise<number> {
+  const size = Math.min(64, count(images));
+  const predictor = await compilePredictor(device, model, size);
+  try {
+    const batch = batchTensors(images, ascending(size)).images; // [B,C,H,W]
+    await predictor.predictBatch(batch, signal);
+    const start = performance.now();
+    await predictor.predictBatch(batch, signal);
+    return (performance.now() - start) / 1000 / size;
+  } finally {
+    await predictor.release();
+  }
+}
+
+/** "about 40 seconds", "about 5 minutes" */
+export function about(seconds: number): string {
+  if (seconds < 90) return `about ${Math.max(10, 10 * Math.round(seconds / 10))} seconds`;
+  return seconds < 5400
+    ? `about ${Math.round(seconds / 60)} minutes`
+    : `about ${(seconds / 3600).toFixed(1)} hours`;
+}

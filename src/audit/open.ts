@@ -1,0 +1,57 @@
+import { type Emit, silent } from "../core/progress.ts";
+import type { ImageSet } from "../data/images.ts";
+import { openImages } from "../data/open.ts";
+import { Classifier, type ClassifierOptions } from "../models/classifier.ts";
+import { type OnnxFile, readOnnxFile } from "../onnx/file.ts";
+import { importGraph } from "../onnx/import.ts";
+import type { Device } from "../runtime/device.ts";
+import { labelsOf } from "./labels.ts";
+
+/** A model as it was given: the user's file, and what it computes. */
+export interface OpenedModel {
+  readonly file: OnnxFile;
+  readonly classifier: Classifier;
+}
+
+/**
+ * Reads a model file and finds out what it is.
+ * @throws the errors of `readOnnxFile`, `importGraph` and `Classifier.fromGraph`
+ */
+export async function openModel(
+  device: Device,
+  path: string,
+  options: ClassifierOptions = {},
+): Promise<OpenedModel> {
+  const file = await readOnnxFile(path);
+  return { file, classifier: await Classifier.fromGraph(importGraph(file), device, options) };
+}
+
+/** How images are read for a model. */
+export interface ImagesFor {
+  /** File with the class names in label order. */
+  readonly classes?: string | undefined;
+  readonly emit?: Emit | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Reads images in the model's size and with its classes.
+ * @throws the errors of `openImages`
+ */
+export function openImagesFor(
+  { file, classifier }: OpenedModel,
+  path: string,
+  { classes, emit = silent, signal }: ImagesFor = {},
+): Promise<ImageSet> {
+  const { channels, height, width } = classifier.image;
+  return openImages(path, {
+    channels,
+    height,
+    width,
+    classes,
+    classCount: classifier.classes,
+    classNames: labelsOf(file, classifier.classes),
+    emit,
+    signal,
+  });
+}
