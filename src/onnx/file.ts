@@ -1,7 +1,8 @@
-import { open, rename, rm, stat } from "node:fs/promises";
-import { basename, resolve } from "node:path";
+import { open, stat } from "node:fs/promises";
+import { basename } from "node:path";
 import { clone, toBinary } from "@bufbuild/protobuf";
 import { AntidoteError } from "../core/errors.ts";
+import { writeAtomically } from "../core/write-file.ts";
 import { detachExternalData, externalTensors, loadExternalData } from "./external.ts";
 import { parseModel } from "./parse.ts";
 import { type ModelProto, ModelProtoSchema } from "./proto/generated/onnx_pb.ts";
@@ -95,41 +96,6 @@ async function readBounded(path: string, limit: number): Promise<Uint8Array<Arra
       {
         place: path,
         next: missing ? "Check the path of the model." : "Check its permissions.",
-        cause,
-      },
-    );
-  }
-}
-
-/** Writes beside the destination, then renames: a failure leaves what was there before. */
-async function writeAtomically(
-  path: string,
-  pieces: readonly { readonly offset: number; readonly bytes: Uint8Array }[],
-): Promise<void> {
-  const temporary = `${resolve(path)}.${process.pid}.part`;
-  try {
-    {
-      await using file = await open(temporary, "w");
-      for (const { offset, bytes } of pieces) {
-        let written = 0;
-        while (written < bytes.length) {
-          const rest = bytes.length - written;
-          const result = await file.write(bytes, written, rest, offset + written);
-          written += result.bytesWritten;
-        }
-      }
-      await file.sync();
-    }
-    await rename(temporary, path);
-  } catch (cause) {
-    await rm(temporary, { force: true }).catch(() => {});
-    const full = (cause as NodeJS.ErrnoException).code === "ENOSPC";
-    throw new AntidoteError(
-      "OUTPUT_NOT_WRITABLE",
-      full ? "The disk is full." : `The file cannot be written: ${(cause as Error).message}.`,
-      {
-        place: path,
-        next: full ? "Free some space, or write elsewhere." : "Choose a folder you may write to.",
         cause,
       },
     );
