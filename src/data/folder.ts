@@ -71,6 +71,7 @@ export async function imageFolder(path: string, options: FolderOptions): Promise
     width,
     classNames,
     names: files.map((file) => file.name),
+    origin: { kind: "folder", path, classOrder: rule },
   };
   return readable.length === files.length ? set : subset(set, readable);
 }

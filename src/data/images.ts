@@ -9,6 +9,15 @@ export interface Geometry {
   readonly width: number;
 }
 
+/** Where a set of images was read from. */
+export interface Origin {
+  readonly kind: "folder" | "cifar10" | "idx" | "procedural";
+  /** As it was given; null for drawn images. */
+  readonly path: string | null;
+  /** How labels were matched to class indices, in words. */
+  readonly classOrder: string;
+}
+
 /** Labelled images in memory, as stored in files: before any preprocessing a model wants. */
 export interface ImageSet extends Geometry {
   /** [N,C,H,W], 0 … 255, channels in the order R, G, B (or one channel of grey). */
@@ -18,6 +27,8 @@ export interface ImageSet extends Geometry {
   readonly classNames: readonly string[];
   /** [N], where each image came from, if it came from a file of its own. */
   readonly names?: readonly string[] | undefined;
+  /** Where the set was read from, if it was read. */
+  readonly origin?: Origin | undefined;
 }
 
 /** Images as a graph takes them. */

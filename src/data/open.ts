@@ -27,13 +27,16 @@ export async function openImages(path: string, options: OpenOptions): Promise<Im
     const set = await readCifar10(path, { split, signal });
     const classNames = (await listedNames(options)) ?? set.classNames;
     checkClassCount(set.classNames.length, classCount ?? classNames.length, path);
-    return ofModelSize({ ...set, classNames }, path, options);
+    const origin = { kind: "cifar10", path, classOrder: "labels in the files" } as const;
+    return ofModelSize({ ...set, classNames, origin }, path, options);
   }
   if (names.some(isIdxImagesFile)) {
     // The labels bear no names, and the highest ones may just not occur among few images.
     const numbers = classCount === undefined ? undefined : ascending(classCount).map(String);
     const classNames = (await listedNames(options)) ?? options.classNames ?? numbers;
-    return ofModelSize(await readIdx(path, { split, classNames }), path, options);
+    const set = await readIdx(path, { split, classNames });
+    const origin = { kind: "idx", path, classOrder: "labels in the files" } as const;
+    return ofModelSize({ ...set, origin }, path, options);
   }
   if (folder) return imageFolder(path, options);
   throw new AntidoteError("DATA_INVALID", `"${path}" is no set of images that is known here.`, {

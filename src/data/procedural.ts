@@ -64,7 +64,9 @@ export function proceduralImages({ count, size = 32, random }: ProceduralOptions
     const target = images.subarray(i * 3 * size * size, (i + 1) * 3 * size * size);
     paint(compose(outline, stream, 2 / size), stream, size, target);
   }
-  return { ...geometry, images, labels, classNames: PROCEDURAL_CLASSES };
+  const classOrder = "that in which the set defines its shapes";
+  const origin = { kind: "procedural", path: null, classOrder } as const;
+  return { ...geometry, images, labels, classNames: PROCEDURAL_CLASSES, origin };
 }
 
 /** Draws everything that is random about a picture, except its grain. */
