@@ -1,0 +1,188 @@
+import { describe, expect, test } from "vitest";
+import type { DataType, Shape } from "../../src/core/tensor.ts";
+import { findImageInput, findRoles } from "../../src/models/roles.ts";
+import { GraphBuilder } from "../../src/onnx/builder.ts";
+import type { Graph, Value } from "../../src/onnx/graph.ts";
+import { conv, linear, pooled } from "../support/networks.ts";
+import { fill } from "../train/fill.ts";
+
+const CLASSES = 5;
+
+/** A network for batches of two: convolution, ReLU, then what `end` writes. */
+function network(end: (b: GraphBuilder, features: Value) => void) {
+  const b = new GraphBuilder();
+  const x = b.input("images", "float32", [2, 3, 8, 8]); // [N,3,8,8]
+  end(b, b.unary("Relu", conv(b, x, "conv", 6)));
+  return b.build();
+}
+
+/** A 1×1 convolution to the classes: [N,C,H,W] → [N,K,H,W]. */
+function pointwise(b: GraphBuilder, x: Value): Value {
+  const weight = b.constant(fill(1, [CLASSES, x.shape[1]!, 1, 1]), "head.weight");
+  const window = { strides: [1, 1], dilations: [1, 1], pads: [0, 0, 0, 0] };
+  return b.conv(x, weight, undefined, window);
+}
+
+const named = (b: GraphBuilder, op: "Relu" | "Identity", x: Value, name: string): Value =>
+  b.emit(op, [x], {}, [x], [name])[0]!;
+
+describe("logits, latent and last linear layer", () => {
+  test("of a Gemm", () => {
+    const roles = findRoles(
+      network((b, x) =>
+        b.output("scores", linear(b, named(b, "Identity", pooled(b, x), "z"), CLASSES)),
+      ),
+    );
+    expect(roles).toEqual({
+      logits: "scores",
+      output: "logits",
+      latent: "z",
+      head: { op: "Gemm", weight: "fc.weight" },
+      classes: CLASSES,
+    });
+  });
+
+  test.each([
+    ["Softmax", "probabilities"],
+    ["LogSoftmax", "log-probabilities"],
+  ] as const)("above a final %s, also one that is reshaped afterwards", (op, output) => {
+    const roles = findRoles(
+      network((b, x) => {
+        const logits = named(b, "Identity", linear(b, pooled(b, x), CLASSES), "scores");
+        const normalised = b.op(op, [logits], { axis: 1 }, logits);
+        b.output("out", b.reshape(b.reshape(normalised, [2, CLASSES, 1]), [2, CLASSES]));
+      }),
+    );
+    expect(roles).toMatchObject({ logits: "scores", output, classes: CLASSES });
+  });
+
+  test("of a product with a transposed matrix, an added bias and a temperature", () => {
+    const roles = findRoles(
+      network((b, x) => {
+        const z = named(b, "Identity", pooled(b, x), "z"); // [N,d]
+        const matrix = b.constant(fill(1, [CLASSES, 6]), "head.weight"); // [K,d]
+        const product = b.matmul(z, b.transpose(matrix, [1, 0]));
+        const logits = b.add(b.constant(fill(2, [CLASSES]), "head.bias"), product);
+        b.output("out", b.div(logits, b.scalar(2)));
+      }),
+    );
+    expect(roles.latent).toBe("z");
+    expect(roles.head).toEqual({ op: "MatMul", weight: "head.weight" });
+  });
+
+  test("of a 1×1 convolution that is averaged afterwards, as in SqueezeNet", () => {
+    const roles = findRoles(
+      network((b, x) => {
+        const maps = b.unary("Relu", pointwise(b, named(b, "Identity", x, "maps")));
+        b.output("out", pooled(b, maps));
+      }),
+    );
+    expect(roles).toMatchObject({
+      latent: "maps",
+      head: { op: "Conv", weight: "head.weight" },
+      classes: CLASSES,
+    });
+  });
+
+  test("of the only output that looks like class scores", () => {
+    const graph = network((b, x) => {
+      b.output("attention", x); // [N,6,8,8]
+      b.output("out", linear(b, pooled(b, x), CLASSES));
+    });
+    expect(findRoles(graph).logits).toBe("out");
+  });
+});
+
+describe("what is not a classifier is refused, and said why", () => {
+  test("two outputs that may be class scores, unless one is named", () => {
+    const graph = network((b, x) => {
+      const z = pooled(b, x);
+      b.output("features", z);
+      b.output("out", linear(b, z, CLASSES));
+    });
+    expect(() => findRoles(graph)).toThrowError(
+      expect.objectContaining({
+        code: "MODEL_NOT_A_CLASSIFIER",
+        message: expect.stringContaining("features [2, 6], out [2, 5]"),
+      }),
+    );
+    expect(findRoles(graph, "out").logits).toBe("out");
+    expect(() => findRoles(graph, "logits")).toThrowError(/no output "logits"; .*features, out/);
+  });
+
+  test.each<[string, (b: GraphBuilder, x: Value) => void, RegExp]>([
+    [
+      "a spatial convolution as its last layer",
+      (b, x) => b.output("out", pooled(b, conv(b, x, "last", CLASSES))),
+      /do not come from a linear layer: Conv/,
+    ],
+    [
+      "an activation with curvature behind the head",
+      (b, x) => b.output("out", b.unary("Tanh", linear(b, pooled(b, x), CLASSES))),
+      /do not come from a linear layer: Tanh/,
+    ],
+    [
+      "two heads that are added",
+      (b, x) => {
+        const z = pooled(b, x);
+        const other = b.matmul(z, b.constant(fill(3, [6, CLASSES])));
+        b.output("out", b.add(linear(b, z, CLASSES), other));
+      },
+      /from several branches at Add/,
+    ],
+    ["one score only", (b, x) => b.output("out", linear(b, pooled(b, x), 1)), /cannot be told/],
+    ["a map of scores", (b, x) => b.output("out", pointwise(b, x)), /cannot be told/],
+  ])("%s", (_, end, message) => {
+    expect(() => findRoles(network(end))).toThrowError(
+      expect.objectContaining({
+        code: "MODEL_NOT_A_CLASSIFIER",
+        message: expect.stringMatching(message),
+        next: expect.stringContaining("Export the classifier alone"),
+      }),
+    );
+  });
+
+  test("no layer at all", () => {
+    const b = new GraphBuilder();
+    const x = b.input("images", "float32", [2, 3, 1, 1]);
+    b.output("out", b.reshape(x, [2, 3]));
+    expect(() => findRoles(b.build())).toThrowError(/No linear layer lies between/);
+  });
+});
+
+describe("the image input", () => {
+  function withInputs(...inputs: [Shape | (number | null)[], DataType?][]): Graph {
+    const graph = network((b, x) => b.output("out", linear(b, pooled(b, x), CLASSES)));
+    return {
+      ...graph,
+      inputs: inputs.map(([shape, type = "float32"], i) => ({ name: `input${i}`, type, shape })),
+    };
+  }
+
+  test("is read in both layouts, with free extents", () => {
+    expect(findImageInput(withInputs([[null, 3, 32, 48]]))).toEqual({
+      ...{ name: "input0", layout: "NCHW", channels: 3, height: 32, width: 48 },
+    });
+    expect(findImageInput(withInputs([[null, 32, 48, 3]]))).toEqual({
+      ...{ name: "input0", layout: "NHWC", channels: 3, height: 32, width: 48 },
+    });
+    expect(findImageInput(withInputs([[1, 1, null, null]]))).toMatchObject({
+      ...{ layout: "NCHW", channels: 1, height: null, width: null },
+    });
+  });
+
+  test.each<[string, Graph, RegExp]>([
+    ["two inputs", withInputs([[null, 3, 8, 8]], [[null, 4]]), /2 inputs \(input0, input1\)/],
+    ["none", withInputs(), /no input/],
+    ["bytes", withInputs([[null, 3, 8, 8], "uint8"]), /of type uint8; float32/],
+    ["a flat input", withInputs([[null, 192]]), /has the shape \[\?, 192\]; .* four axes/],
+    ["two channels", withInputs([[null, 2, 8, 8]]), /\[\?, 2, 8, 8\]; 1 or 3 channels/],
+  ])("is refused: %s", (_, graph, message) => {
+    expect(() => findImageInput(graph)).toThrowError(
+      expect.objectContaining({
+        code: "MODEL_NOT_A_CLASSIFIER",
+        message: expect.stringMatching(message),
+      }),
+    );
+  });
+});
