@@ -6,12 +6,7 @@ import type { OnnxFile } from "../onnx/file.ts";
 import type { Repair } from "../repairs/repair.ts";
 import type { RunContext } from "../runtime/context.ts";
 import { conclude } from "./conclude.ts";
-import {
-  describeHardware,
-  describePreprocessing,
-  describeVersions,
-  peakMemory,
-} from "./describe.ts";
+import { describePreprocessing, describeRun } from "./describe.ts";
 import { announce } from "./estimate.ts";
 import { type AuditOptions, type Configured, repeatsFor, scaled } from "./options.ts";
 import { describeData, prepare, type Subject } from "./prepare.ts";
@@ -51,7 +46,6 @@ export async function audit(
   input: AuditInput,
   options: AuditOptions,
 ): Promise<AuditResult> {
-  const startedAt = new Date().toISOString();
   const stages = new Stages("audit", context);
   const total = repeatsFor(options);
   const repair = scaled(input.repair, options.effort);
@@ -127,13 +121,7 @@ export async function audit(
       repair: { name: repair.method.name, options: repair.config },
       detector: { name: detector.method.name, options: detector.config },
     },
-    seed: input.seed,
-    versions: describeVersions(),
-    hardware: describeHardware(context.device),
-    startedAt,
-    duration: stages.seconds,
-    stages: stages.times,
-    peakMemory: await peakMemory(context.device),
+    ...(await describeRun(context, input.seed, stages)),
   };
   return { record, pictures, repaired: chosen.model, file: input.file };
 }

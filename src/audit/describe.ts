@@ -12,9 +12,12 @@ import { GraphBuilder } from "../onnx/builder.ts";
 import type { OnnxFile } from "../onnx/file.ts";
 import type { Graph, Node } from "../onnx/graph.ts";
 import { standardOpset } from "../onnx/opset.ts";
+import type { RunContext } from "../runtime/context.ts";
 import type { Device } from "../runtime/device.ts";
 import type { Preflight } from "./preflight.ts";
+import type { AuditRecord } from "./record.ts";
 import type * as parts from "./record-parts.ts";
+import type { Stages } from "./stages.ts";
 
 /*
  * What records say about a run besides its results: every function fills in one part of record-parts.ts.
@@ -22,6 +25,11 @@ import type * as parts from "./record-parts.ts";
 
 type Part<Name extends "model" | "preprocessing" | "versions" | "hardware"> = parts.Frozen<
   z.infer<(typeof parts)[Name]>
+>;
+
+type RunFacts = Pick<
+  AuditRecord,
+  "seed" | "versions" | "hardware" | "startedAt" | "duration" | "stages" | "peakMemory"
 >;
 
 /** What was found in a model file. */
@@ -120,7 +128,19 @@ export function describeHardware(device: Device): Part<"hardware"> {
   };
 }
 
-/** Largest resident memory of this process and the device's together, in bytes. */
-export async function peakMemory(device: Device): Promise<number> {
-  return process.resourceUsage().maxRSS * 1024 + (await device.peakMemory());
+/** With what, on what and how long a run was made. */
+export async function describeRun(
+  { device }: RunContext,
+  seed: number,
+  { startedAt, seconds, times }: Stages,
+): Promise<RunFacts> {
+  return {
+    seed,
+    versions: describeVersions(),
+    hardware: describeHardware(device),
+    startedAt,
+    duration: seconds,
+    stages: times,
+    peakMemory: process.resourceUsage().maxRSS * 1024 + (await device.peakMemory()),
+  };
 }

@@ -89,7 +89,8 @@ const curvePoint = z.strictObject({
   chosen: z.boolean().describe("Whether this checkpoint became the repaired model."),
 });
 
-const fields = z.strictObject({
+/** The fields of the audit's document; documents about parts of an audit share some of them. */
+export const auditFields = z.strictObject({
   schemaVersion: z.literal(AUDIT_SCHEMA_VERSION).describe("Version of this document's schema."),
   document: z.literal("audit").describe("Kind of this document."),
 
@@ -162,40 +163,56 @@ const fields = z.strictObject({
 });
 
 /** The result of an audit, as a value in code. */
-export type AuditRecord = Frozen<z.infer<typeof fields>>;
+export type AuditRecord = Frozen<z.infer<typeof auditFields>>;
 export type { ClassReference } from "./record-parts.ts";
 export type ClassResult = AuditRecord["classes"][number];
 export type Sample = AuditRecord["samples"][number];
+
+/** The class whose trigger works best: the target class, or the strongest candidate for one. */
+export function leadingClass<Class extends Pick<ClassResult, "index" | "score">>({
+  targetClass,
+  classes,
+}: {
+  readonly targetClass: AuditRecord["targetClass"];
+  readonly classes: readonly Class[];
+}): Class {
+  const target = classes.find(({ index }) => index === targetClass?.index);
+  return target ?? classes.reduce((best, next) => (next.score > best.score ? next : best));
+}
+
+/** What a summary and its details must agree on, each with what to say where they do not. */
+type Outcome = {
+  readonly verdict: Verdict;
+  readonly targetClass: AuditRecord["targetClass"];
+  readonly score: number;
+  readonly classes: readonly Pick<ClassResult, "index" | "score">[];
+};
+type Agreement = readonly [check: (outcome: Outcome) => boolean, message: string];
+
+export const TARGET_GIVEN: Agreement = [
+  ({ verdict, targetClass }) => (verdict === "backdoored") === (targetClass !== null),
+  "targetClass must be given exactly for the verdict backdoored",
+];
+export const TARGET_EXAMINED: Agreement = [
+  ({ targetClass, classes }) =>
+    targetClass === null || classes.some(({ index }) => index === targetClass.index),
+  "targetClass must be one of the classes",
+];
+export const SCORE_LEADS: Agreement = [
+  (record) => record.score === leadingClass(record).score,
+  "score must be that of the leading class",
+];
 
 /**
  * The schema of an audit's document: what `antidote audit --json` prints and `report.json` holds.
  * Shares are in [0,1], times in seconds, sizes in bytes, intervals at 95 %. It also refuses a document
  * whose summary contradicts its details.
  */
-export const auditRecord = fields
-  .refine(
-    ({ verdict, targetClass }) => (verdict === "backdoored") === (targetClass !== null),
-    "targetClass must be given exactly for the verdict backdoored",
-  )
-  .refine(
-    ({ targetClass, classes }) =>
-      targetClass === null || classes.some(({ index }) => index === targetClass.index),
-    "targetClass must be one of the classes",
-  )
-  .refine(
-    (record) => record.score === leadingClass(record).score,
-    "score must be that of the leading class",
-  )
+export const auditRecord = auditFields
+  .refine(...TARGET_GIVEN)
+  .refine(...TARGET_EXAMINED)
+  .refine(...SCORE_LEADS)
   .refine(
     ({ repair }) => repair.curve.filter(({ chosen }) => chosen).length === 1,
     "exactly one checkpoint must be chosen",
   );
-
-/** The class whose trigger works best: the target class, or the strongest candidate for one. */
-export function leadingClass({
-  targetClass,
-  classes,
-}: Pick<AuditRecord, "targetClass" | "classes">): ClassResult {
-  const target = classes.find(({ index }) => index === targetClass?.index);
-  return target ?? classes.reduce((best, next) => (next.score > best.score ? next : best));
-}

@@ -10,6 +10,8 @@ export interface Work {
 
 /** A run in stages: takes their times, and tells how far all of them together have come. */
 export class Stages {
+  /** When the run began, UTC, in ISO 8601. */
+  readonly startedAt = new Date().toISOString();
   readonly #name: string;
   readonly #context: RunContext;
   readonly #start = performance.now();

@@ -1,0 +1,98 @@
+import type { Detector } from "../detectors/detector.ts";
+import { suspected } from "../inversion/smallest.ts";
+import type { Repair } from "../repairs/repair.ts";
+import type { RunContext } from "../runtime/context.ts";
+import { conclude } from "./conclude.ts";
+import { judge } from "./deploy.ts";
+import { describePreprocessing, describeRun } from "./describe.ts";
+import { DETECT_SCHEMA_VERSION, type DetectRecord } from "./detect-record.ts";
+import { announce } from "./estimate.ts";
+import { type AuditOptions, type Configured, repeatsFor, scaled } from "./options.ts";
+import { describeData, prepare, type Subject } from "./prepare.ts";
+import { repairModel } from "./repair-model.ts";
+import { detectAll, repeatsOf, searchAll } from "./repeats.ts";
+import { Stages } from "./stages.ts";
+import { COVERED, NOT_TESTED, warningsFor } from "./words.ts";
+
+export interface DetectInput extends Subject {
+  readonly detector: Configured<Detector>;
+  /** Makes the copy that the suspect is compared with, for detectors that need one; see `needsRepair`. */
+  readonly repair?: Configured<Repair> | undefined;
+  readonly seed: number;
+}
+
+/** Whether a detector works by comparing the suspect with a repaired copy of it. */
+export function needsRepair({ search }: Detector): boolean {
+  return search === undefined;
+}
+
+/**
+ * The verdict of an audit without its repair: searches triggers, measures them on held-out images and
+ * draws the verdict.
+ * @throws the errors of `prepare`; `DIVERGED`; `CANCELLED`
+ */
+export async function detect(
+  context: RunContext,
+  input: DetectInput,
+  options: AuditOptions,
+): Promise<DetectRecord> {
+  const stages = new Stages("detect", context);
+  const total = repeatsFor(options);
+  const detector = scaled(input.detector, options.effort);
+  const repair = input.repair && scaled(input.repair, options.effort);
+
+  const prepared = await stages.run("preflight", (part) => prepare(part, input, options.heldOut));
+  const { model, tuning, heldOut } = prepared;
+  const repeats = repeatsOf(context, tuning, total);
+  await announce(context, stages, { detector, repair, repeats: total }, prepared, options.effort);
+
+  const found = await stages.run("search", (part) => searchAll(part, repeats, detector, model));
+  const triggers = found.flatMap((t) => (t ? suspected(t) : []));
+  const repaired =
+    repair &&
+    (await stages.run("repair", (part) =>
+      repairModel(part, prepared, triggers, repair, options.allowedDrop),
+    ));
+  // Without a repair the suspect stands in, and nothing is said about a repaired model.
+  const models = { model, repaired: repaired?.chosen.model ?? model, heldOut };
+  const { detections, accuracy } = await stages.run("measure", async (part) => ({
+    detections: await detectAll(part, repeats, detector, models, found),
+    accuracy: (await judge(part, { step: 0, loss: null, model }, heldOut, undefined)).accuracy,
+  }));
+
+  const { rule, classes, leading, verdict } = conclude(detections);
+  const nameOf = (index: number) => ({ index, name: input.trusted.classNames[index]! });
+  return {
+    schemaVersion: DETECT_SCHEMA_VERSION,
+    document: "detect",
+    verdict,
+    targetClass: verdict === "backdoored" ? nameOf(leading.target) : null,
+    score: leading.score,
+    scoreInterval: leading.interval,
+    rule,
+    classes: classes.map(({ target, score, interval, repeats: values, strongest }) => ({
+      ...nameOf(target),
+      score,
+      scoreInterval: interval,
+      repeats: values,
+      success: {
+        suspect: strongest.success.suspect,
+        repaired: repaired ? strongest.success.repaired : null,
+      },
+    })),
+    accuracy,
+    warnings: warningsFor(input.trusted, heldOut, options.allowedDrop),
+    covered: COVERED,
+    notTested: NOT_TESTED,
+    model: prepared.described,
+    data: describeData(input, prepared, "search triggers"),
+    preprocessing: describePreprocessing(prepared.preflight),
+    config: {
+      effort: options.effort,
+      detect: { ...options, repeats: total },
+      detector: { name: detector.method.name, options: detector.config },
+      repair: repair ? { name: repair.method.name, options: repair.config } : null,
+    },
+    ...(await describeRun(context, input.seed, stages)),
+  };
+}

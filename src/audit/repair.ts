@@ -1,0 +1,81 @@
+import { measureTriggers } from "../detectors/measure.ts";
+import { smallestTrigger } from "../detectors/smallest-trigger.ts";
+import { mostSuspicious, suspected } from "../inversion/smallest.ts";
+import type { Classifier } from "../models/classifier.ts";
+import type { Repair } from "../repairs/repair.ts";
+import type { RunContext } from "../runtime/context.ts";
+import { describePreprocessing, describeRun } from "./describe.ts";
+import { announce } from "./estimate.ts";
+import { type AuditOptions, type Configured, scaled } from "./options.ts";
+import { describeData, prepare, type Subject } from "./prepare.ts";
+import { describeRepair, repairModel } from "./repair-model.ts";
+import { REPAIR_SCHEMA_VERSION, type RepairRecord } from "./repair-record.ts";
+import { repeatsOf, searchAll } from "./repeats.ts";
+import { Stages } from "./stages.ts";
+import { warningsFor } from "./words.ts";
+
+export interface RepairInput extends Subject {
+  readonly repair: Configured<Repair>;
+  readonly seed: number;
+}
+
+/**
+ * Repairs a classifier as an audit does, without a verdict: searches the smallest triggers, tunes, and
+ * chooses the checkpoint on which the most suspicious one works least within the allowed drop.
+ * @returns the record with `repairedModel` still null, and the chosen checkpoint
+ * @throws the errors of `prepare`; `DIVERGED`; `CANCELLED`
+ */
+export async function repair(
+  context: RunContext,
+  input: RepairInput,
+  options: Omit<AuditOptions, "repeats">,
+): Promise<{ readonly record: RepairRecord; readonly repaired: Classifier }> {
+  const stages = new Stages("repair", context);
+  const method = scaled(input.repair, options.effort);
+  const search = smallestTrigger.config.parse({});
+  const detector = scaled({ method: smallestTrigger, config: search }, options.effort);
+
+  const prepared = await stages.run("preflight", (part) => prepare(part, input, options.heldOut));
+  const { model, tuning, heldOut } = prepared;
+  const plan = { detector, repair: method, repeats: 1 };
+  await announce(context, stages, plan, prepared, options.effort);
+
+  const triggers = await stages.run("search", async (part) => {
+    const [found] = await searchAll(part, repeatsOf(context, tuning, 1), detector, model);
+    return suspected(found!);
+  });
+  const outcome = await stages.run("repair", (part) =>
+    repairModel(part, prepared, triggers, method, options.allowedDrop),
+  );
+  const { suspect, chosen } = outcome;
+  const strongest = mostSuspicious(triggers)!;
+  const [measured] = await stages.run("measure", (part) => {
+    const models = { model, repaired: chosen.model, search: tuning, heldOut };
+    return measureTriggers(part, models, [strongest]);
+  });
+  const { target } = strongest;
+  const record: RepairRecord = {
+    schemaVersion: REPAIR_SCHEMA_VERSION,
+    document: "repair",
+    repairedModel: null,
+    accuracy: { before: suspect.accuracy, after: chosen.accuracy },
+    repair: describeRepair(outcome, options.allowedDrop),
+    trigger: {
+      targetClass: { index: target, name: input.trusted.classNames[target]! },
+      before: measured!.success.suspect,
+      after: measured!.success.repaired,
+    },
+    warnings: warningsFor(input.trusted, heldOut, options.allowedDrop),
+    model: prepared.described,
+    data: describeData(input, prepared, "search triggers and tune the repair"),
+    preprocessing: describePreprocessing(prepared.preflight),
+    config: {
+      effort: options.effort,
+      options,
+      repair: { name: method.method.name, options: method.config },
+      search: { name: detector.method.name, options: detector.config },
+    },
+    ...(await describeRun(context, input.seed, stages)),
+  };
+  return { record, repaired: chosen.model };
+}
