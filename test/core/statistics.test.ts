@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { proportion } from "../../src/core/statistics.ts";
+import { proportion, studentQuantile } from "../../src/core/statistics.ts";
 
 describe("proportion", () => {
   // R. G. Newcombe, Statistics in Medicine 17 (1998), Table I, method 3.
@@ -32,5 +32,27 @@ describe("proportion", () => {
     expect(() => proportion(1, 0)).toThrow("1 of 0");
     expect(() => proportion(11, 10)).toThrow("11 of 10");
     expect(() => proportion(-1, 10)).toThrow("-1 of 10");
+  });
+});
+
+describe("studentQuantile", () => {
+  // t with 97.5 % below it, from tables; 1 % is what the docstring promises, 0.3 % what it keeps.
+  test.each([
+    [4, 2.7764],
+    [5, 2.5706],
+    [9, 2.2622],
+    [10, 2.2281],
+    [18, 2.1009],
+    [30, 2.0423],
+    [120, 1.9799],
+  ])("of %i degrees of freedom is %f", (freedom, expected) => {
+    expect(Math.abs(studentQuantile(freedom) / expected - 1)).toBeLessThan(0.003);
+  });
+
+  test("approaches the normal quantile from above", () => {
+    expect(studentQuantile(1e9)).toBeCloseTo(1.959964, 6);
+    for (let freedom = 1; freedom < 100; freedom++) {
+      expect(studentQuantile(freedom)).toBeGreaterThan(studentQuantile(freedom + 1));
+    }
   });
 });

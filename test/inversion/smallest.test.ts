@@ -1,0 +1,57 @@
+import { describe, expect, test } from "vitest";
+import { float32 } from "../../src/core/tensor.ts";
+import { additive } from "../../src/data/overlay.ts";
+import { mostSuspicious, sizeRatios, suspected } from "../../src/inversion/smallest.ts";
+
+const reached = (...sizes: number[]) => sizes.map((size) => ({ size, reached: true }));
+
+describe("how many times smaller a trigger is than that of the median other class", () => {
+  test("with an odd and an even number of others", () => {
+    expect(sizeRatios(reached(2, 8, 12, 20))).toEqual([6, 12 / 8, 8 / 12, 8 / 20]);
+    expect(sizeRatios(reached(2, 8, 12))).toEqual([5, 7 / 8, 5 / 12]);
+    expect(sizeRatios(reached(2, 8))).toEqual([4, 0.25]);
+  });
+
+  test("is 1 where all are alike, and the same for equals", () => {
+    expect(sizeRatios(reached(3, 3, 3, 3))).toEqual([1, 1, 1, 1]);
+    expect(sizeRatios(reached(1, 1, 4, 4, 4))).toEqual([4, 4, 0.625, 0.625, 0.625]);
+  });
+
+  test("is 0 for a trigger that never worked, which counts as the largest one for others", () => {
+    const sizes = [...reached(2, 6), { size: 0.1, reached: false }, { size: 99, reached: false }];
+    expect(sizeRatios(sizes)).toEqual([3, 1, 0, 0]);
+  });
+
+  test("is 0 for all where none worked", () => {
+    expect(sizeRatios([1, 2, 3].map((size) => ({ size, reached: false })))).toEqual([0, 0, 0]);
+  });
+});
+
+describe("suspicion", () => {
+  const overlay = additive(float32([1, 1, 1], [0.5]));
+  const family = (...sizes: number[]) =>
+    sizes.map((size, target) => ({ target, overlay, size, reached: true }));
+
+  test("compares triggers with those of the same family", () => {
+    const all = suspected([family(1, 2, 4), family(300, 100, 200)]);
+    expect(all.map(({ target, suspicion }) => [target, suspicion])).toEqual([
+      ...[
+        [0, 3],
+        [1, 1.25],
+        [2, 0.375],
+      ],
+      ...[
+        [0, 0.5],
+        [1, 2.5],
+        [2, 1],
+      ],
+    ]);
+    expect(mostSuspicious(all)).toBe(all[0]);
+  });
+
+  test("is largest for the first of equals, and for nobody among none", () => {
+    const all = suspected([family(2, 2, 2)]);
+    expect(mostSuspicious(all)).toBe(all[0]);
+    expect(mostSuspicious([])).toBeUndefined();
+  });
+});
