@@ -1,0 +1,109 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { Tensor } from "../../src/core/tensor.ts";
+import type { Detector, DetectorInput } from "../../src/detectors/detector.ts";
+import { DETECTORS } from "../../src/detectors/index.ts";
+import { Classifier } from "../../src/models/classifier.ts";
+import { openDevice, type ProcessDevice } from "../../src/runtime/process-device.ts";
+import {
+  expectDescribed,
+  expectProgress,
+  expectRegistryIsFolder,
+  sameBits,
+  watched,
+} from "../support/contract.ts";
+import { noise, plainNet } from "../support/networks.ts";
+import { recording } from "../support/recording.ts";
+import { tinyNet } from "../train/tiny.ts";
+
+const SEARCH = noise(Array.from({ length: 20 }, (_, i) => i % 5));
+const HELD_OUT = noise(
+  Array.from({ length: 15 }, (_, i) => i % 5),
+  { seed: 8 },
+);
+/** Three classes a step: the last group of five is not full. */
+const SHORT = { steps: 6, images: 4, classesPerStep: 3 };
+
+let device: ProcessDevice;
+let input: DetectorInput;
+beforeAll(async () => {
+  device = await openDevice({ name: "cpu", threads: 1 });
+  const model = await Classifier.fromGraph(tinyNet(8), device);
+  const repaired = await Classifier.fromGraph(plainNet(8), device);
+  input = { model, repaired, search: SEARCH, heldOut: HELD_OUT };
+});
+afterAll(() => device.close());
+
+test("the registry of detectors lists every detector file under its own name", () => {
+  expectRegistryIsFolder("detectors", DETECTORS, ["detector.ts", "index.ts", "measure.ts"]);
+});
+
+describe.each(Object.values(DETECTORS) as Detector[])("$name", (detector) => {
+  const config = detector.config.parse(SHORT);
+
+  test("has a schema that refuses unknown options and describes every option", () => {
+    expectDescribed(detector.config);
+  });
+
+  test("gives evidence for every class, and the largest score as that of the model", async () => {
+    const { context, events } = watched(device, 0);
+    const { statistic, classes, score } = await detector.run(context, input, config);
+    expect(statistic).toBeTruthy();
+    expect(classes.map(({ target }) => target)).toEqual([0, 1, 2, 3, 4]);
+    expect(score).toBe(Math.max(...classes.map((it) => it.score)));
+    for (const { trigger, size, success, kept } of classes) {
+      expect(trigger.add.shape).toEqual([3, 8, 8]);
+      expect(trigger.keep.shape).toEqual([8, 8]);
+      expect(size).toBeGreaterThan(0);
+      // three of the fifteen images are of the class itself
+      for (const share of [success.suspect, success.repaired, kept]) expect(share.count).toBe(12);
+      expect(success.repaired.value + kept.value).toBeLessThanOrEqual(1);
+    }
+    expectProgress(events);
+  });
+
+  test("is the same for the same seed, to the last bit, and another for another one", async () => {
+    const run = async (seed: number) => {
+      const { classes } = await detector.run(watched(device, seed).context, input, config);
+      const triggers = classes.map(({ target, trigger }): [string, Tensor] => [
+        `${target}`,
+        trigger.add,
+      ]);
+      return { scores: classes.map(({ score }) => score), triggers: new Map(triggers) };
+    };
+    const [one, same, other] = [await run(1), await run(1), await run(2)];
+    expect(one.scores).toEqual(same.scores);
+    expect(sameBits(one.triggers, same.triggers)).toBe(true);
+    expect(sameBits(one.triggers, other.triggers)).toBe(false);
+  });
+
+  test("leaves models and images as they are", async () => {
+    const before = structuredClone([SEARCH.images, HELD_OUT.images]);
+    const weights = structuredClone(input.model.weights);
+    await detector.run(watched(device, 0).context, input, config);
+    expect([SEARCH.images, HELD_OUT.images]).toEqual(before);
+    expect(sameBits(input.model.weights, weights as ReadonlyMap<string, Tensor>)).toBe(true);
+    expect(input.model.changes.size).toBe(0);
+  });
+
+  test("stops on request; done or stopped, it leaves no program behind", async () => {
+    const stopped = recording(device);
+    const { context } = watched(stopped, 0, true);
+    await expect(detector.run(context, input, config)).rejects.toMatchObject({
+      code: "CANCELLED",
+    });
+    expect(stopped.compiled).toBeGreaterThan(0);
+    expect(stopped.open).toBe(0);
+    const done = recording(device);
+    await detector.run(watched(done, 0).context, input, config);
+    expect(done.open).toBe(0);
+  });
+
+  test.skipIf(!detector.search)("searches ahead what it would search itself", async () => {
+    const triggers = await detector.search!(watched(device, 3).context, input, config);
+    const { context, events } = watched(device, 99);
+    const given = await detector.run(context, { ...input, triggers }, config);
+    expect(events).toEqual([]);
+    const alone = await detector.run(watched(device, 3).context, input, config);
+    expect(given).toEqual(alone);
+  });
+});
