@@ -86,6 +86,14 @@ export async function announce(
       : []),
     ...(repair ? [`a repair (${repair.method.name})`] : []),
   ];
+  const { described, preflight, tuning, heldOut } = prepared;
+  const { accuracy, preprocessing } = preflight;
+  const right = `${(100 * accuracy.value).toFixed(1)}%`;
+  context.emit({
+    kind: "note",
+    stage: "plan",
+    message: `${described.file}: ${right} of ${count(tuning) + count(heldOut)} trusted images right (preprocessing: ${preprocessing.name}).`,
+  });
   const message = `Effort ${effort}: ${parts.join(" and ")}, ${about(seconds)}.`;
   context.emit({ kind: "note", stage: "plan", message });
   stages.expect(work);

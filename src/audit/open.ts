@@ -1,3 +1,4 @@
+import { AntidoteError } from "../core/errors.ts";
 import { type Emit, silent } from "../core/progress.ts";
 import type { ImageSet } from "../data/images.ts";
 import { openImages } from "../data/open.ts";
@@ -15,7 +16,8 @@ export interface OpenedModel {
 
 /**
  * Reads a model file and finds out what it is.
- * @throws the errors of `readOnnxFile`, `importGraph` and `Classifier.fromGraph`
+ * @throws `MODEL_UNSUPPORTED_OPERATOR`; the errors of `readOnnxFile`, `importGraph` and
+ *   `Classifier.fromGraph`
  */
 export async function openModel(
   device: Device,
@@ -23,7 +25,27 @@ export async function openModel(
   options: ClassifierOptions = {},
 ): Promise<OpenedModel> {
   const file = await readOnnxFile(path);
-  return { file, classifier: await Classifier.fromGraph(importGraph(file), device, options) };
+  try {
+    return { file, classifier: await Classifier.fromGraph(importGraph(file), device, options) };
+  } catch (error) {
+    throw unknownOperator(error) ?? error;
+  }
+}
+
+/** ONNX Runtime's refusal of an operator that it does not have, as an error about the model. */
+function unknownOperator(error: unknown): AntidoteError | undefined {
+  if (!(error instanceof AntidoteError)) return undefined;
+  const name = /([\w.:]+)(?:\(-?\d+\))? is not a registered function\/op/.exec(error.message)?.[1];
+  if (name === undefined) return undefined;
+  return new AntidoteError(
+    "MODEL_UNSUPPORTED_OPERATOR",
+    `The model uses the operator ${name}, which ONNX Runtime does not have.`,
+    {
+      place: name,
+      next: "Export the model with standard ONNX operators alone, without custom ones.",
+      cause: error,
+    },
+  );
 }
 
 /** How images are read for a model. */

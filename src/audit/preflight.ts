@@ -54,11 +54,12 @@ export async function preflight(
     const classifier = model.withPreprocessing(preprocessing);
     const { classes } = await predict(context.device, classifier, few, context);
     const accuracy = proportion(hits(classes, few.labels), count(few));
-    tried.push({ name, preprocessing, classifier, accuracy });
+    const right = classes.map((predicted, row) => (predicted === few.labels[row] ? 1 : 0));
+    tried.push({ name, preprocessing, classifier, accuracy, right });
     context.emit({ kind: "step", stage: "preflight", done: index + 1, total: candidates.length });
   }
   // The first of equals wins: the list starts with the identity.
-  const best = tried.reduce((a, b) => (b.accuracy.value > a.accuracy.value ? b : a));
+  const best = tried.reduce((a, b) => (isBetter(b, a) ? b : a));
   const { classes: predicted } = await predict(context.device, best.classifier, trusted, context);
   const accuracy = proportion(hits(predicted, trusted.labels), count(trusted));
   assertPlausible(accuracy, predicted, trusted);
@@ -68,6 +69,26 @@ export async function preflight(
     predicted,
     preprocessing: { name: best.name, how: given ? "given" : "accuracy", tried },
   };
+}
+
+/** A preprocessing that was tried. */
+interface Candidate {
+  readonly preprocessing: Preprocessing;
+  /** For every image, 1 where the prediction is right, [N]. */
+  readonly right: Int32Array;
+}
+
+/**
+ * Whether a candidate classifies more images right than another. Where colours matter little, chance
+ * decides between their two orders; so reversed ones must win by more than one standard deviation of the
+ * images on which the two differ (McNemar's statistic).
+ */
+function isBetter(candidate: Candidate, other: Candidate): boolean {
+  const { right } = candidate;
+  const wins = right.filter((hit, row) => hit > other.right[row]!).length;
+  const losses = right.filter((hit, row) => hit < other.right[row]!).length;
+  const reversed = candidate.preprocessing.channels !== other.preprocessing.channels;
+  return wins - losses > (reversed ? Math.sqrt(wins + losses) : 0);
 }
 
 /** The images that candidates are compared on. */

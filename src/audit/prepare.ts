@@ -1,3 +1,4 @@
+import { checkDifferentiable } from "../autodiff/support.ts";
 import { AntidoteError } from "../core/errors.ts";
 import { count, type ImageSet, subset } from "../data/images.ts";
 import { complement, stratified } from "../data/split.ts";
@@ -37,13 +38,15 @@ const MINIMUM_PER_CLASS = 5;
 /**
  * Divides the trusted images, and checks that the model does its job on them.
  * @param heldOutShare share of the images that only judge
- * @throws `TOO_FEW_IMAGES`; the errors of `preflight`
+ * @throws `MODEL_NOT_DIFFERENTIABLE`; `TOO_FEW_IMAGES`; the errors of `preflight`
  */
 export async function prepare(
   context: RunContext,
   { file, model, trusted, preprocessing }: Subject,
   heldOutShare: number,
 ): Promise<Prepared> {
+  const { image, weights, roles, graph } = model;
+  checkDifferentiable(graph, [image.name, ...weights.keys()], [roles.logits]);
   assertEnough(trusted);
   const checked = await preflight(context, model, trusted, preprocessing);
   const wanted = Math.round(heldOutShare * count(trusted));

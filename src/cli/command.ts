@@ -1,4 +1,6 @@
 import type { z } from "zod";
+import type { Configured } from "../audit/options.ts";
+import type { AntidoteError } from "../core/errors.ts";
 import type { Method } from "../core/method.ts";
 import type { Emit } from "../core/progress.ts";
 
@@ -54,6 +56,19 @@ export interface CommandInput<Options extends z.ZodObject, S extends Slots> {
   readonly emit: Emit;
 }
 
+/** What a slot holds if the user says nothing. */
+export function defaultChoice<M extends AnyMethod>(
+  slot: Slot<M> & { readonly default: string },
+): Choice<M> {
+  const method = slot.methods[slot.default]!;
+  return { method, config: method.config.parse({}) };
+}
+
+/** A choice in the form in which audits take their methods. */
+export function configured<M extends AnyMethod>({ method, config }: Choice<M>): Configured<M> {
+  return { method, config: config as Configured<M>["config"] };
+}
+
 /** What a command returns. It prints nothing itself. */
 export interface Outcome {
   /** Printed with `--json`. */
@@ -61,6 +76,8 @@ export interface Outcome {
   /** Printed otherwise; ends without a line break. */
   readonly text: string;
   readonly exitCode: number;
+  /** What failed after the result was there, e.g. writing it; goes to stderr and decides the exit code. */
+  readonly failure?: AntidoteError | undefined;
 }
 
 /** A command line that a help text shows. */

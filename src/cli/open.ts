@@ -1,12 +1,8 @@
-import { labelsOf } from "../audit/labels.ts";
+import { openImagesFor, openModel } from "../audit/open.ts";
+import type { Subject } from "../audit/prepare.ts";
 import { AntidoteError } from "../core/errors.ts";
 import { Random } from "../core/random.ts";
-import type { ImageSet } from "../data/images.ts";
-import { openImages } from "../data/open.ts";
-import { Classifier } from "../models/classifier.ts";
 import type { Preprocessing } from "../models/preprocessing.ts";
-import { type OnnxFile, readOnnxFile } from "../onnx/file.ts";
-import { importGraph } from "../onnx/import.ts";
 import type { RunContext } from "../runtime/context.ts";
 import { openDevice } from "../runtime/process-device.ts";
 import type { CommandInput } from "./command.ts";
@@ -14,49 +10,40 @@ import type { ImageOptions, MachineOptions, ModelOptions } from "./options/share
 
 type Events = Pick<CommandInput<never, never>, "signal" | "emit">;
 
-/** Opens the device, does the work there, and closes the device whatever happens. */
+/**
+ * Opens the device, does the work there, and closes the device whatever happens.
+ * @param onCancel "finish" leaves the device to the work, which saves what it has; "abandon" closes it at
+ *   once, so that no long computation is waited for
+ */
 export async function onDevice<Result>(
   { device: name, threads, seed }: MachineOptions,
   { signal, emit }: Events,
   work: (context: RunContext) => Promise<Result>,
+  onCancel: "finish" | "abandon" = "abandon",
 ): Promise<Result> {
-  await using device = await openDevice({ name, threads });
+  await using device = await openDevice({
+    name,
+    threads,
+    ...(onCancel === "abandon" ? { signal } : {}),
+  });
   return await work({ device, random: Random.fromSeed(seed), signal, emit });
 }
 
-/** A model as it was given: the user's file, and what it computes. */
-export interface OpenedModel {
-  readonly file: OnnxFile;
-  readonly classifier: Classifier;
-}
-
-export async function openModel(
-  { device }: RunContext,
+/** What the commands that work on a model with images begin with. */
+export async function openSubject(
+  { device, emit, signal }: RunContext,
   path: string,
-  { size }: ModelOptions,
-): Promise<OpenedModel> {
-  const file = await readOnnxFile(path);
-  const classifier = await Classifier.fromGraph(importGraph(file), device, size ? { size } : {});
-  return { file, classifier };
-}
-
-/** The images that the user gave for a model, in the model's size and with its classes. */
-export function openImagesFor(
-  { emit, signal }: RunContext,
-  { file, classifier }: OpenedModel,
-  { images, classes }: ImageOptions,
-): Promise<ImageSet> {
-  const { channels, height, width } = classifier.image;
-  return openImages(images, {
-    channels,
-    height,
-    width,
-    classes,
-    classCount: classifier.classes,
-    classNames: labelsOf(file, classifier.classes),
-    emit,
-    signal,
-  });
+  options: ImageOptions & ModelOptions,
+): Promise<Subject> {
+  const { size, images, classes } = options;
+  const opened = await openModel(device, path, { size });
+  const { file, classifier } = opened;
+  return {
+    file,
+    model: classifier,
+    trusted: await openImagesFor(opened, images, { classes, emit, signal }),
+    preprocessing: givenPreprocessing(options, classifier.image.channels),
+  };
 }
 
 /** The preprocessing that flags describe; undefined if none of them was given. */

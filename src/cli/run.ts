@@ -27,9 +27,12 @@ export async function run(words: readonly string[], commands: readonly Command[]
       process.stdout.write(invocation.text);
       return 0;
     }
-    const { document, text, exitCode } = await execute(invocation);
+    const { document, text, exitCode, failure } = await execute(invocation);
     process.stdout.write(json ? `${JSON.stringify(document, null, 2)}\n` : `${text}\n`);
-    return exitCode;
+    if (!failure) return exitCode;
+    // The one document on stdout is the result.
+    printError(failure, false);
+    return exitCodeOf(failure);
   } catch (thrown) {
     return fail(thrown);
   }

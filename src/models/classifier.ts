@@ -22,7 +22,7 @@ export interface Outputs {
 export interface ClassifierOptions {
   readonly preprocessing?: Preprocessing;
   /** Extents to use where the file leaves them free. */
-  readonly size?: { readonly height: number; readonly width: number };
+  readonly size?: { readonly height: number; readonly width: number } | undefined;
   /** Name of the output with the class scores, where the file has several. */
   readonly output?: string;
 }

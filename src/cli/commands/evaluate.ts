@@ -16,7 +16,7 @@ import { sharePhrase } from "../../report/format.ts";
 import { className } from "../../report/words.ts";
 import type { RunContext } from "../../runtime/context.ts";
 import { type CommandInput, command, describeMethod } from "../command.ts";
-import { givenPreprocessing, onDevice, openImagesFor, openModel } from "../open.ts";
+import { onDevice, openSubject } from "../open.ts";
 import {
   classIndex,
   grouped,
@@ -81,16 +81,10 @@ export const evaluate = command({
     checkUsage(input);
     return onDevice(input.options, input, async (context) => {
       const started = performance.now();
-      const model = await openModel(context, input.argument, input.options);
-      const { classifier, file } = model;
-      const images = await openImagesFor(context, model, input.options);
-      const trigger = await knownTrigger(context, input, classifier, images);
-      const evaluation = await evaluateModel(context, {
-        model: classifier,
-        images,
-        preprocessing: givenPreprocessing(input.options, classifier.image.channels),
-        trigger,
-      });
+      const subject = await openSubject(context, input.argument, input.options);
+      const { file, model, trusted: images, preprocessing } = subject;
+      const trigger = await knownTrigger(context, input, model, images);
+      const evaluation = await evaluateModel(context, { model, images, preprocessing, trigger });
       const { preflight, attack } = evaluation;
       const document: EvaluateRecord = {
         schemaVersion: EVALUATE_SCHEMA_VERSION,
@@ -100,7 +94,7 @@ export const evaluate = command({
         target: attack ? { index: attack.target, name: images.classNames[attack.target]! } : null,
         targetChosenBy: attack ? (trigger?.target === undefined ? "predictions" : "flags") : null,
         trigger: describeTrigger(input),
-        model: await describeModel(file, classifier),
+        model: await describeModel(file, model),
         images: {
           path: input.options.images,
           count: count(images),

@@ -1,8 +1,21 @@
 import type { Command } from "../command.ts";
+import { audit } from "./audit.ts";
+import { demo } from "./demo.ts";
+import { detect } from "./detect.ts";
 import { evaluate } from "./evaluate.ts";
 import { inspect } from "./inspect.ts";
 import { methods } from "./methods.ts";
+import { repair } from "./repair.ts";
 import { train } from "./train.ts";
 
 /** Every command, in the order of help texts. */
-export const COMMANDS: readonly Command[] = [inspect, evaluate, train, methods];
+export const COMMANDS: readonly Command[] = [
+  audit,
+  demo,
+  detect,
+  repair,
+  evaluate,
+  inspect,
+  train,
+  methods,
+];

@@ -1,11 +1,12 @@
 import { z } from "zod";
 import { inspect as inspectModel } from "../../audit/inspect.ts";
 import type { InspectRecord } from "../../audit/inspect-record.ts";
+import { openModel } from "../../audit/open.ts";
 import { bytes, whole } from "../../report/format.ts";
 import { shorten, visible } from "../../report/visible.ts";
 import { command } from "../command.ts";
 import { columns } from "../help.ts";
-import { onDevice, openModel } from "../open.ts";
+import { onDevice } from "../open.ts";
 import { MACHINE_OPTIONS, MODEL_OPTIONS } from "../options/shared.ts";
 
 /** Shows what Antidote sees in a model file. */
@@ -27,7 +28,8 @@ export const inspect = command({
 
   run: (input) =>
     onDevice(input.options, input, async (context) => {
-      const { file, classifier } = await openModel(context, input.argument, input.options);
+      const { argument, options } = input;
+      const { file, classifier } = await openModel(context.device, argument, options);
       const document = await inspectModel(file, classifier);
       return { document, text: inWords(document), exitCode: 0 };
     }),

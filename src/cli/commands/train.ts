@@ -87,7 +87,8 @@ export const train = command({
     checkUsage(input);
     const checkpoint = join(input.options.out, "checkpoint.safetensors");
     try {
-      return await onDevice(input.options, input, (context) => run(context, input, checkpoint));
+      const work = (context: RunContext) => run(context, input, checkpoint);
+      return await onDevice(input.options, input, work, "finish");
     } catch (error) {
       if (!(error instanceof AntidoteError) || error.code !== "CANCELLED") throw error;
       const next = existsSync(checkpoint)

@@ -1,0 +1,114 @@
+import { realpath } from "node:fs/promises";
+import { z } from "zod";
+import { auditOptions } from "../../audit/options.ts";
+import { provenance } from "../../audit/provenance.ts";
+import { repair as repairModel } from "../../audit/repair.ts";
+import type { RepairRecord } from "../../audit/repair-record.ts";
+import { AntidoteError } from "../../core/errors.ts";
+import { assertWritable } from "../../core/write-file.ts";
+import { exportModel } from "../../onnx/export.ts";
+import { writeOnnxFile } from "../../onnx/file.ts";
+import { percent, points, sharePhrase } from "../../report/format.ts";
+import { visible } from "../../report/visible.ts";
+import { className } from "../../report/words.ts";
+import { command, configured } from "../command.ts";
+import { columns } from "../help.ts";
+import { onDevice, openSubject } from "../open.ts";
+import { grouped, IMAGE_OPTIONS, MACHINE_OPTIONS, MODEL_OPTIONS } from "../options/shared.ts";
+import { REPAIR } from "../slots.ts";
+
+const REPAIR_OPTIONS = auditOptions.omit({ repeats: true });
+
+/** Repairs a model and writes it. */
+export const repair = command({
+  name: "repair",
+  summary: "remove backdoors from a model and write it",
+  description:
+    "Repairs a model with trusted images, whether or not it has a backdoor, and writes the checkpoint that a defender would ship: among those that keep the allowed accuracy, the one on which the most suspicious trigger works least. The result is the same network with other weights; its metadata say how it was made.",
+  argument: { name: "model", description: "ONNX file of an image classifier" },
+  options: z.strictObject({
+    ...IMAGE_OPTIONS,
+    ...MODEL_OPTIONS,
+    ...grouped("Repair:", {
+      out: z
+        .string()
+        .min(1)
+        .describe("where to write the repaired model")
+        .meta({ placeholder: "onnx" }),
+      ...REPAIR_OPTIONS.shape,
+    }),
+    ...MACHINE_OPTIONS,
+  }),
+  slots: { repair: REPAIR },
+  examples: [
+    {
+      line: "antidote repair suspect.onnx --images trusted/ --out repaired.onnx",
+      purpose: "repair a model",
+    },
+    {
+      line: "antidote repair suspect.onnx --images trusted/ --out repaired.onnx --repair pivotal-tuning --repair.steps 500",
+      purpose: "the same with another method and fewer steps",
+    },
+  ],
+
+  async run({ argument, options, methods, signal, emit }) {
+    await assertOther(argument, options.out);
+    await assertWritable(options.out);
+    return await onDevice(options, { signal, emit }, async (context) => {
+      const subject = await openSubject(context, argument, options);
+      const input = { ...subject, repair: configured(methods.repair), seed: options.seed };
+      const config = REPAIR_OPTIONS.strip().parse(options);
+      const { record, repaired } = await repairModel(context, input, config);
+      const metadata = provenance({ ...record, repair: record.config.repair });
+      try {
+        const model = exportModel(subject.file, repaired.changes, metadata);
+        await writeOnnxFile(options.out, model);
+      } catch (failure) {
+        if (!(failure instanceof AntidoteError)) throw failure;
+        return { document: record, text: inWords(record), exitCode: 0, failure };
+      }
+      const document: RepairRecord = { ...record, repairedModel: options.out };
+      return { document, text: inWords(document), exitCode: 0 };
+    });
+  },
+});
+
+/** The suspect is evidence: it is never written over. */
+async function assertOther(model: string, out: string): Promise<void> {
+  const place = (path: string) => realpath(path).catch(() => undefined);
+  const [from, to] = await Promise.all([place(model), place(out)]);
+  if (from === undefined || from !== to) return;
+  throw new AntidoteError("USAGE", "--out names the model itself.", {
+    place: out,
+    next: "Choose another name: the suspect file is kept as it is.",
+  });
+}
+
+function inWords({ repair, accuracy, trigger, warnings, repairedModel }: RepairRecord): string {
+  const curve = repair.curve.map(({ step, heldOutAccuracy, loss, chosen }): [string, string] => {
+    const name = step === 0 ? "suspect" : `step ${step}`;
+    const numbers = `${percent(heldOutAccuracy.value).padStart(6)}  ${loss?.toFixed(3) ?? ""}`;
+    return [name, chosen ? `${numbers.padEnd(15)}  ← chosen` : numbers];
+  });
+  const lost = points(accuracy.before.value - accuracy.after.value);
+  const rows: [string, string][] = [
+    ["accuracy", `${percent(accuracy.before.value)} → ${sharePhrase(accuracy.after)}`],
+    [
+      "trigger",
+      `${percent(trigger.before.value)} → ${sharePhrase(trigger.after)} of other classes → ${className(trigger.targetClass)}`,
+    ],
+    ...(repair.deployable
+      ? []
+      : [
+          ["warning", `No checkpoint keeps the allowed accuracy; this one costs ${lost}.`] as [
+            string,
+            string,
+          ],
+        ]),
+    ...warnings.map((text): [string, string] => ["warning", text]),
+    ...(repairedModel === null
+      ? []
+      : [["repaired model", visible(repairedModel)] as [string, string]]),
+  ];
+  return ["Accuracy on held-out images, and loss", columns(curve), "", columns(rows)].join("\n");
+}

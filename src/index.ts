@@ -1,0 +1,75 @@
+/**
+ * Antidote audits image classifiers for backdoors that poisoned training data may have planted, and
+ * repairs them.
+ *
+ * @example
+ * import { audit, writeAudit } from "antidote";
+ *
+ * const result = await audit({ model: "suspect.onnx", images: "trusted/" });
+ * const { verdict, repairedModel } = await writeAudit("antidote-suspect/", result);
+ *
+ * @module
+ */
+
+// Methods, and what it takes to run one
+export type { Attack, AttackInput, Trigger } from "./attacks/attack.ts";
+export { ATTACKS, type AttackName } from "./attacks/index.ts";
+export type { AuditResult } from "./audit/audit.ts";
+export { type ImagesFor, openImagesFor } from "./audit/open.ts";
+export type { AuditOptions, Effort } from "./audit/options.ts";
+export {
+  AUDIT_SCHEMA_VERSION,
+  type AuditRecord,
+  auditRecord,
+  type ClassResult,
+  leadingClass,
+  type Sample,
+  type Verdict,
+} from "./audit/record.ts";
+// Basics
+export { AntidoteError, ERROR_CODES, type ErrorCategory, type ErrorCode } from "./core/errors.ts";
+export type { Method, Source } from "./core/method.ts";
+export type { Emit, Progress } from "./core/progress.ts";
+export { Random } from "./core/random.ts";
+export type { Interval, Proportion } from "./core/statistics.ts";
+export { type FloatTensor, float32, type Tensor } from "./core/tensor.ts";
+export { VERSION } from "./core/version.ts";
+// Images and models
+export { type FolderOptions, imageFolder } from "./data/folder.ts";
+export { count, type Geometry, type ImageSet, subset } from "./data/images.ts";
+export { type OpenOptions, openImages } from "./data/open.ts";
+export {
+  additive,
+  blend,
+  type Overlay,
+  overlayPng,
+  readOverlay,
+  stampOverlay,
+} from "./data/overlay.ts";
+export { proceduralImages } from "./data/procedural.ts";
+export { stratified } from "./data/split.ts";
+export { writeClassFolders } from "./data/write.ts";
+export type { ClassEvidence, Detection, Detector, DetectorInput } from "./detectors/detector.ts";
+export { DETECTORS, type DetectorName } from "./detectors/index.ts";
+// Audits
+export {
+  type AuditRequest,
+  audit,
+  type Computing,
+  type LoadedClassifier,
+  loadClassifier,
+  type MethodChoice,
+  writeAudit,
+} from "./library.ts";
+export type { Classifier, ClassifierOptions } from "./models/classifier.ts";
+export { type Predictions, predict, type Stamp } from "./models/predict.ts";
+export type { Preprocessing } from "./models/preprocessing.ts";
+export { exportModel } from "./onnx/export.ts";
+export { type OnnxFile, readOnnxFile, writeOnnxFile } from "./onnx/file.ts";
+export { REPAIRS, type RepairName } from "./repairs/index.ts";
+export type { Checkpoint, Repair, RepairInput } from "./repairs/repair.ts";
+export { auditPage } from "./report/page.ts";
+export { verdictText } from "./report/text.ts";
+export type { RunContext } from "./runtime/context.ts";
+export type { Device, DeviceName } from "./runtime/device.ts";
+export { type DeviceOptions, openDevice } from "./runtime/process-device.ts";

@@ -1,0 +1,171 @@
+import { z } from "zod";
+import { type AuditResult, audit as auditModel } from "./audit/audit.ts";
+import { type OpenedModel, openImagesFor, openModel } from "./audit/open.ts";
+import { auditOptions, type Configured } from "./audit/options.ts";
+import type { AuditRecord } from "./audit/record.ts";
+import { AntidoteError } from "./core/errors.ts";
+import type { Method } from "./core/method.ts";
+import { nearest } from "./core/nearest.ts";
+import { type Emit, silent } from "./core/progress.ts";
+import { Random } from "./core/random.ts";
+import type { ImageSet } from "./data/images.ts";
+import { DETECTORS, type DetectorName } from "./detectors/index.ts";
+import type { ClassifierOptions } from "./models/classifier.ts";
+import type { Preprocessing } from "./models/preprocessing.ts";
+import { REPAIRS, type RepairName } from "./repairs/index.ts";
+import { AuditFolder } from "./report/folder.ts";
+import type { Device, DeviceName } from "./runtime/device.ts";
+import { openDevice } from "./runtime/process-device.ts";
+
+/** Where to compute: a device that is open already, or one to open for this purpose. */
+export interface Computing {
+  /** Default "cpu". */
+  readonly device?: Device | DeviceName | undefined;
+  /** Threads of a device that is opened here; all processors by default. */
+  readonly threads?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A model file, what it computes, and the device that computes it. Disposing closes what was opened. */
+export interface LoadedClassifier extends OpenedModel, AsyncDisposable {
+  readonly device: Device;
+}
+
+/**
+ * Reads an ONNX file and finds its image input, class scores, latent and weights.
+ *
+ * @example
+ * await using model = await loadClassifier("suspect.onnx");
+ * console.log(model.classifier.classes, model.classifier.image);
+ *
+ * @throws `MODEL_NOT_FOUND`, `MODEL_NOT_ONNX`, `MODEL_NOT_A_CLASSIFIER` and the other `MODEL_…` codes;
+ *   `DEVICE_UNAVAILABLE`; `CANCELLED`
+ */
+export async function loadClassifier(
+  path: string,
+  { device: wanted = "cpu", threads, signal, ...options }: Computing & ClassifierOptions = {},
+): Promise<LoadedClassifier> {
+  const isOpen = typeof wanted !== "string";
+  const device = isOpen ? wanted : await openDevice({ name: wanted, threads, signal });
+  const close = async () => {
+    if (!isOpen) await device.close();
+  };
+  try {
+    const opened = await openModel(device, path, options);
+    return { ...opened, device, [Symbol.asyncDispose]: close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** A method by its name, with those of its options that differ from their defaults. */
+export type MethodChoice<Name extends string> = { readonly name: Name } & Readonly<
+  Record<string, unknown>
+>;
+
+/** What to audit, and how; only the first two must be given. */
+export interface AuditRequest extends Computing, z.input<typeof auditOptions> {
+  /** An ONNX file, or a model that `loadClassifier` has loaded; its device computes. */
+  readonly model: string | LoadedClassifier;
+  /** A folder with one folder per class, CIFAR-10 or idx files, or images in the model's size. */
+  readonly images: string | ImageSet;
+  /** File with the class names in label order, for images in a folder. */
+  readonly classes?: string | undefined;
+  /** Image size, if the file leaves it open. */
+  readonly size?: ClassifierOptions["size"];
+  /** Without one, it is chosen by accuracy on the images. */
+  readonly preprocessing?: Preprocessing | undefined;
+  readonly repair?: MethodChoice<RepairName> | undefined;
+  readonly detector?: MethodChoice<DetectorName> | undefined;
+  /** The same seed, versions and threads repeat the result. Default 0. */
+  readonly seed?: number | undefined;
+  /** Gets progress, notes and warnings. */
+  readonly onProgress?: Emit | undefined;
+}
+
+/**
+ * Audits a classifier: searches it for a backdoor, repairs it, and gives a verdict. Writes nothing.
+ *
+ * @example
+ * const result = await audit({
+ *   model: "suspect.onnx",
+ *   images: "trusted/",
+ *   effort: "quick",
+ *   signal: AbortSignal.timeout(600_000),
+ *   onProgress: (event) => console.error(event),
+ * });
+ * console.log(result.record.verdict, result.record.targetClass?.name);
+ * await writeAudit("audit/", result);
+ *
+ * @throws `AntidoteError` with a `code`, a `place` and the `next` step, see `ERROR_CODES`
+ */
+export async function audit(request: AuditRequest): Promise<AuditResult> {
+  const { model, images, classes, size, preprocessing, seed = 0, signal } = request;
+  const { onProgress: emit = silent, device, threads } = request;
+  const repair = chosen("repair", REPAIRS, request.repair ?? { name: "trigger-unlearning" });
+  const detector = chosen("detector", DETECTORS, request.detector ?? { name: "smallest-trigger" });
+  const { effort, repeats, allowedDrop, heldOut } = request;
+  const options = parsed("audit", auditOptions, { effort, repeats, allowedDrop, heldOut });
+
+  const given = typeof model !== "string";
+  const loaded = given ? model : await loadClassifier(model, { device, threads, size, signal });
+  try {
+    const trusted =
+      typeof images === "string"
+        ? await openImagesFor(loaded, images, { classes, emit, signal })
+        : images;
+    const context = { device: loaded.device, random: Random.fromSeed(seed), signal, emit };
+    const { file, classifier } = loaded;
+    const subject = { file, model: classifier, trusted, preprocessing };
+    return await auditModel(context, { ...subject, repair, detector, seed }, options);
+  } finally {
+    if (!given) await loaded[Symbol.asyncDispose]();
+  }
+}
+
+/**
+ * Writes the folder of an audit: `report.html`, `report.json`, `repaired.onnx`, and the pictures. The
+ * folder may be new, empty, or hold an earlier audit.
+ * @returns the record, with the paths of the page and of the repaired model
+ * @throws `OUTPUT_NOT_WRITABLE`
+ */
+export async function writeAudit(folder: string, result: AuditResult): Promise<AuditRecord> {
+  await using claimed = await AuditFolder.claim(folder);
+  return await claimed.write(result);
+}
+
+function chosen<M extends AnyMethod>(
+  kind: string,
+  methods: Readonly<Record<string, M>>,
+  { name, ...options }: MethodChoice<string>,
+): Configured<M> {
+  const method = Object.hasOwn(methods, name) ? methods[name] : undefined;
+  if (!method) {
+    const names = Object.keys(methods);
+    const similar = nearest(name, names);
+    throw new AntidoteError("UNKNOWN_METHOD", `There is no ${kind} called "${name}".`, {
+      place: kind,
+      next: similar ? `Did you mean ${similar}?` : `Choose one of ${names.join(", ")}.`,
+    });
+  }
+  const config = parsed(kind, method.config, options) as Configured<M>["config"];
+  return { method, config };
+}
+
+/** Any method, as far as its options go. */
+type AnyMethod = Pick<Method<never, never, unknown, z.ZodType>, "config">;
+
+/** Options with their defaults; says in one error what is wrong with all of them. */
+function parsed<Schema extends z.ZodType>(
+  place: string,
+  schema: Schema,
+  options: Readonly<Record<string, unknown>>,
+): z.output<Schema> {
+  const result = schema.safeParse(options);
+  if (result.success) return result.data;
+  throw new AntidoteError("INVALID_CONFIG", z.prettifyError(result.error), {
+    place,
+    next: "Correct these options: the documentation of the method lists them.",
+  });
+}
