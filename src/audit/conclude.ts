@@ -18,5 +18,5 @@ export function conclude(detections: readonly Detection[]): Conclusion {
   const rule = ruleOf(detections[0]!.statistic);
   const classes = summarise(detections, rule.statistic === "size-ratio");
   const leading = classes.reduce((a, b) => (b.score > a.score ? b : a));
-  return { rule, classes, leading, verdict: decide(rule, leading.score, leading.interval) };
+  return { rule, classes, leading, verdict: decide(rule, leading.score) };
 }

@@ -38,10 +38,7 @@ export function reasonsFor({ rule, verdict, leading, name, deployable }: Describ
   const percent = (share: number) => `${Math.round(100 * share)} %`;
   const { suspect, repaired } = strongest.success;
   const effect = `It moves ${percent(suspect.value)} of held-out images of other classes into "${name}" on the suspect, ${percent(repaired.value)} on the repaired model.`;
-  const undecided =
-    verdict === "inconclusive"
-      ? ["The score lies between the thresholds, or its interval reaches across them."]
-      : [];
+  const undecided = verdict === "inconclusive" ? ["The score lies between the thresholds."] : [];
   const shipped = deployable
     ? []
     : [

@@ -14,7 +14,7 @@ const config = z.strictObject({
     .min(1)
     .default(["masked", "additive"])
     .describe("Kinds of trigger to search: patches under a mask, noise added to the whole image."),
-  steps: z.int().min(1).default(80).describe("Adam steps per group of classes."),
+  steps: z.int().min(1).default(100).describe("Adam steps per group of classes."),
   images: z.int().min(1).default(16).describe("Trusted images per class and step."),
   classesPerStep: z.int().min(1).default(10).describe("Classes that share a step."),
   success: z

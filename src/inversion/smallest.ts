@@ -29,7 +29,7 @@ export interface SearchEffort {
 
 export const DEFAULT_EFFORT: SearchEffort = {
   families: ["masked", "additive"],
-  steps: 80,
+  steps: 100,
   images: 16,
   classesPerStep: 10,
   success: 0.9,

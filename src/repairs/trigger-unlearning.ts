@@ -20,12 +20,12 @@ import { tuningFields } from "./options.ts";
 import type { Checkpoint, Repair } from "./repair.ts";
 
 const config = z.strictObject({
-  ...tuningFields({ steps: 120, learningRate: 0.005, checkpointEvery: 20 }),
+  ...tuningFields({ steps: 120, learningRate: 0.02, checkpointEvery: 30 }),
   stamped: z
     .number()
     .gt(0)
     .max(1)
-    .default(0.4)
+    .default(0.5)
     .describe("share of every batch that carries a trigger"),
   focus: z
     .number()
