@@ -141,6 +141,7 @@ function stampSome(
   random: Random,
 ): FloatTensor {
   const weights = triggers.map(({ suspicion }) => suspicion ** focus);
+  if (weights.every((weight) => weight === 0)) return images; // no trigger ever worked
   const rows = new Map<number, number[]>();
   for (let row = 0; row < Math.round(stamped * images.shape[0]!); row++) {
     const index = random.weighted(weights);
