@@ -1,0 +1,92 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { Progress } from "../../src/core/progress.ts";
+import { Random } from "../../src/core/random.ts";
+import { float32 } from "../../src/core/tensor.ts";
+import { additive } from "../../src/data/overlay.ts";
+import type { SuspectedTrigger } from "../../src/inversion/smallest.ts";
+import { Classifier, type Weights } from "../../src/models/classifier.ts";
+import { triggerUnlearning } from "../../src/repairs/trigger-unlearning.ts";
+import { openDevice, type ProcessDevice } from "../../src/runtime/process-device.ts";
+import { sameBits } from "../support/contract.ts";
+import { noise, plainNet } from "../support/networks.ts";
+import { recording } from "../support/recording.ts";
+
+const TRUSTED = noise(Array.from({ length: 20 }, (_, i) => i % 5));
+
+let device: ProcessDevice;
+let model: Classifier;
+beforeAll(async () => {
+  device = await openDevice({ name: "cpu", threads: 1 });
+  model = await Classifier.fromGraph(plainNet(8), device);
+});
+afterAll(() => device.close());
+
+function shade(target: number, value: number, suspicion: number): SuspectedTrigger {
+  const overlay = additive(float32([3, 8, 8], new Float32Array(192).fill(value)));
+  return { target, overlay, size: 1, reached: suspicion > 0, suspicion };
+}
+
+const config = (options: object) =>
+  triggerUnlearning.config.parse({
+    ...{ steps: 4, checkpointEvery: 2, batchSize: 8, learningRate: 0.01, stamped: 0.5 },
+    ...{ focus: 2, renew: false, augment: false, batchNorm: "live", ...options },
+  });
+
+async function unlearned(triggers: SuspectedTrigger[], options = {}): Promise<Weights> {
+  const context = { device, random: Random.fromSeed(0), emit: () => {} };
+  let changes: Weights = new Map();
+  const input = { model, trusted: TRUSTED, triggers };
+  for await (const checkpoint of triggerUnlearning.run(context, input, config(options))) {
+    changes = checkpoint.model.changes;
+  }
+  return changes;
+}
+
+describe("trigger unlearning", () => {
+  test("leaves out triggers without suspicion, unless all are drawn alike", async () => {
+    const one = [shade(1, 0.3, 2)];
+    const both = [shade(1, 0.3, 2), shade(2, -0.3, 0)];
+    expect(sameBits(await unlearned(one), await unlearned(both))).toBe(true);
+    const alike = [await unlearned(one, { focus: 0 }), await unlearned(both, { focus: 0 })];
+    expect(sameBits(alike[0]!, alike[1]!)).toBe(false);
+  });
+
+  test("without a trigger that works tunes on clean images", async () => {
+    const none = await unlearned([]);
+    expect(none.size).toBeGreaterThan(0);
+    expect(sameBits(none, await unlearned([shade(1, 0.3, 0)]))).toBe(true);
+    expect(sameBits(none, await unlearned([shade(1, 0.3, 1)]))).toBe(false);
+  });
+
+  test("searches triggers itself where none are given", async () => {
+    const events: Progress[] = [];
+    const emit = (event: Progress) => events.push(event);
+    const context = { device, random: Random.fromSeed(0), emit };
+    const short = config({ steps: 1 });
+    for await (const { step } of triggerUnlearning.run(context, { model, trusted: TRUSTED }, short))
+      expect(step).toBe(1);
+    const stages = [...new Set(events.map(({ stage }) => stage))];
+    expect(stages).toContain("masked triggers");
+    expect(stages.at(-1)).toBe("trigger-unlearning");
+  });
+
+  test("stops on request while it searches again", async () => {
+    const controller = new AbortController();
+    const record = recording(device);
+    const context = {
+      ...{ device: record, random: Random.fromSeed(0), signal: controller.signal },
+      emit: ({ stage }: Progress) => {
+        if (stage === "additive triggers") controller.abort();
+      },
+    };
+    const input = { model, trusted: TRUSTED, triggers: [shade(1, 0.3, 2)] };
+    const run = async () => {
+      const steps = [];
+      const checkpoints = triggerUnlearning.run(context, input, config({ renew: true }));
+      for await (const { step } of checkpoints) steps.push(step);
+      return steps;
+    };
+    await expect(run()).rejects.toMatchObject({ code: "CANCELLED" });
+    expect(record.open).toBe(0);
+  });
+});
