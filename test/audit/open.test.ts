@@ -1,0 +1,62 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { openModel } from "../../src/audit/open.ts";
+import { prepare } from "../../src/audit/prepare.ts";
+import { silent } from "../../src/core/progress.ts";
+import { Random } from "../../src/core/random.ts";
+import { GraphBuilder } from "../../src/onnx/builder.ts";
+import { encodeGraph } from "../../src/onnx/encode.ts";
+import { openDevice, type ProcessDevice } from "../../src/runtime/process-device.ts";
+import { failureOf, folderWith } from "../data/temporary.ts";
+import { linear, noise, openBatch, pooled } from "../support/networks.ts";
+
+let device: ProcessDevice;
+beforeAll(async () => {
+  device = await openDevice({ name: "cpu", threads: 1 });
+});
+afterAll(() => device.close());
+
+/** A file of a linear classifier with one more operator between its two layers. */
+async function fileWith(op: string, domain: string): Promise<string> {
+  const b = new GraphBuilder();
+  const mean = pooled(b, b.input("images", "float32", [1, 3, 8, 8])); // [N,3]
+  b.output("logits", linear(b, b.op(op, [mean], {}, mean), 5));
+  const graph = openBatch(b);
+  const nodes = graph.nodes.map((node) => (node.op === op ? { ...node, domain } : node));
+  const path = join(await folderWith({}), "model.onnx");
+  await writeFile(path, encodeGraph({ ...graph, nodes, values: new Map() }));
+  return path;
+}
+
+describe("an operator that Antidote cannot work with is named before any work", () => {
+  test("one that ONNX Runtime does not have", async () => {
+    const path = await fileWith("Twist", "com.example");
+    expect(await failureOf(openModel(device, path))).toMatchObject({
+      code: "MODEL_UNSUPPORTED_OPERATOR",
+      message: expect.stringContaining("com.example:Twist"),
+      next: expect.stringContaining("Export the model"),
+    });
+  });
+
+  test("one that no gradient can pass", async () => {
+    const { file, classifier: model } = await openModel(device, await fileWith("Atanh", ""));
+    // Too few images as well: the model is looked at first.
+    const subject = { file, model, trusted: noise([0, 1, 2, 3, 4]) };
+    const context = { device, random: Random.fromSeed(0), emit: silent };
+    expect(await failureOf(prepare(context, subject, 0.2))).toMatchObject({
+      code: "MODEL_NOT_DIFFERENTIABLE",
+      message: expect.stringContaining("Atanh"),
+    });
+  });
+
+  test("too few images of a class are counted before they are looked at", async () => {
+    const { file, classifier: model } = await openModel(device, await fileWith("Relu", ""));
+    const subject = { file, model, trusted: noise([0, 0, 0, 0, 0, 1, 1]) };
+    const context = { device, random: Random.fromSeed(0), emit: silent };
+    expect(await failureOf(prepare(context, subject, 0.2))).toMatchObject({
+      code: "TOO_FEW_IMAGES",
+      message: expect.stringContaining('"class 1" has 2, "class 2" has 0'),
+    });
+  });
+});

@@ -1,0 +1,100 @@
+import { existsSync } from "node:fs";
+import { readFile, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type DetectRecord, detectRecord } from "../../src/audit/detect-record.ts";
+import { inspectRecord } from "../../src/audit/inspect-record.ts";
+import { repairRecord } from "../../src/audit/repair-record.ts";
+import { antidote } from "./antidote.ts";
+import { coloursFolder } from "./colours.ts";
+
+let folder = "";
+let [model, images] = ["", ""];
+const SHORT = ["--effort", "quick", "--threads", "1", "--quiet"];
+
+beforeAll(async () => {
+  folder = await coloursFolder();
+  [model, images] = ["model.onnx", "images"].map((name) => join(folder, name)) as [string, string];
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+describe("detect", () => {
+  const detect = async (...words: string[]): Promise<[DetectRecord, number | null]> => {
+    const line = ["detect", model, "--images", images, "--json", "--detector.steps", "20"];
+    const { stdout, code } = await antidote([...line, ...SHORT, ...words]);
+    return [detectRecord.parse(JSON.parse(stdout)), code];
+  };
+
+  test("gives a verdict without a repair, where the detector needs none", async () => {
+    const [record, code] = await detect();
+    expect(code).toBe({ "no-evidence": 0, backdoored: 1, inconclusive: 2 }[record.verdict]);
+    expect(record.config.repair).toBeNull();
+    expect(record.classes.map(({ success }) => success.repaired)).toEqual([null, null, null]);
+    expect(record.stages.map(({ name }) => name)).toEqual(["preflight", "search", "measure"]);
+    expect(record.accuracy).toMatchObject({ value: 1, count: 6 });
+  });
+
+  test("has a copy repaired for a detector that compares with one", async () => {
+    const words = ["--detector", "calibrated-trigger-inversion"];
+    const [unnamed] = await detect(...words);
+    expect(unnamed.config.repair?.name).toBe("trigger-unlearning");
+    const named = ["--repair", "feature-shift-tuning", "--repair.steps", "6"];
+    const [record] = await detect(...words, ...named);
+    // Six steps by the factor of the effort.
+    expect(record.config.repair).toMatchObject({
+      name: "feature-shift-tuning",
+      options: { steps: 4 },
+    });
+    expect(record.rule.statistic).toBe("success-difference");
+    expect(record.classes[0]?.success.repaired?.count).toBe(4);
+  });
+
+  test("says the verdict in words", async () => {
+    const line = ["detect", model, "--images", images, "--detector.steps", "20", ...SHORT];
+    const { stdout } = await antidote(line);
+    expect(stdout).toMatch(/^ {2}verdict {5}(Backdoor found|No evidence|Inconclusive)/);
+    expect(stdout).toContain("no evidence below 2.50, backdoor from 3.00");
+    expect(stdout).toContain("  not tested  ");
+  });
+});
+
+describe("repair", () => {
+  const out = () => join(folder, "repaired.onnx");
+  const repair = (...words: string[]) =>
+    antidote(["repair", model, "--images", images, "--repair.steps", "10", ...SHORT, ...words]);
+
+  test("writes the chosen checkpoint and states how it was chosen", async () => {
+    const words = ["--repair.checkpoint-every", "3", "--json", "--out", out()];
+    const { code, stdout } = await repair(...words);
+    const record = repairRecord.parse(JSON.parse(stdout));
+    expect(code).toBe(0);
+    expect(record.repairedModel).toBe(out());
+    expect(record.repair.curve.map(({ step }) => step)).toEqual([0, 3, 6]);
+    const chosen = record.repair.curve.find((point) => point.chosen);
+    expect(record.accuracy.after).toEqual(chosen?.heldOutAccuracy);
+    expect(record.trigger.before.count).toBe(4);
+    const inspected = await antidote(["inspect", out(), "--json"]);
+    const { metadata } = inspectRecord.parse(JSON.parse(inspected.stdout));
+    expect(JSON.parse(metadata["antidote.repair"]!)).toEqual(record.config.repair);
+    expect(metadata["antidote.repaired_from"]).toContain(record.model.sha256);
+  });
+
+  test("prints the curve and the choice", async () => {
+    const { stdout } = await repair("--out", out());
+    expect(stdout).toMatch(/^Accuracy on held-out images, and loss\n {2}suspect +100%/);
+    expect(stdout).toContain("← chosen");
+    expect(stdout).toContain(`  repaired model  ${out()}`);
+  });
+
+  test("never writes over the suspect, nor where it cannot", async () => {
+    const before = await readFile(model);
+    const same = await repair("--out", join(folder, "images", "..", "model.onnx"));
+    expect(same.stderr).toContain("error USAGE: --out names the model itself.");
+    expect(same.code).toBe(4);
+    expect(await readFile(model)).toEqual(before);
+    const nowhere = await repair("--out", join(folder, "no", "r.onnx"));
+    expect(nowhere.stderr).toContain("error OUTPUT_NOT_WRITABLE: ");
+    expect(nowhere.code).toBe(3);
+    expect(existsSync(join(folder, "no"))).toBe(false);
+  });
+});
