@@ -8,23 +8,23 @@ const config = z.strictObject({
   score: z
     .enum(["success-difference", "algorithm-4", "success-and-accuracy"])
     .default("success-difference")
-    .describe("How the evidence of a class becomes its score."),
-  steps: z.int().min(1).default(50).describe("N, Adam steps per group of classes."),
-  images: z.int().min(1).default(64).describe("Trusted images per class and step."),
-  classesPerStep: z.int().min(1).default(2).describe("Classes that share a step."),
-  learningRate: z.number().positive().default(0.01).describe("Learning rate of Adam (β 0.5, 0.9)."),
-  suspectWeight: z.number().min(0).default(1).describe("Weight of CE(f_suspect(x⊕T), c)."),
+    .describe("how the evidence of a class becomes its score"),
+  steps: z.int().min(1).default(50).describe("N, Adam steps per group of classes"),
+  images: z.int().min(1).default(64).describe("trusted images per class and step"),
+  classesPerStep: z.int().min(1).default(2).describe("classes that share a step"),
+  learningRate: z.number().positive().default(0.01).describe("learning rate of Adam (β 0.5, 0.9)"),
+  suspectWeight: z.number().min(0).default(1).describe("weight of CE(f_suspect(x⊕T), c)"),
   repairedWeight: z
     .number()
     .min(0)
     .default(1)
-    .describe("Weight of CE(f_repaired(x⊕T), y); the released code uses 0.5."),
+    .describe("weight of CE(f_repaired(x⊕T), y); the released code uses 0.5"),
   budget: z
     .number()
     .positive()
     .nullable()
     .default(null)
-    .describe("Largest L2 norm of the trigger; null for none, as in the paper."),
+    .describe("largest L2 norm of the trigger; null for none, as in the paper"),
 });
 
 /**

@@ -13,16 +13,16 @@ const config = z.strictObject({
     .array(z.enum(["masked", "additive"]))
     .min(1)
     .default(["masked", "additive"])
-    .describe("Kinds of trigger to search: patches under a mask, noise added to the whole image."),
-  steps: z.int().min(1).default(100).describe("Adam steps per group of classes."),
-  images: z.int().min(1).default(16).describe("Trusted images per class and step."),
-  classesPerStep: z.int().min(1).default(10).describe("Classes that share a step."),
+    .describe("kinds of trigger to search: patches under a mask, noise added to the whole image"),
+  steps: z.int().min(1).default(100).describe("Adam steps per group of classes"),
+  images: z.int().min(1).default(16).describe("trusted images per class and step"),
+  classesPerStep: z.int().min(1).default(10).describe("classes that share a step"),
   success: z
     .number()
     .gt(0)
     .max(1)
     .default(0.9)
-    .describe("Success on the suspect that a trigger must have."),
+    .describe("success on the suspect that a trigger must have"),
 });
 
 /**

@@ -17,14 +17,14 @@ const config = z.strictObject({
     .number()
     .min(0)
     .default(0.1)
-    .describe("Weight of ⟨W, W̃⟩, which turns the head away from the suspect's."),
-  freshHead: z.boolean().default(true).describe("Start from a newly drawn last linear layer."),
+    .describe("weight of ⟨W, W̃⟩, which turns the head away from the suspect's"),
+  freshHead: z.boolean().default(true).describe("start from a newly drawn last linear layer"),
   distillation: z
     .number()
     .min(0)
     .default(1)
-    .describe("Weight of the distillation from the suspect on clean images; 0 turns it off."),
-  temperature: z.number().positive().default(2).describe("Temperature of the distillation."),
+    .describe("weight of the distillation from the suspect on clean images; 0 turns it off"),
+  temperature: z.number().positive().default(2).describe("temperature of the distillation"),
 });
 
 /**

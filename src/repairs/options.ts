@@ -7,26 +7,26 @@ export function tuningFields(defaults: {
   readonly checkpointEvery: number;
 }) {
   return {
-    steps: z.int().min(1).default(defaults.steps).describe("Optimiser steps."),
+    steps: z.int().min(1).default(defaults.steps).describe("optimiser steps"),
     learningRate: z
       .number()
       .positive()
       .default(defaults.learningRate)
-      .describe("Learning rate (its peak where it follows a schedule)."),
-    momentum: z.number().min(0).lt(1).default(0.9).describe("Momentum of SGD."),
-    weightDecay: z.number().min(0).default(0).describe("L2 penalty of SGD."),
-    batchSize: z.int().min(2).default(128).describe("Trusted images per step."),
+      .describe("learning rate (its peak where it follows a schedule)"),
+    momentum: z.number().min(0).lt(1).default(0.9).describe("momentum of SGD"),
+    weightDecay: z.number().min(0).default(0).describe("L2 penalty of SGD"),
+    batchSize: z.int().min(2).default(128).describe("trusted images per step"),
     checkpointEvery: z
       .int()
       .min(1)
       .default(defaults.checkpointEvery)
-      .describe("Steps between checkpoints."),
-    augment: z.boolean().default(true).describe("Random crop and flip of the trusted images."),
+      .describe("steps between checkpoints"),
+    augment: z.boolean().default(true).describe("random crop and flip of the trusted images"),
     batchNorm: z
       .enum(["reinsert", "live", "frozen"])
       .default("reinsert")
       .describe(
-        'How batch norm is tuned: "live" with batch statistics where the graph has it, "reinsert" also where it was folded into convolutions, "frozen" not at all.',
+        'how batch norm is tuned: "live" with batch statistics where the graph has it, "reinsert" also where it was folded into convolutions, "frozen" not at all',
       ),
   };
 }

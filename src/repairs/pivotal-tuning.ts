@@ -14,20 +14,18 @@ const config = z.strictObject({
   batchNorm: z
     .enum(["reinsert", "live", "frozen"])
     .default("live")
-    .describe('As in the paper "live"; "reinsert" also puts folded batch norm back while tuning.'),
-  optimiser: z.enum(["sgd", "adam"]).default("sgd").describe("SGD is with Nesterov momentum."),
-  lambdaS: z.number().min(0).default(0.05).describe("λ_S, weight of SLOL."),
-  lambdaP: z.number().min(0).default(20_000).describe("λ_P, weight of the parameter distance."),
+    .describe('as in the paper "live"; "reinsert" also puts folded batch norm back while tuning'),
+  optimiser: z.enum(["sgd", "adam"]).default("sgd").describe("SGD is with Nesterov momentum"),
+  lambdaS: z.number().min(0).default(0.05).describe("λ_S, weight of SLOL"),
+  lambdaP: z.number().min(0).default(20_000).describe("λ_P, weight of the parameter distance"),
   slol: z
     .enum(["paper", "released"])
     .default("paper")
-    .describe("Second term of SLOL: pairwise centroid cosine, or what the released code computes."),
+    .describe("second term of SLOL: pairwise centroid cosine, or what the released code computes"),
   paramDistance: z
     .enum(["mean-squared", "l2"])
     .default("mean-squared")
-    .describe(
-      "Σ(Δθ²)/P as in the released code, which Table V's λ_P belongs to, or the norm ‖Δθ‖.",
-    ),
+    .describe("Σ(Δθ²)/P as in the released code, which Table V's λ_P belongs to, or the norm ‖Δθ‖"),
 });
 
 /**
