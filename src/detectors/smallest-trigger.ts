@@ -14,7 +14,7 @@ const config = z.strictObject({
     .min(1)
     .default(["masked", "additive"])
     .describe("kinds of trigger to search: patches under a mask, noise added to the whole image"),
-  steps: z.int().min(1).default(100).describe("Adam steps per group of classes"),
+  steps: z.int().min(1).default(120).describe("Adam steps per group of classes"),
   images: z.int().min(1).default(16).describe("trusted images per class and step"),
   classesPerStep: z.int().min(1).default(10).describe("classes that share a step"),
   success: z

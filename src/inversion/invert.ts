@@ -213,7 +213,8 @@ class Search {
       const works = average >= shrink.success;
       this.#penalty[m]! *= works ? shrink.factor : 1 / shrink.factor;
       const smallest = this.#best[m]?.size ?? Number.POSITIVE_INFINITY;
-      if (works && before && sizes[m]! < smallest) {
+      // The average lags behind a shrinking trigger: the last batch must agree.
+      if (works && success[m]! >= shrink.success && before && sizes[m]! < smallest) {
         const overlay = this.#plan.family.overlay(before, m);
         this.#best[m] = { target, overlay, size: sizes[m]!, reached: true };
       }

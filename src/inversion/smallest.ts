@@ -6,7 +6,7 @@ import { additiveFamily, maskedFamily } from "./trigger-family.ts";
 
 /** A kind of trigger, and how its search starts. */
 const FAMILIES = {
-  masked: { family: maskedFamily, learningRate: 0.1, weight: 0.02 },
+  masked: { family: maskedFamily, learningRate: 0.2, weight: 0.02 },
   additive: { family: () => additiveFamily(), learningRate: 0.02, weight: 0.1 },
 } as const;
 
@@ -29,14 +29,14 @@ export interface SearchEffort {
 
 export const DEFAULT_EFFORT: SearchEffort = {
   families: ["masked", "additive"],
-  steps: 100,
+  steps: 120,
   images: 16,
   classesPerStep: 10,
   success: 0.9,
 };
 
 /** Factor by which the penalty on the size adapts at every step. */
-const FACTOR = 1.15;
+const FACTOR = 1.3;
 
 /**
  * The smallest trigger of every class that the suspect obeys: the size is penalised more as long as the
@@ -92,11 +92,12 @@ export interface SuspectedTrigger extends Inverted {
 
 /**
  * For every class: how many times smaller its trigger is than that of the median other class. A trigger
- * that never worked counts as the largest one; its own ratio is 0.
+ * that never worked counts with the size that was not enough, but at least as large as any that worked;
+ * its own ratio is 0.
  */
 export function sizeRatios(triggers: readonly Pick<Inverted, "size" | "reached">[]): number[] {
   const largest = Math.max(0, ...triggers.filter((t) => t.reached).map((t) => t.size));
-  const sizes = triggers.map(({ size, reached }) => (reached ? size : largest));
+  const sizes = triggers.map(({ size, reached }) => (reached ? size : Math.max(size, largest)));
   return triggers.map(({ size, reached }, index) => {
     if (!reached) return 0;
     const others = sizes.filter((_, other) => other !== index).sort((a, b) => a - b);
