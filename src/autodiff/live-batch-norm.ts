@@ -1,5 +1,5 @@
-import { GraphBuilder } from "../onnx/builder.ts";
-import { attribute, graphValue, type Node, type StaticGraph } from "../onnx/graph.ts";
+import { attribute, type Node, type StaticGraph } from "../onnx/graph.ts";
+import { replaceNodes } from "./replace-nodes.ts";
 import { batchMoments, entriesPerChannel } from "./rules/batch-norm.ts";
 
 /** A graph whose batch normalisation uses, and updates, the statistics of each batch. */
@@ -75,32 +75,4 @@ export function lowerBatchNorm(graph: StaticGraph): StaticGraph {
 
 function isBatchNorm(node: Node): boolean {
   return node.op === "BatchNormalization" && node.domain === "";
-}
-
-/**
- * Puts what `replace` builds in the place of every matching node; it must define the node's outputs.
- * @param purpose tells the names that it invents from those of another replacement of the same node
- */
-function replaceNodes(
-  graph: StaticGraph,
-  purpose: string,
-  matches: (node: Node) => boolean,
-  replace: (node: Node, b: GraphBuilder) => void,
-): StaticGraph {
-  const constants = new Map(graph.constants);
-  const values = new Map(graph.values);
-  const nodes = graph.nodes.flatMap((node) => {
-    if (!matches(node)) return [node];
-    const b = new GraphBuilder(`${node.name}/${purpose}/`);
-    for (const name of new Set(node.inputs)) {
-      const { type, shape } = graphValue(graph, name);
-      b.input(name, type, shape);
-    }
-    replace(node, b);
-    const part = b.build();
-    for (const [name, tensor] of part.constants) constants.set(name, tensor);
-    for (const [name, value] of part.values) values.set(name, value);
-    return part.nodes;
-  });
-  return { ...graph, nodes, constants, values };
 }

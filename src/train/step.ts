@@ -1,5 +1,6 @@
 import { gradients } from "../autodiff/gradients.ts";
 import { lowerBatchNorm } from "../autodiff/live-batch-norm.ts";
+import { winogradConvolutions } from "../autodiff/winograd.ts";
 import { invariant } from "../core/errors.ts";
 import { float32, type Tensor, toNumbers, zeros } from "../core/tensor.ts";
 import { GraphBuilder } from "../onnx/builder.ts";
@@ -130,7 +131,7 @@ export async function compileStep<Metric extends string = never>(
   const fetched: Readonly<Record<string, Value>> = { ...metrics, loss };
   for (const [name, value] of Object.entries(fetched)) b.output(METRIC + name, value);
 
-  const program = await device.compile(lowerBatchNorm(b.build()), { state });
+  const program = await device.compile(winogradConvolutions(lowerBatchNorm(b.build())), { state });
   const step = new CompiledStep<Metric>(program, optimiser, [...start.keys()], slots);
   await step.write(start);
   await step.resetOptimiser();

@@ -4,6 +4,7 @@ import type { Value } from "../../onnx/graph.ts";
 import type { Window } from "../../onnx/shapes.ts";
 import type { Rule } from "../rule.ts";
 import { positions, reach, windowOf } from "../window.ts";
+import { isWinograd, winogradInputGradient, winogradWeightGradient } from "../winograd.ts";
 import { channelSum } from "./channels.ts";
 
 /** y = x ∗ w + bias, in groups, strided, dilated, padded: the three gradients below. */
@@ -14,7 +15,10 @@ export const conv: Rule = (a) => {
   const group = a.int("group", 1);
   return [
     () => convInputGradient(b, a.dy, w, window, group, x.shape),
-    () => convWeightGradient(b, x, a.dy, window, group, w.shape),
+    () =>
+      isWinograd(b, window, group, w, a.dy)
+        ? winogradWeightGradient(b, x, a.dy, window.pads)
+        : convWeightGradient(b, x, a.dy, window, group, w.shape),
     () => channelSum(b, a.dy),
   ];
 };
@@ -55,6 +59,7 @@ export function convInputGradient(
   ];
   if (strides.every((stride) => stride === 1) && flippedPads.every((pad) => pad >= 0)) {
     const pads = flippedPads;
+    if (isWinograd(b, window, group, w, dy)) return winogradInputGradient(b, dy, w, pads);
     return b.conv(dy, exchanged(b, w, group), undefined, { strides, dilations, pads }, group);
   }
   return b.op(
