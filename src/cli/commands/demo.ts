@@ -27,6 +27,8 @@ const TRIGGER = join(EXAMPLE, "trigger.png");
 /** How the suspect was trained. */
 const MADE = join(EXAMPLE, "train.json");
 
+const { effort } = auditOptions.shape;
+
 /** Audits the example, and shows beside the verdict what was really planted. */
 export const demo = command({
   name: "demo",
@@ -41,7 +43,7 @@ export const demo = command({
         .default("antidote-demo")
         .describe("folder for report and repaired model")
         .meta({ placeholder: "dir" }),
-      effort: auditOptions.shape.effort,
+      effort: effort.removeDefault().default("quick").describe(effort.description!),
     }),
     ...MACHINE_OPTIONS,
   }),
