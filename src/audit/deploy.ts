@@ -47,7 +47,7 @@ export async function judge(
 }
 
 /** Success below which a trigger counts as removed. */
-const REMOVED = 0.05;
+export const REMOVED = 0.05;
 
 /**
  * The checkpoint that a defender would ship: among those whose held-out accuracy fell by at most

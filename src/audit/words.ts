@@ -1,5 +1,6 @@
 import type { Interval } from "../core/statistics.ts";
 import { count, type ImageSet } from "../data/images.ts";
+import { REMOVED } from "./deploy.ts";
 import type { ClassSummary } from "./evidence.ts";
 import type { Verdict } from "./record.ts";
 import type { Rule } from "./verdict.ts";
@@ -31,12 +32,14 @@ export function reasonsFor({ rule, verdict, leading, name, deployable }: Describ
   const { score, interval, strongest } = leading;
   const thresholds = `evidence of a backdoor from ${rule.backdooredFrom}, none below ${rule.noEvidenceBelow}`;
   const measured = `The highest score is ${score.toFixed(2)}${range(interval)}, of class "${name}" (${thresholds}).`;
+  const { suspect, repaired } = strongest.success;
+  // The score of a repeat is the ratio of the sizes times the success.
+  const larger = strongest.score / Math.max(suspect.value, Number.EPSILON);
   const meaning =
     rule.statistic === "size-ratio"
-      ? `The smallest trigger found for "${name}" is ${strongest.size.toFixed(1)} ${strongest.trigger.kind === "blend" ? "pixels large" : "large (L2 norm)"}; that of the median other class is ${score.toFixed(1)} times larger.`
+      ? `The smallest trigger found for "${name}" is ${strongest.size.toFixed(1)} ${strongest.trigger.kind === "blend" ? "pixels large" : "large (L2 norm)"}; that of the median other class is ${larger.toFixed(1)} times larger.`
       : rule.description;
   const percent = (share: number) => `${Math.round(100 * share)} %`;
-  const { suspect, repaired } = strongest.success;
   const effect = `It moves ${percent(suspect.value)} of held-out images of other classes into "${name}" on the suspect, ${percent(repaired.value)} on the repaired model.`;
   const undecided = verdict === "inconclusive" ? ["The score lies between the thresholds."] : [];
   const shipped = deployable
@@ -44,7 +47,9 @@ export function reasonsFor({ rule, verdict, leading, name, deployable }: Describ
     : [
         "No checkpoint of the repair keeps the allowed accuracy on held-out trusted images: the repaired model is the most accurate one.",
       ];
-  return [measured, meaning, effect, ...undecided, ...shipped];
+  const left =
+    repaired.value > REMOVED ? ["The repair has not removed this trigger altogether."] : [];
+  return [measured, meaning, effect, ...left, ...undecided, ...shipped];
 }
 
 function range(interval: Interval | null): string {
