@@ -26,8 +26,11 @@ const SIZE = z.object({
 
 /** Forward passes that a step takes per image: forward and backward to the image. */
 const INVERSION = 3;
-/** Forward and backward to images and weights, batch statistics, and the suspect beside it. */
-const TUNING = 6;
+/**
+ * Forward and backward to images and weights with batch statistics, and the suspect beside it: about 5 in
+ * large networks, 12 in small ones.
+ */
+const TUNING = 8;
 
 /** What a run will do; without a repair or a detector that stage is empty. */
 export interface Plan {
@@ -99,7 +102,10 @@ export async function announce(
   stages.expect(work);
 }
 
-/** Seconds that one image takes through the network, by the second of two runs of a batch. */
+/** How often a batch is timed: one time alone says little on a busy machine. */
+const TIMED = 3;
+
+/** Seconds that one image takes through the network, by the mean of a few runs after the first. */
 async function secondsPerImage(
   { device, signal }: RunContext,
   model: Classifier,
@@ -111,8 +117,8 @@ async function secondsPerImage(
     const batch = batchTensors(images, ascending(size)).images; // [B,C,H,W]
     await predictor.predictBatch(batch, signal);
     const start = performance.now();
-    await predictor.predictBatch(batch, signal);
-    return (performance.now() - start) / 1000 / size;
+    for (let run = 0; run < TIMED; run++) await predictor.predictBatch(batch, signal);
+    return (performance.now() - start) / 1000 / (TIMED * size);
   } finally {
     await predictor.release();
   }

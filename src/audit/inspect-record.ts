@@ -23,9 +23,9 @@ export const inspectRecord = z.strictObject({
   }),
   image: z
     .strictObject({
-      channels: z.int().min(1),
-      height: z.int().min(1),
-      width: z.int().min(1),
+      channels: z.int().min(1).describe("1 for grey, 3 for colour."),
+      height: z.int().min(1).describe("In pixels."),
+      width: z.int().min(1).describe("In pixels."),
     })
     .describe("Size of the images that the model takes."),
   output: z

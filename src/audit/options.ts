@@ -12,7 +12,7 @@ export const auditOptions = z.strictObject({
   effort: z
     .enum(["quick", "standard", "thorough"])
     .default("standard")
-    .describe("how much work to do: quick, standard or thorough"),
+    .describe("how much work to do; scales the steps of detector and repair"),
   repeats: z
     .int()
     .min(1)

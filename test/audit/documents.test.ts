@@ -1,0 +1,56 @@
+import { describe, expect, test } from "vitest";
+import { z } from "zod";
+import { detectRecord } from "../../src/audit/detect-record.ts";
+import { errorRecord } from "../../src/audit/error-record.ts";
+import { evaluateRecord } from "../../src/audit/evaluate-record.ts";
+import { inspectRecord } from "../../src/audit/inspect-record.ts";
+import { repairRecord } from "../../src/audit/repair-record.ts";
+import { trainRecord } from "../../src/audit/train-record.ts";
+
+type Schema = z.core.JSONSchema.BaseSchema;
+
+describe.each(
+  Object.entries({
+    detectRecord,
+    errorRecord,
+    evaluateRecord,
+    inspectRecord,
+    repairRecord,
+    trainRecord,
+  }),
+)("%s", (_, schema) => {
+  const described = z.toJSONSchema(schema) as Schema;
+
+  test("says its version and its kind", () => {
+    expect(described.properties?.["schemaVersion"]).toMatchObject({ const: 1 });
+    expect(described.properties?.["document"]).toHaveProperty("const");
+  });
+
+  test("refuses unknown fields everywhere, options aside", () => {
+    const open: string[] = [];
+    visit(described, "", (object, path) => {
+      if (object.properties && object.additionalProperties !== false) open.push(path);
+    });
+    expect(open).toEqual([]);
+  });
+
+  test("describes every number", () => {
+    const undescribed: string[] = [];
+    visit(described, "", (field, path) => {
+      const isNumber = field.type === "number" || field.type === "integer";
+      if (isNumber && !field.description && !path.endsWith("[]")) undescribed.push(path);
+    });
+    expect(undescribed).toEqual([]);
+  });
+});
+
+/** Calls `look` for a schema and every schema inside it. */
+function visit(schema: Schema, path: string, look: (schema: Schema, path: string) => void): void {
+  look(schema, path);
+  for (const [name, child] of Object.entries(schema.properties ?? {})) {
+    visit(child as Schema, `${path}.${name}`, look);
+  }
+  for (const child of [schema.items, ...(schema.anyOf ?? [])]) {
+    if (typeof child === "object" && !Array.isArray(child)) visit(child, `${path}[]`, look);
+  }
+}
