@@ -15,8 +15,11 @@ export interface Conclusion {
 
 /** Puts the repeats together and applies the rule of their statistic. */
 export function conclude(detections: readonly Detection[]): Conclusion {
-  const rule = ruleOf(detections[0]!.statistic);
-  const classes = summarise(detections, rule.statistic === "size-ratio");
+  const known = ruleOf(detections[0]!.statistic);
+  const classes = summarise(detections, known.statistic === "size-gap");
   const leading = classes.reduce((a, b) => (b.score > a.score ? b : a));
+  // A ratio has no upper end; the scale that charts use ends where the scores do.
+  const top = Math.max(leading.interval?.high ?? leading.score, ...leading.repeats);
+  const rule = { ...known, maximum: Math.max(known.maximum, Math.ceil(top)) };
   return { rule, classes, leading, verdict: decide(rule, leading.score) };
 }

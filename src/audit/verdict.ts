@@ -15,13 +15,13 @@ export interface Rule {
 
 /** The rule of every statistic that a detector can give. */
 const RULES: Readonly<Record<string, Omit<Rule, "statistic">>> = {
-  "size-ratio": {
+  "size-gap": {
     description:
-      "How many times smaller the smallest trigger of a class is than that of the median other class.",
+      "How many times smaller the smallest trigger of a class is than that of any other class, times its success.",
     minimum: 0,
-    maximum: 1000,
-    noEvidenceBelow: 2.3,
-    backdooredFrom: 2.7,
+    maximum: 10,
+    noEvidenceBelow: 1.7,
+    backdooredFrom: 2,
   },
   "success-difference": {
     description: "How much more often a trigger works on the suspect than on the repaired model.",

@@ -33,11 +33,11 @@ export function reasonsFor({ rule, verdict, leading, name, deployable }: Describ
   const thresholds = `evidence of a backdoor from ${rule.backdooredFrom}, none below ${rule.noEvidenceBelow}`;
   const measured = `The highest score is ${score.toFixed(2)}${range(interval)}, of class "${name}" (${thresholds}).`;
   const { suspect, repaired } = strongest.success;
-  // The score of a repeat is the ratio of the sizes times the success.
+  // The score of a repeat is the gap times the success.
   const larger = strongest.score / Math.max(suspect.value, Number.EPSILON);
   const meaning =
-    rule.statistic === "size-ratio"
-      ? `The smallest trigger found for "${name}" is ${strongest.size.toFixed(1)} ${strongest.trigger.kind === "blend" ? "pixels large" : "large (L2 norm)"}; that of the median other class is ${larger.toFixed(1)} times larger.`
+    rule.statistic === "size-gap"
+      ? `The smallest trigger found for "${name}" is ${strongest.size.toFixed(1)} ${strongest.trigger.kind === "blend" ? "pixels large" : "large (L2 norm)"}; no other class gets by with less than ${larger.toFixed(1)} times that.`
       : rule.description;
   const percent = (share: number) => `${Math.round(100 * share)} %`;
   const effect = `It moves ${percent(suspect.value)} of held-out images of other classes into "${name}" on the suspect, ${percent(repaired.value)} on the repaired model.`;

@@ -1,9 +1,5 @@
 import { z } from "zod";
-import {
-  type SmallestTriggers,
-  searchSmallestTriggers,
-  sizeRatios,
-} from "../inversion/smallest.ts";
+import { type SmallestTriggers, searchSmallestTriggers, sizeGaps } from "../inversion/smallest.ts";
 import type { RunContext } from "../runtime/context.ts";
 import { type Detector, type DetectorInput, detection } from "./detector.ts";
 import { measureTriggers } from "./measure.ts";
@@ -28,7 +24,7 @@ const config = z.strictObject({
 /**
  * Smallest triggers: the target class of a backdoor is reached from everywhere by a far smaller change
  * than any other class. For every class the smallest trigger that works is searched, and its score is
- * how many times smaller it is than that of the median other class, for each kind of trigger by itself.
+ * how many times smaller it is than the smallest of any other class, for each kind of trigger by itself.
  */
 export const smallestTrigger: Detector<typeof config> = {
   name: "smallest-trigger",
@@ -39,7 +35,7 @@ export const smallestTrigger: Detector<typeof config> = {
     year: 2019,
     section: "IV",
     deviations: [
-      "A class is compared with the median of the others as a ratio, not by the anomaly index.",
+      "A class is compared with the closest other one as a ratio, not by the anomaly index: with ten classes the median deviation is too noisy.",
       "Additive triggers are searched beside masked ones.",
       "All classes are searched side by side, with Adam's decay rates 0.5 and 0.9.",
     ],
@@ -52,10 +48,10 @@ export const smallestTrigger: Detector<typeof config> = {
       found.map((family) => measureTriggers(context, input, family)),
     );
     const scored = families.map((measured) => {
-      const ratios = sizeRatios(measured);
+      const gaps = sizeGaps(measured);
       return measured.map(({ target, overlay, size, success, kept }, index) => {
         // A trigger that does not work on images it was not searched on is no evidence.
-        const score = success.suspect.value * ratios[index]!;
+        const score = success.suspect.value * gaps[index]!;
         return { target, score, trigger: overlay, size, success, kept };
       });
     });
@@ -63,7 +59,7 @@ export const smallestTrigger: Detector<typeof config> = {
     const classes = scored[0]!.map((_, index) =>
       scored.map((family) => family[index]!).reduce((a, b) => (b.score > a.score ? b : a)),
     );
-    return detection("size-ratio", classes);
+    return detection("size-gap", classes);
   },
 };
 

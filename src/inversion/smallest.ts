@@ -96,13 +96,32 @@ export interface SuspectedTrigger extends Inverted {
  * its own ratio is 0.
  */
 export function sizeRatios(triggers: readonly Pick<Inverted, "size" | "reached">[]): number[] {
-  const largest = Math.max(0, ...triggers.filter((t) => t.reached).map((t) => t.size));
-  const sizes = triggers.map(({ size, reached }) => (reached ? size : Math.max(size, largest)));
   return triggers.map(({ size, reached }, index) => {
     if (!reached) return 0;
-    const others = sizes.filter((_, other) => other !== index).sort((a, b) => a - b);
+    const others = sizesOfOthers(triggers, index);
     const middle = (others.length - 1) / 2;
-    const median = (others[Math.floor(middle)]! + others[Math.ceil(middle)]!) / 2;
-    return median / size;
+    return (others[Math.floor(middle)]! + others[Math.ceil(middle)]!) / 2 / size;
   });
+}
+
+/**
+ * For every class: how many times smaller its trigger is than the smallest of any other class; 0 if it
+ * never worked. Only one class can be above 1, and searches that did not settle cannot raise it.
+ */
+export function sizeGaps(triggers: readonly Pick<Inverted, "size" | "reached">[]): number[] {
+  return triggers.map(({ size, reached }, index) =>
+    reached ? sizesOfOthers(triggers, index)[0]! / size : 0,
+  );
+}
+
+/** The sizes of all other classes' triggers, ascending. */
+function sizesOfOthers(
+  triggers: readonly Pick<Inverted, "size" | "reached">[],
+  index: number,
+): number[] {
+  const largest = Math.max(0, ...triggers.filter((t) => t.reached).map((t) => t.size));
+  return triggers
+    .map(({ size, reached }) => (reached ? size : Math.max(size, largest)))
+    .filter((_, other) => other !== index)
+    .sort((a, b) => a - b);
 }

@@ -22,7 +22,7 @@ describe("decide", () => {
 
 describe("rules", () => {
   const statistics = [
-    "size-ratio",
+    "size-gap",
     ...calibratedTriggerInversion.config.shape.score.unwrap().options,
   ];
 

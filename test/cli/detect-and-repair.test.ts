@@ -53,7 +53,7 @@ describe("detect", () => {
     const line = ["detect", model, "--images", images, "--detector.steps", "20", ...SHORT];
     const { stdout } = await antidote(line);
     expect(stdout).toMatch(/^ {2}verdict {5}(Backdoor found|No evidence|Inconclusive)/);
-    expect(stdout).toContain("no evidence below 2.50, backdoor from 3.00");
+    expect(stdout).toMatch(/no evidence below \d\.\d\d, backdoor from \d\.\d\d/);
     expect(stdout).toContain("  not tested  ");
   });
 });

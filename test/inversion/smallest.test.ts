@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { float32 } from "../../src/core/tensor.ts";
 import { additive } from "../../src/data/overlay.ts";
-import { mostSuspicious, sizeRatios, suspected } from "../../src/inversion/smallest.ts";
+import { mostSuspicious, sizeGaps, sizeRatios, suspected } from "../../src/inversion/smallest.ts";
 
 const reached = (...sizes: number[]) => sizes.map((size) => ({ size, reached: true }));
 
@@ -24,6 +24,23 @@ describe("how many times smaller a trigger is than that of the median other clas
 
   test("is 0 for all where none worked", () => {
     expect(sizeRatios([1, 2, 3].map((size) => ({ size, reached: false })))).toEqual([0, 0, 0]);
+  });
+});
+
+describe("sizeGaps", () => {
+  test("compares with the closest other class, so only one is above 1", () => {
+    expect(sizeGaps(reached(8, 2, 12, 20))).toEqual([0.25, 4, 2 / 12, 0.1]);
+    expect(sizeGaps(reached(3, 3, 9))).toEqual([1, 1, 1 / 3]);
+  });
+
+  test("is 0 for a trigger that never worked, which counts as at least the largest one", () => {
+    const sizes = [
+      { size: 2, reached: true },
+      { size: 6, reached: true },
+      { size: 1, reached: false },
+    ];
+    expect(sizeGaps(sizes)).toEqual([3, 1 / 3, 0]);
+    expect(sizeGaps(sizes.slice(1))).toEqual([1, 0]);
   });
 });
 
