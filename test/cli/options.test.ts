@@ -195,7 +195,7 @@ describe("help", () => {
   });
 
   test.each(exampleLines)("%s: the example works: %s", async (name, line) => {
-    const [program, ...words] = line.replace(/ \|.*/, "").split(" ");
+    const [program, ...words] = line.replace(/ [|>].*/, "").split(" ");
     const invocation = parseCommandLine(words, COMMANDS, "0.0.0");
     expect(program).toBe("antidote");
     if (invocation.kind !== "run") throw new Error("expected a run");
