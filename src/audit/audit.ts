@@ -39,7 +39,7 @@ export interface AuditResult {
  * Audits a classifier: does it do its job (preflight)? Search the smallest triggers on it, repair it,
  * choose the checkpoint a defender would ship, measure what the triggers do to both models on images held
  * out from all of that, and draw the verdict.
- * @throws the errors of `prepare`; `DIVERGED`; `CANCELLED`
+ * @throws the errors of `prepare`; `CANCELLED`
  */
 export async function audit(
   context: RunContext,
@@ -61,7 +61,7 @@ export async function audit(
   const outcome = await stages.run("repair", (part) =>
     repairModel(part, prepared, triggers, repair, options.allowedDrop),
   );
-  const { suspect, chosen, deployable } = outcome;
+  const { suspect, chosen } = outcome;
   const models = { model, repaired: chosen.model, heldOut };
   const detections = await stages.run("measure", (part) =>
     detectAll(part, repeats, detector, models, found),
@@ -92,7 +92,7 @@ export async function audit(
     { overlay: leading.strongest.trigger, target: leading.target },
     pictures,
   );
-  const described = { rule, verdict, leading, name: nameOf(leading.target).name, deployable };
+  const { name } = nameOf(leading.target);
   const record: AuditRecord = {
     schemaVersion: 1,
     document: "audit",
@@ -101,7 +101,7 @@ export async function audit(
     score: leading.score,
     scoreInterval: leading.interval,
     rule,
-    reasons: reasonsFor(described),
+    reasons: reasonsFor({ rule, verdict, leading, name, repaired: outcome }),
     classes: classRecords,
     accuracy: { before: suspect.accuracy, after: chosen.accuracy },
     repairedModel: null,
@@ -109,7 +109,7 @@ export async function audit(
     repair: describeRepair(outcome, options.allowedDrop),
     samples,
     differenceGain: DIFFERENCE_GAIN,
-    warnings: warningsFor(input.trusted, heldOut, options.allowedDrop),
+    warnings: warningsFor(input.trusted, heldOut, options.allowedDrop, outcome),
     covered: COVERED,
     notTested: NOT_TESTED,
     model: prepared.described,

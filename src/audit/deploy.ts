@@ -1,4 +1,4 @@
-import { type Proportion, proportion } from "../core/statistics.ts";
+import { type Interval, type Proportion, pairedDrop, proportion } from "../core/statistics.ts";
 import { count, type ImageSet } from "../data/images.ts";
 import { stampOverlay } from "../data/overlay.ts";
 import { imagesOfOthers } from "../detectors/measure.ts";
@@ -16,6 +16,8 @@ export interface JudgedCheckpoint {
   readonly model: Classifier;
   /** On trusted images that the repair did not see. */
   readonly accuracy: Proportion;
+  /** For every such image, 1 where the prediction is right, [N]. */
+  readonly right: Uint8Array;
   /** Success of the strongest found trigger on those images; 0 without one. */
   readonly success: number;
 }
@@ -30,9 +32,13 @@ export async function judge(
   const predictor = await compilePredictor(context.device, model, Math.min(100, count(heldOut)));
   try {
     const { classes } = await predictor.predict(heldOut, context);
-    const hits = classes.reduce((n, c, row) => n + (c === heldOut.labels[row] ? 1 : 0), 0);
-    const accuracy = proportion(hits, count(heldOut));
-    if (!trigger) return { step, loss, model, accuracy, success: 0 };
+    const right = Uint8Array.from(classes, (c, row) => (c === heldOut.labels[row] ? 1 : 0));
+    const accuracy = proportion(
+      right.reduce((n, hit) => n + hit, 0),
+      count(heldOut),
+    );
+    const judged = { step, loss, model, accuracy, right };
+    if (!trigger) return { ...judged, success: 0 };
     const { overlay, target } = trigger;
     const others = imagesOfOthers(heldOut, target);
     const stamped = await predictor.predict(others, {
@@ -40,7 +46,7 @@ export async function judge(
       signal: context.signal,
     });
     const moved = stamped.classes.filter((c) => c === target).length;
-    return { step, loss, model, accuracy, success: moved / count(others) };
+    return { ...judged, success: moved / count(others) };
   } finally {
     await predictor.release();
   }
@@ -49,28 +55,52 @@ export async function judge(
 /** Success below which a trigger counts as removed. */
 export const REMOVED = 0.05;
 
+/** One-sided 95 % quantile of the standard normal distribution. */
+const ONE_SIDED = 1.6449;
+
+/** A choice among the checkpoints of a repair. */
+export interface Choice {
+  readonly chosen: JudgedCheckpoint;
+  /** Its drop of accuracy against the suspect on the held-out images, with its 95 % interval. */
+  readonly drop: Interval & { readonly value: number };
+  /** Whether the images leave it possible that the drop is within the allowed one. */
+  readonly deployable: boolean;
+}
+
 /**
- * The checkpoint that a defender would ship: among those whose held-out accuracy fell by at most
- * `allowedDrop`, the one on which the found trigger works least; triggers at or below 5 % count as
- * equally removed, and then the most accurate one is taken, the latest of equals.
+ * The checkpoint that a defender would ship. A hundred held-out images tell a drop of two points from one
+ * of four only by luck, and images that the suspect was trained on fall more than others; so a checkpoint
+ * is given up only if its drop is larger than `allowedDrop` beyond doubt (paired, one-sided, 5 %). Among
+ * those left the found trigger decides: the one on which it works least, where 5 % and less are as good
+ * as nothing. Among equals it is the latest whose accuracy is within one standard error of the best
+ * (Breiman's rule): repairs end with small steps, so what comes later has settled.
  */
 export function chooseDeployable(
   suspect: JudgedCheckpoint,
   checkpoints: readonly JudgedCheckpoint[],
   allowedDrop: number,
-): { readonly chosen: JudgedCheckpoint; readonly deployable: boolean } {
-  // Shares of whole images: the tolerance is for rounding in their difference.
-  const keeps = ({ accuracy }: JudgedCheckpoint) =>
-    suspect.accuracy.value - accuracy.value <= allowedDrop + 1e-9;
-  const candidates = checkpoints.filter(keeps);
-  if (candidates.length === 0) {
-    const chosen = checkpoints.reduce((a, b) => (b.accuracy.value >= a.accuracy.value ? b : a));
-    return { chosen, deployable: false };
-  }
-  const left = ({ success }: JudgedCheckpoint) => Math.max(success, REMOVED);
-  const chosen = candidates.reduce((a, b) => {
-    if (left(a) !== left(b)) return left(b) < left(a) ? b : a;
-    return b.accuracy.value >= a.accuracy.value ? b : a;
+): Choice {
+  const dropOf = ({ right }: JudgedCheckpoint) => pairedDrop(suspect.right, right);
+  const mayKeep = checkpoints.filter((checkpoint) => {
+    const { value, error } = dropOf(checkpoint);
+    return value - ONE_SIDED * error <= allowedDrop + 1e-9; // for rounding
   });
-  return { chosen, deployable: true };
+  const deployable = mayKeep.length > 0;
+  const left = ({ success }: JudgedCheckpoint) => Math.max(success, REMOVED);
+  const least = Math.min(...mayKeep.map(left));
+  const equals = deployable ? mayKeep.filter((c) => left(c) === least) : checkpoints;
+  const chosen = latestOfTheBest(equals) ?? suspect;
+  const { value, low, high } = dropOf(chosen);
+  return { chosen, deployable, drop: { value, low, high } };
+}
+
+function latestOfTheBest(checkpoints: readonly JudgedCheckpoint[]): JudgedCheckpoint | undefined {
+  const best = checkpoints.reduce<JudgedCheckpoint | undefined>(
+    (a, b) => (a && a.accuracy.value > b.accuracy.value ? a : b),
+    undefined,
+  );
+  return checkpoints.findLast(({ right }) => {
+    const behind = pairedDrop(best!.right, right);
+    return behind.value <= behind.error;
+  });
 }

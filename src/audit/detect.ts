@@ -29,7 +29,7 @@ export function needsRepair({ search }: Detector): boolean {
 /**
  * The verdict of an audit without its repair: searches triggers, measures them on held-out images and
  * draws the verdict.
- * @throws the errors of `prepare`; `DIVERGED`; `CANCELLED`
+ * @throws the errors of `prepare`; `CANCELLED`
  */
 export async function detect(
   context: RunContext,
@@ -81,7 +81,7 @@ export async function detect(
       },
     })),
     accuracy,
-    warnings: warningsFor(input.trusted, heldOut, options.allowedDrop),
+    warnings: warningsFor(input.trusted, heldOut, options.allowedDrop, repaired),
     covered: COVERED,
     notTested: NOT_TESTED,
     model: prepared.described,

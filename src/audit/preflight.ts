@@ -52,14 +52,14 @@ export async function preflight(
   const tried = [];
   for (const [index, { name, ...preprocessing }] of candidates.entries()) {
     const classifier = model.withPreprocessing(preprocessing);
-    const { classes } = await predict(context.device, classifier, few, context);
+    const { classes, logits } = await predict(context.device, classifier, few, context);
     const accuracy = proportion(hits(classes, few.labels), count(few));
     const right = classes.map((predicted, row) => (predicted === few.labels[row] ? 1 : 0));
-    tried.push({ name, preprocessing, classifier, accuracy, right });
+    const likelihood = meanLogLikelihood(logits, few.labels);
+    tried.push({ name, preprocessing, classifier, accuracy, right, likelihood });
     context.emit({ kind: "step", stage: "preflight", done: index + 1, total: candidates.length });
   }
-  // The first of equals wins: the list starts with the identity.
-  const best = tried.reduce((a, b) => (isBetter(b, a) ? b : a));
+  const best = likeliest(tried);
   const { classes: predicted } = await predict(context.device, best.classifier, trusted, context);
   const accuracy = proportion(hits(predicted, trusted.labels), count(trusted));
   assertPlausible(accuracy, predicted, trusted);
@@ -76,19 +76,40 @@ interface Candidate {
   readonly preprocessing: Preprocessing;
   /** For every image, 1 where the prediction is right, [N]. */
   readonly right: Int32Array;
+  /** Mean log-likelihood of the true labels. */
+  readonly likelihood: number;
 }
 
 /**
- * Whether a candidate classifies more images right than another. Where colours matter little, chance
- * decides between their two orders; so reversed ones must win by more than one standard deviation of the
- * images on which the two differ (McNemar's statistic).
+ * The candidate that the model was most likely made for. Accuracy decides where the difference is more
+ * than one standard deviation of the images on which two candidates differ (McNemar's statistic). Among
+ * the rest the likelihood of the labels tells similar scales apart; where colours matter little it cannot
+ * tell their order, and the usual one is taken. The first, the identity, stands as long as none is better.
  */
-function isBetter(candidate: Candidate, other: Candidate): boolean {
-  const { right } = candidate;
-  const wins = right.filter((hit, row) => hit > other.right[row]!).length;
-  const losses = right.filter((hit, row) => hit < other.right[row]!).length;
-  const reversed = candidate.preprocessing.channels !== other.preprocessing.channels;
-  return wins - losses > (reversed ? Math.sqrt(wins + losses) : 0);
+function likeliest<C extends Candidate>(tried: readonly C[]): C {
+  const wins = (a: Candidate, b: Candidate) =>
+    a.right.filter((hit, row) => hit > b.right[row]!).length;
+  const most = tried.reduce((a, b) => (wins(b, a) > wins(a, b) ? b : a));
+  const close = tried.filter((candidate) => {
+    const [won, lost] = [wins(candidate, most), wins(most, candidate)];
+    return lost - won <= Math.sqrt(won + lost);
+  });
+  const identity = close[0] === tried[0] && wins(most, tried[0]!) <= wins(tried[0]!, most);
+  if (identity) return tried[0]!;
+  const usual = close.filter(({ preprocessing }) => preprocessing.channels !== "bgr");
+  return (usual.length > 0 ? usual : close).reduce((a, b) => (b.likelihood > a.likelihood ? b : a));
+}
+
+/** Mean of log softmax(logits)[label]. @param logits [N,K] @param labels [N] */
+function meanLogLikelihood(logits: Float32Array, labels: Int32Array): number {
+  const classes = logits.length / labels.length;
+  const total = labels.reduce((sum, label, row) => {
+    const scores = logits.subarray(row * classes, (row + 1) * classes);
+    const highest = Math.max(...scores);
+    const partition = scores.reduce((all, score) => all + Math.exp(score - highest), 0);
+    return sum + scores[label]! - highest - Math.log(partition);
+  }, 0);
+  return total / labels.length;
 }
 
 /** The images that candidates are compared on. */
@@ -111,13 +132,12 @@ function assertClasses(model: Classifier, trusted: ImageSet): void {
 function assertPlausible(accuracy: Proportion, predicted: Int32Array, trusted: ImageSet): void {
   const groups = indicesByClass(trusted);
   const chance = Math.max(...groups.map((group) => group.length)) / count(trusted);
-  if (accuracy.low > chance + PLAUSIBLE * (1 - chance)) return;
-  const order = suggestedOrder(groups, predicted, trusted.classNames.length);
   const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
   const found = `The model classifies ${percent(accuracy.value)} of the trusted images correctly (guessing: ${percent(chance)})`;
-  if (order) {
-    const pairs = order.flatMap((to, from) =>
-      to === from ? [] : [`"${trusted.classNames[from]}" is the model's class ${to}`],
+  const moved = movedClasses(groups, predicted, trusted.classNames.length);
+  if (moved.length > 0) {
+    const pairs = moved.map(
+      ({ from, to }) => `"${trusted.classNames[from]}" is the model's class ${to}`,
     );
     throw new AntidoteError(
       "CLASSES_MISMATCH",
@@ -127,27 +147,33 @@ function assertPlausible(accuracy: Proportion, predicted: Int32Array, trusted: I
       },
     );
   }
+  if (accuracy.low > chance + PLAUSIBLE * (1 - chance)) return;
   throw new AntidoteError("ACCURACY_IMPLAUSIBLE", `${found}: nothing can be concluded from that.`, {
     next: "Check the preprocessing (--mean, --std, --range, --channels), the class order (--classes), and that the images are of the kind the model was trained on.",
   });
 }
 
-/** The class that the model means by each folder, if most images agree and no two folders share one. */
-function suggestedOrder(
+/**
+ * Folders whose images the model takes for another class than the folder's, if it says one class to
+ * most images and no two folders share one. A class that is only recognised badly is not among them: the
+ * wrong class must have twice the votes of the right one, and the right one must be taken as well.
+ */
+function movedClasses(
   groups: readonly (readonly number[])[],
   predicted: Int32Array,
   classes: number,
-): number[] | undefined {
+): { readonly from: number; readonly to: number }[] {
   let agreeing = 0;
-  const order = groups.map((group) => {
+  const order = groups.map((group, own) => {
     const votes = new Int32Array(classes);
     for (const index of group) votes[predicted[index]!]!++;
     const most = Math.max(...votes);
     agreeing += most;
-    return votes.indexOf(most);
+    return most >= 2 * votes[own]! + 1 ? votes.indexOf(most) : own;
   });
   const isPermutation = new Set(order).size === order.length;
-  return isPermutation && agreeing > 0.5 * predicted.length ? order : undefined;
+  if (!isPermutation || agreeing <= 0.5 * predicted.length) return [];
+  return order.flatMap((to, from) => (to === from ? [] : [{ from, to }]));
 }
 
 function hits(predicted: Int32Array, labels: Int32Array): number {

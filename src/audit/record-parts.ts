@@ -29,6 +29,15 @@ export const proportion = z
   })
   .refine(({ value, low, high }) => low <= value && value <= high, "value must lie in [low, high]");
 
+/** The document's form of `PairedDrop` in core/statistics.ts. */
+export const drop = z
+  .strictObject({
+    value: z.number().min(-1).max(1).describe("By how much the share fell; negative if it rose."),
+    low: z.number().describe("Lower end of its 95 % interval, paired by image."),
+    high: z.number().describe("Upper end of its 95 % interval, paired by image."),
+  })
+  .refine(({ value, low, high }) => low <= value && value <= high, "value must lie in [low, high]");
+
 export const classReference = z.strictObject({
   index: natural.describe("Position of the class among the model's logits, from 0."),
   name: text.describe("Name of the class, as the labels give it."),

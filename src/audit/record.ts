@@ -2,6 +2,7 @@ import { z } from "zod";
 import {
   classReference,
   data,
+  drop,
   type Frozen,
   hardware,
   interval,
@@ -124,7 +125,13 @@ export const auditFields = z.strictObject({
   repair: z
     .strictObject({
       allowedDrop: share.describe("Largest drop of accuracy at which a checkpoint is deployable."),
-      deployable: z.boolean().describe("Whether the chosen checkpoint keeps within that drop."),
+      deployable: z
+        .boolean()
+        .describe("Whether the held-out images leave it possible that it keeps within that drop."),
+      drop: drop.describe("Drop of held-out accuracy from the suspect to the repaired model."),
+      stopped: text
+        .nullable()
+        .describe("Why the repair ended before its last step; null if it did not."),
       curve: z.array(curvePoint).min(1).describe("The checkpoints of the repair, by step."),
     })
     .describe("How the repaired model came about."),

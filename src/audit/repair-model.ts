@@ -1,21 +1,20 @@
+import { AntidoteError } from "../core/errors.ts";
 import type { ImageSet } from "../data/images.ts";
 import type { SuspectedTrigger } from "../inversion/smallest.ts";
 import { mostSuspicious } from "../inversion/smallest.ts";
 import type { Classifier } from "../models/classifier.ts";
 import type { Repair } from "../repairs/repair.ts";
 import type { RunContext } from "../runtime/context.ts";
-import { chooseDeployable, type JudgedCheckpoint, judge } from "./deploy.ts";
+import { type Choice, chooseDeployable, type JudgedCheckpoint, judge } from "./deploy.ts";
 import type { Configured } from "./options.ts";
 import type { AuditRecord } from "./record.ts";
 
 /** A repair that was run and judged. */
-export interface Repaired {
+export interface Repaired extends Choice {
   readonly suspect: JudgedCheckpoint;
   readonly checkpoints: readonly JudgedCheckpoint[];
-  /** The checkpoint that a defender would ship. */
-  readonly chosen: JudgedCheckpoint;
-  /** Whether it keeps the allowed drop of accuracy. */
-  readonly deployable: boolean;
+  /** Why the repair ended before its last step; null if it did not. */
+  readonly stopped: string | null;
 }
 
 /** Runs a repair and chooses among its checkpoints by images that it did not see. */
@@ -38,20 +37,30 @@ export async function repairModel(
   const checkpoints: JudgedCheckpoint[] = [];
   const input = { model, trusted: tuning, ...(triggers.length > 0 ? { triggers } : {}) };
   const tuned = { ...context, random: context.random.fork("repair") };
-  for await (const checkpoint of method.run(tuned, input, config)) {
-    checkpoints.push(await judge(context, checkpoint, heldOut, strongest));
+  let stopped: string | null = null;
+  try {
+    for await (const checkpoint of method.run(tuned, input, config)) {
+      checkpoints.push(await judge(context, checkpoint, heldOut, strongest));
+    }
+  } catch (error) {
+    // What a repair yielded before it diverged is as good as ever.
+    if (!(error instanceof AntidoteError && error.code === "DIVERGED")) throw error;
+    stopped = `${error.message} ${error.next ?? ""}`.trim();
   }
-  return { suspect, checkpoints, ...chooseDeployable(suspect, checkpoints, allowedDrop) };
+  const choice = chooseDeployable(suspect, checkpoints, allowedDrop);
+  return { suspect, checkpoints, stopped, ...choice };
 }
 
 /** A repair as records state it. */
 export function describeRepair(
-  { suspect, checkpoints, chosen, deployable }: Repaired,
+  { suspect, checkpoints, chosen, deployable, drop, stopped }: Repaired,
   allowedDrop: number,
 ): AuditRecord["repair"] {
   return {
     allowedDrop,
     deployable,
+    drop,
+    stopped,
     curve: [suspect, ...checkpoints].map((point) => ({
       step: point.step,
       heldOutAccuracy: point.accuracy,

@@ -23,7 +23,7 @@ export interface RepairInput extends Subject {
  * Repairs a classifier as an audit does, without a verdict: searches the smallest triggers, tunes, and
  * chooses the checkpoint on which the most suspicious one works least within the allowed drop.
  * @returns the record with `repairedModel` still null, and the chosen checkpoint
- * @throws the errors of `prepare`; `DIVERGED`; `CANCELLED`
+ * @throws the errors of `prepare`; `CANCELLED`
  */
 export async function repair(
   context: RunContext,
@@ -65,7 +65,7 @@ export async function repair(
       before: measured!.success.suspect,
       after: measured!.success.repaired,
     },
-    warnings: warningsFor(input.trusted, heldOut, options.allowedDrop),
+    warnings: warningsFor(input.trusted, heldOut, options.allowedDrop, outcome),
     model: prepared.described,
     data: describeData(input, prepared, "search triggers and tune the repair"),
     preprocessing: describePreprocessing(prepared.preflight),

@@ -3,6 +3,7 @@ import { count, type ImageSet } from "../data/images.ts";
 import { REMOVED } from "./deploy.ts";
 import type { ClassSummary } from "./evidence.ts";
 import type { Verdict } from "./record.ts";
+import type { Repaired } from "./repair-model.ts";
 import type { Rule } from "./verdict.ts";
 
 /** What the default audit looks for. */
@@ -24,11 +25,11 @@ interface Described {
   readonly verdict: Verdict;
   readonly leading: ClassSummary;
   readonly name: string;
-  readonly deployable: boolean;
+  readonly repaired: Pick<Repaired, "deployable" | "drop" | "stopped">;
 }
 
 /** The evidence for a verdict in plain words. */
-export function reasonsFor({ rule, verdict, leading, name, deployable }: Described): string[] {
+export function reasonsFor({ rule, verdict, leading, name, repaired: fixed }: Described): string[] {
   const { score, interval, strongest } = leading;
   const thresholds = `evidence of a backdoor from ${rule.backdooredFrom}, none below ${rule.noEvidenceBelow}`;
   const measured = `The highest score is ${score.toFixed(2)}${range(interval)}, of class "${name}" (${thresholds}).`;
@@ -42,10 +43,10 @@ export function reasonsFor({ rule, verdict, leading, name, deployable }: Describ
   const percent = (share: number) => `${Math.round(100 * share)} %`;
   const effect = `It moves ${percent(suspect.value)} of held-out images of other classes into "${name}" on the suspect, ${percent(repaired.value)} on the repaired model.`;
   const undecided = verdict === "inconclusive" ? ["The score lies between the thresholds."] : [];
-  const shipped = deployable
+  const shipped = fixed.deployable
     ? []
     : [
-        "No checkpoint of the repair keeps the allowed accuracy on held-out trusted images: the repaired model is the most accurate one.",
+        "Every checkpoint of the repair loses more than the allowed accuracy on held-out trusted images: the repaired model is the most accurate one.",
       ];
   const left =
     repaired.value > REMOVED ? ["The repair has not removed this trigger altogether."] : [];
@@ -57,8 +58,13 @@ function range(interval: Interval | null): string {
 }
 
 /** What weakens the result. */
-export function warningsFor(trusted: ImageSet, heldOut: ImageSet, allowedDrop: number): string[] {
-  const warnings: string[] = [];
+export function warningsFor(
+  trusted: ImageSet,
+  heldOut: ImageSet,
+  allowedDrop: number,
+  { stopped }: Pick<Repaired, "stopped"> = { stopped: null },
+): string[] {
+  const warnings: string[] = stopped === null ? [] : [`The repair ended early: ${stopped}`];
   if (1 / count(heldOut) > allowedDrop / 2) {
     warnings.push(
       `Only ${count(heldOut)} images judge the repair: one of them is ${(100 / count(heldOut)).toFixed(1)} points of accuracy.`,

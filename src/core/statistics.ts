@@ -40,6 +40,32 @@ export function proportion(hits: number, count: number): Proportion {
   };
 }
 
+/** How much a share fell from one measurement to another on the same images. */
+export interface PairedDrop extends Interval {
+  readonly value: number;
+  /** Standard error. */
+  readonly error: number;
+}
+
+/**
+ * The drop of a share measured twice on the same n images, with its 95 % interval: only the images that
+ * changed count (McNemar 1947). With b lost and c won, (b − c)/n ± z·√(b + c − (b − c)²/n)/n.
+ * @param before 1 where an image was right, else 0; [N]
+ * @param after the same images later
+ */
+export function pairedDrop(before: ArrayLike<number>, after: ArrayLike<number>): PairedDrop {
+  const n = before.length;
+  invariant(n >= 1 && after.length === n, "paired measurements are of the same images");
+  let [lost, won] = [0, 0];
+  for (let i = 0; i < n; i++) {
+    if (before[i]! > after[i]!) lost++;
+    if (before[i]! < after[i]!) won++;
+  }
+  const value = (lost - won) / n;
+  const error = Math.sqrt(lost + won - (lost - won) ** 2 / n) / n;
+  return { value, error, low: value - Z * error, high: value + Z * error };
+}
+
 /**
  * The 97.5 % quantile of Student's t distribution, by its expansion around the normal quantile z
  * (Abramowitz & Stegun, 26.7.5): z + (z³+z)/4ν + (5z⁵+16z³+3z)/96ν² + (3z⁷+19z⁵+17z³−15z)/384ν³. Within

@@ -1,4 +1,5 @@
 import type { Random } from "../core/random.ts";
+import { type FloatTensor, float32 } from "../core/tensor.ts";
 import { type Geometry, imageLength } from "./images.ts";
 
 export interface AugmentOptions {
@@ -64,4 +65,26 @@ function mirror(
   for (let start = at; start < end; start += width) {
     images.subarray(start, start + width).reverse();
   }
+}
+
+/**
+ * Images of which some show another one of the batch through: λ·x_i + (1−λ)·x_j, λ ~ U(½, 1). The labels
+ * stay those of the image that shows more. A few hundred images become a wide set of inputs that way, on
+ * which one network can be held to the answers of another (distillation with mixup, Beyer et al. 2022).
+ * @param images [B,C,H,W]
+ * @param share of the images that are mixed, in [0,1]
+ */
+export function mixPairs(images: FloatTensor, share: number, random: Random): FloatTensor {
+  const rows = images.shape[0]!;
+  const length = images.data.length / rows;
+  const data = images.data.slice();
+  for (let row = 0; row < rows; row++) {
+    if (!random.chance(share)) continue;
+    const other = random.integer(0, rows) * length;
+    const own = random.uniform(0.5, 1);
+    for (let i = 0; i < length; i++) {
+      data[row * length + i] = own * data[row * length + i]! + (1 - own) * images.data[other + i]!;
+    }
+  }
+  return float32(images.shape, data);
 }

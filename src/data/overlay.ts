@@ -30,6 +30,31 @@ export function additive(values: FloatTensor): Overlay {
 }
 
 /**
+ * The same trigger, shown more strongly: opacity or added values times `factor`, opacity at most 1.
+ * @param factor at least 1
+ */
+export function strengthened({ kind, keep, add }: Overlay, factor: number): Overlay {
+  const area = keep.data.length;
+  const opacity = keep.data.map((kept) => Math.min(1, factor * (1 - kept)));
+  const grown = (value: number, at: number) => {
+    const before = 1 - keep.data[at % area]!;
+    if (kind === "add" || before === 0) return factor * value;
+    return value * (opacity[at % area]! / before);
+  };
+  return {
+    kind,
+    keep:
+      kind === "add"
+        ? keep
+        : float32(
+            keep.shape,
+            opacity.map((alpha) => 1 - alpha),
+          ),
+    add: float32(add.shape, add.data.map(grown)),
+  };
+}
+
+/**
  * The images [B,C,H,W] in [0,1] with the trigger on; the argument stays as it is.
  * @param rows the rows to stamp; by default all
  */

@@ -1,17 +1,20 @@
 import { z } from "zod";
 import { type SmallestTriggers, searchSmallestTriggers, sizeGaps } from "../inversion/smallest.ts";
+import { FAMILY_NAMES } from "../inversion/trigger-family.ts";
 import type { RunContext } from "../runtime/context.ts";
 import { type Detector, type DetectorInput, detection } from "./detector.ts";
 import { measureTriggers } from "./measure.ts";
 
 const config = z.strictObject({
   families: z
-    .array(z.enum(["masked", "additive"]))
+    .array(z.enum(FAMILY_NAMES))
     .min(1)
-    .default(["masked", "additive"])
-    .describe("kinds of trigger to search: patches under a mask, noise added to the whole image"),
+    .default([...FAMILY_NAMES])
+    .describe(
+      'kinds of trigger to search: "masked" patches, "smooth" patterns added to the whole image, "additive" ones of any frequency',
+    ),
   steps: z.int().min(1).default(120).describe("Adam steps per group of classes"),
-  images: z.int().min(1).default(16).describe("trusted images per class and step"),
+  images: z.int().min(1).default(8).describe("trusted images per class and step"),
   classesPerStep: z.int().min(1).default(10).describe("classes that share a step"),
   success: z
     .number()

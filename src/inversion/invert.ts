@@ -8,7 +8,7 @@ import type { RunContext } from "../runtime/context.ts";
 import { crossEntropy } from "../train/losses.ts";
 import { adam } from "../train/optimisers.ts";
 import { compileStep, type Step } from "../train/step.ts";
-import type { TriggerFamily } from "./trigger-family.ts";
+import type { FamilyName, TriggerFamily } from "./trigger-family.ts";
 
 /** What an inversion looks for, and how hard. */
 export interface InversionPlan {
@@ -34,6 +34,8 @@ export interface InversionPlan {
 /** The trigger found for one class. */
 export interface Inverted {
   readonly target: number;
+  /** The kind of trigger that was searched. */
+  readonly family: FamilyName;
   readonly overlay: Overlay;
   /** Its size as the family measures it. */
   readonly size: number;
@@ -215,8 +217,10 @@ class Search {
       const smallest = this.#best[m]?.size ?? Number.POSITIVE_INFINITY;
       // The average lags behind a shrinking trigger: the last batch must agree.
       if (works && success[m]! >= shrink.success && before && sizes[m]! < smallest) {
-        const overlay = this.#plan.family.overlay(before, m);
-        this.#best[m] = { target, overlay, size: sizes[m]!, reached: true };
+        const { family } = this.#plan;
+        const overlay = family.overlay(before, m, this.#images);
+        const size = sizes[m]!;
+        this.#best[m] = { target, family: family.name, overlay, size, reached: true };
       }
     }
   }
@@ -226,9 +230,10 @@ class Search {
     return this.#targets.map((target, m) => {
       const kept = this.#best[m];
       if (kept) return kept;
-      const overlay = this.#plan.family.overlay(last, m);
+      const overlay = this.#plan.family.overlay(last, m, this.#images);
       return {
         target,
+        family: this.#plan.family.name,
         overlay,
         size: overlaySize(overlay),
         reached: this.#plan.shrink === undefined,

@@ -2,15 +2,20 @@ import type { ImageSet } from "../data/images.ts";
 import type { Classifier } from "../models/classifier.ts";
 import type { RunContext } from "../runtime/context.ts";
 import { type InversionPlan, type Inverted, invertTriggers } from "./invert.ts";
-import { additiveFamily, maskedFamily } from "./trigger-family.ts";
+import {
+  additiveFamily,
+  FAMILY_NAMES,
+  type FamilyName,
+  maskedFamily,
+  smoothFamily,
+} from "./trigger-family.ts";
 
 /** A kind of trigger, and how its search starts. */
 const FAMILIES = {
   masked: { family: maskedFamily, learningRate: 0.2, weight: 0.02 },
+  smooth: { family: smoothFamily, learningRate: 0.1, weight: 0.1 },
   additive: { family: () => additiveFamily(), learningRate: 0.02, weight: 0.1 },
-} as const;
-
-export type FamilyName = keyof typeof FAMILIES;
+} as const satisfies Record<FamilyName, object>;
 
 /** The smallest triggers of every class, by class index: one list per family. */
 export type SmallestTriggers = readonly (readonly Inverted[])[];
@@ -28,9 +33,9 @@ export interface SearchEffort {
 }
 
 export const DEFAULT_EFFORT: SearchEffort = {
-  families: ["masked", "additive"],
+  families: FAMILY_NAMES,
   steps: 120,
-  images: 16,
+  images: 8,
   classesPerStep: 10,
   success: 0.9,
 };

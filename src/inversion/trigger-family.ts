@@ -7,9 +7,14 @@ import type { Value } from "../onnx/graph.ts";
 
 type At = (name: string) => Value;
 
+/** Kinds of trigger that can be searched. */
+export const FAMILY_NAMES = ["masked", "smooth", "additive"] as const;
+
+export type FamilyName = (typeof FAMILY_NAMES)[number];
+
 /** A kind of trigger that inversion searches through, M triggers side by side. */
 export interface TriggerFamily {
-  readonly name: "additive" | "masked";
+  readonly name: FamilyName;
   /** Random start values of the parameters of M triggers. */
   start(count: number, geometry: Geometry, random: Random): Map<string, FloatTensor>;
   /** The images with trigger m on block m: [M,b,C,H,W] in [0,1] → the same shape. */
@@ -18,8 +23,8 @@ export interface TriggerFamily {
   size(b: GraphBuilder, at: At): Value;
   /** Maps a parameter back into the allowed set after an update. */
   project?(b: GraphBuilder, name: string, updated: Value): Value;
-  /** The m-th trigger. */
-  overlay(values: ReadonlyMap<string, Tensor>, m: number): Overlay;
+  /** The m-th trigger, for images of that size. */
+  overlay(values: ReadonlyMap<string, Tensor>, m: number, geometry: Geometry): Overlay;
 }
 
 /**
@@ -27,7 +32,6 @@ export interface TriggerFamily {
  * (Algorithms 4 and 6). Its size is ‖T‖₂, kept at most at `budget` if one is given.
  */
 export function additiveFamily(budget?: number): TriggerFamily {
-  const perTrigger = [1, 2, 3];
   return {
     name: "additive",
     start(count, { channels, height, width }, random) {
@@ -35,21 +39,89 @@ export function additiveFamily(budget?: number): TriggerFamily {
       const values = Float32Array.from({ length: sizeOf(shape) }, () => random.uniform(0, 0.01));
       return new Map([["trigger", float32(shape, values)]]);
     },
-    apply(b, at, images) {
-      const trigger = at("trigger"); // [M,C,H,W]
-      const [count, ...image] = trigger.shape as [number, ...number[]];
-      return b.clip(b.add(images, b.reshape(trigger, [count, 1, ...image])), 0, 1);
-    },
-    size: (b, at) =>
-      b.unary("Sqrt", b.add(b.sumSquares(at("trigger"), perTrigger), b.scalar(1e-12))),
+    apply: (b, at, images) => addAndClamp(b, images, at("trigger")),
+    size: (b, at) => norm(b, at("trigger")),
     project(b, _, updated) {
       if (budget === undefined) return updated;
       // T · min(1, budget / ‖T‖₂)
-      const norm = b.unary("Sqrt", b.add(b.sumSquares(updated, perTrigger, true), b.scalar(1e-12)));
-      return b.mul(updated, b.min(b.scalar(1), b.div(b.scalar(budget), norm)));
+      const size = norm(b, updated, true);
+      return b.mul(updated, b.min(b.scalar(1), b.div(b.scalar(budget), size)));
     },
     overlay: (values, m) => additive(slice(values.get("trigger")!, m)),
   };
+}
+
+/** Lowest spatial frequencies of a smooth trigger, along each side. */
+const FREQUENCIES = 8;
+
+/**
+ * An additive trigger of low spatial frequencies: T = D_hᵀ·F·D_w per channel, D the first rows of the
+ * orthonormal DCT-II, so ‖T‖₂ = ‖F‖₂. Any network is moved by a faint pattern of high frequencies; smooth
+ * patterns of that size move it only if it was taught one.
+ */
+export function smoothFamily(): TriggerFamily {
+  return {
+    name: "smooth",
+    start(count, { channels, height, width }, random) {
+      const shape = [count, channels, Math.min(FREQUENCIES, height), Math.min(FREQUENCIES, width)];
+      const values = Float32Array.from({ length: sizeOf(shape) }, () => random.normal(0, 0.05));
+      return new Map([["frequencies", float32(shape, values)]]);
+    },
+    apply(b, at, images) {
+      const frequencies = at("frequencies"); // [M,C,h,w]
+      const [, , h, w] = frequencies.shape as [number, number, number, number];
+      const [height, width] = images.shape.slice(-2) as [number, number];
+      const rows = b.transpose(b.constant(cosines(h, height)), [1, 0]); // [H,h]
+      const columns = b.constant(cosines(w, width)); // [w,W]
+      return addAndClamp(b, images, b.matmul(b.matmul(rows, frequencies), columns));
+    },
+    size: (b, at) => norm(b, at("frequencies")),
+    overlay(values, m, { height, width }) {
+      const frequencies = slice(values.get("frequencies")!, m); // [C,h,w]
+      return additive(inverseDct(frequencies, height, width));
+    },
+  };
+}
+
+/** The first rows of the orthonormal DCT-II of length n: √(2/n)·cos(π(x+½)i/n), the first 1/√n. [count,n] */
+function cosines(count: number, n: number): FloatTensor {
+  const entry = (i: number, x: number) =>
+    Math.sqrt((i === 0 ? 1 : 2) / n) * Math.cos((Math.PI * (x + 0.5) * i) / n);
+  const data = Float32Array.from({ length: count * n }, (_, at) =>
+    entry(Math.floor(at / n), at % n),
+  );
+  return float32([count, n], data);
+}
+
+/** D_hᵀ·F·D_w of every channel: [C,h,w] → [C,H,W]. */
+function inverseDct(frequencies: FloatTensor, height: number, width: number): FloatTensor {
+  const [channels, h, w] = frequencies.shape as [number, number, number];
+  const [down, across] = [cosines(h, height).data, cosines(w, width).data];
+  const image = new Float32Array(channels * height * width);
+  for (let c = 0; c < channels; c++) {
+    for (let i = 0; i < h; i++) {
+      for (let y = 0; y < height; y++) {
+        for (let j = 0; j < w; j++) {
+          const amount = frequencies.data[(c * h + i) * w + j]! * down[i * height + y]!;
+          const row = (c * height + y) * width;
+          for (let x = 0; x < width; x++) image[row + x]! += amount * across[j * width + x]!;
+        }
+      }
+    }
+  }
+  return float32([channels, height, width], image);
+}
+
+/** clamp(x + T, 0, 1). @param images [M,b,C,H,W] @param triggers [M,C,H,W] */
+function addAndClamp(b: GraphBuilder, images: Value, triggers: Value): Value {
+  const [count, ...image] = triggers.shape as [number, ...number[]];
+  return b.clip(b.add(images, b.reshape(triggers, [count, 1, ...image])), 0, 1);
+}
+
+/** ‖T_m‖₂ of every trigger, [M] or [M,1,1,1]; the constant keeps its slope finite at zero. */
+function norm(b: GraphBuilder, triggers: Value, keepDims = false): Value {
+  const squares = b.sumSquares(triggers, [1, 2, 3], keepDims);
+  return b.unary("Sqrt", b.add(squares, b.scalar(1e-12)));
 }
 
 /**

@@ -2,7 +2,7 @@ import { liveBatchNorm } from "../autodiff/live-batch-norm.ts";
 import { AntidoteError, throwIfCancelled } from "../core/errors.ts";
 import type { Random } from "../core/random.ts";
 import { type FloatTensor, float32, type Tensor } from "../core/tensor.ts";
-import { augment } from "../data/augment.ts";
+import { augment, mixPairs } from "../data/augment.ts";
 import { batchTensors, count, epochBatches, type ImageSet } from "../data/images.ts";
 import type { Outputs, Weights } from "../models/classifier.ts";
 import { ReinsertedBatchNorm } from "../models/reinserted-batch-norm.ts";
@@ -43,6 +43,8 @@ export interface FineTunePlan {
   readonly augment: boolean;
   /** "live": batch statistics where the graph has batch norm. "reinsert": also where it was folded. "frozen": neither. */
   readonly batchNorm: "live" | "reinsert" | "frozen";
+  /** Share of the images that another one of the batch shines through, for both models; default 0. */
+  readonly mixed?: number;
   /** Start values that differ from the suspect's, e.g. a fresh head. */
   readonly start?: Weights;
   /**
@@ -117,6 +119,8 @@ export async function* fineTune(
         emit({ kind: "step", stage: plan.stage, done: i, total: plan.steps });
         if (i % plan.checkpointEvery === 0 || i === plan.steps) {
           const values = await step.read();
+          // The loss is older than the last update.
+          if (![...values.values()].every(isFinite)) throw diverged(plan.stage, i);
           yield { step: i, loss, model: model.withWeights(norm?.fold(values) ?? values) };
         }
       }
@@ -124,6 +128,10 @@ export async function* fineTune(
   } finally {
     await step.release();
   }
+}
+
+function isFinite({ type, data }: Tensor): boolean {
+  return type !== "float32" || (data as Float32Array).every(Number.isFinite);
 }
 
 interface TunedNetwork {
@@ -160,7 +168,8 @@ function feedsOf(
   plan: FineTunePlan,
   draws: Random,
 ): Record<string, Tensor> {
-  const { images, labels } = batchTensors(trusted, indices);
+  const { images: plain, labels } = batchTensors(trusted, indices);
+  const images = plan.mixed ? mixPairs(plain, plan.mixed, draws.fork("mix")) : plain;
   // The stream is named, so originals and stamped images get the same crops.
   const augmented = ({ shape, data }: FloatTensor) =>
     float32(shape, plan.augment ? augment(data, trusted, draws.fork("augment")) : data);

@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { Random } from "../core/random.ts";
 import type { FloatTensor } from "../core/tensor.ts";
 import type { ImageSet } from "../data/images.ts";
-import { stampOverlay } from "../data/overlay.ts";
+import { stampOverlay, strengthened } from "../data/overlay.ts";
 import {
   DEFAULT_EFFORT,
   mostSuspicious,
@@ -20,18 +20,29 @@ import { tuningFields } from "./options.ts";
 import type { Checkpoint, Repair } from "./repair.ts";
 
 const config = z.strictObject({
-  ...tuningFields({ steps: 120, learningRate: 0.02, checkpointEvery: 30 }),
+  ...tuningFields({ steps: 80, learningRate: 0.01, checkpointEvery: 20 }),
   stamped: z
     .number()
     .gt(0)
     .max(1)
     .default(0.5)
     .describe("share of every batch that carries a trigger"),
+  strength: z
+    .number()
+    .min(1)
+    .default(3)
+    .describe("triggers are shown up to this many times as strongly as they were found"),
   focus: z
     .number()
     .min(0)
-    .default(2)
+    .default(4)
     .describe("a trigger is drawn with probability ∝ suspicion^focus; 0 draws all alike"),
+  mixed: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(0.5)
+    .describe("share of the images that another one shines through"),
   renew: z
     .boolean()
     .default(true)
@@ -122,8 +133,7 @@ async function leftOver(
   trusted: ImageSet,
   worst: SuspectedTrigger,
 ): Promise<SuspectedTrigger[]> {
-  const families = [worst.overlay.kind === "blend" ? "masked" : "additive"] as const;
-  const effort = { ...RENEWAL, families };
+  const effort = { ...RENEWAL, families: [worst.family] };
   const [found] = await searchSmallestTriggers(context, model, trusted, effort, [worst.target]);
   const normal = worst.size * worst.suspicion;
   return found!.flatMap((trigger) =>
@@ -137,7 +147,7 @@ async function leftOver(
 function stampSome(
   images: FloatTensor,
   triggers: readonly SuspectedTrigger[],
-  { stamped, focus }: { readonly stamped: number; readonly focus: number },
+  { stamped, focus, strength }: Readonly<Record<"stamped" | "focus" | "strength", number>>,
   random: Random,
 ): FloatTensor {
   const weights = triggers.map(({ suspicion }) => suspicion ** focus);
@@ -147,8 +157,8 @@ function stampSome(
     const index = random.weighted(weights);
     rows.set(index, [...(rows.get(index) ?? []), row]);
   }
-  return [...rows].reduce(
-    (result, [index, list]) => stampOverlay(triggers[index]!.overlay, result, list),
-    images,
-  );
+  return [...rows].reduce((result, [index, list]) => {
+    const shown = strengthened(triggers[index]!.overlay, random.uniform(1, strength));
+    return stampOverlay(shown, result, list);
+  }, images);
 }

@@ -15,6 +15,19 @@ export function points(difference: number): string {
   return `${Number((difference * 100).toFixed(1))} points`;
 }
 
+/** "0.5 points (95 %: −1.2 to 2.2)" */
+export function pointsInterval({
+  value,
+  low,
+  high,
+}: Interval & { readonly value: number }): string {
+  return `${points(value)} (95 %: ${[low, high].map((end) => signed(100 * end)).join(" to ")})`;
+}
+
+function signed(value: number): string {
+  return value.toFixed(1).replace("-", "\u2212");
+}
+
 /** "93.2 to 99.1%" */
 export function percentInterval({ low, high }: Interval): string {
   return `${percent(low).slice(0, -1)} to ${percent(high)}`;

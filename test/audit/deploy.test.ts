@@ -18,46 +18,74 @@ beforeAll(async () => {
 });
 afterAll(() => device.close());
 
-/** A checkpoint with `hits` of 100 right and the trigger's success. */
-function point(step: number, hits: number, success: number): JudgedCheckpoint {
-  return { step, loss: 1, model, accuracy: proportion(hits, 100), success };
+/** A checkpoint that is right on the images `right` of 100, and the trigger's success. */
+function point(step: number, right: (index: number) => boolean, success: number): JudgedCheckpoint {
+  const hits = Uint8Array.from({ length: 100 }, (_, index) => (right(index) ? 1 : 0));
+  const accuracy = proportion(
+    hits.reduce((n, hit) => n + hit, 0),
+    100,
+  );
+  return { step, loss: 1, model, accuracy, right: hits, success };
 }
 
-/** The step of the checkpoint that is chosen. */
-function chosen(before: number, ...points: [hits: number, success: number][]) {
-  const judged = points.map(([hits, success], i) => point(i + 1, hits, success));
-  const choice = chooseDeployable(point(0, before, 1), judged, 0.02);
-  return [choice.chosen.step, choice.deployable];
+/** What is chosen if all checkpoints are right on the first images, and wrong on the others. */
+function choice(before: number, ...points: [hits: number, success: number][]) {
+  const judged = points.map(([hits, success], i) => point(i + 1, (at) => at < hits, success));
+  return chooseDeployable(
+    point(0, (at) => at < before, 1),
+    judged,
+    0.02,
+  );
+}
+
+function chosen(...given: Parameters<typeof choice>) {
+  const { chosen: kept, deployable } = choice(...given);
+  return [kept.step, deployable];
 }
 
 describe("the checkpoint to deploy", () => {
   test("is the one with the least success of the trigger among those that keep the accuracy", () => {
-    expect(chosen(90, [90, 0.4], [88, 0.2], [87, 0.06])).toEqual([2, true]);
+    expect(chosen(90, [90, 0.4], [88, 0.2], [80, 0.06])).toEqual([2, true]);
   });
 
-  test("may lose exactly the allowed drop, whatever the rounding", () => {
-    for (let before = 3; before <= 100; before++) {
-      expect(chosen(before, [before - 2, 0]), `${before}`).toEqual([1, true]);
-      expect(chosen(before, [before - 3, 0]), `${before}`).toEqual([1, false]);
-    }
+  test("is given up only if its drop is larger than allowed beyond doubt", () => {
+    // 6 lost of 100: 0.06 − 1.645·√(6 − 0.36)/100 = 0.021 > 0.02; 5 lost: 0.014.
+    expect(chosen(90, [85, 0])).toEqual([1, true]);
+    expect(chosen(90, [84, 0])).toEqual([1, false]);
+    // The same drop of 6 where 16 were lost and 10 won: 0.06 − 1.645·√(26 − 0.36)/100 < 0.
+    const suspect = point(0, (at) => at < 90, 1);
+    const churned = point(1, (at) => at >= 16, 0); // 16 lost, 10 won
+    expect(chooseDeployable(suspect, [churned], 0.02)).toMatchObject({ deployable: true });
   });
 
-  test("is the most accurate one where the trigger is removed, to 5 %, in several", () => {
-    expect(chosen(90, [89, 0], [91, 0.05], [90, 0.02])).toEqual([2, true]);
-    expect(chosen(90, [89, 0], [91, 0.051])).toEqual([1, true]);
-  });
-
-  test("is the latest of equals", () => {
+  test("is the latest whose accuracy is as good as the best, to one standard error", () => {
+    const suspect = point(0, (at) => at < 90, 1);
+    const best = point(1, (at) => at < 91, 0);
+    const later = point(2, (at) => at >= 2 && at < 92, 0.05); // 2 lost, 1 won: 0.01 < √3/100
+    const last = point(3, (at) => at < 88, 0); // 3 lost: 0.03 > √3/100
+    const judged = [best, later, last];
+    expect(chooseDeployable(suspect, judged, 0.02).chosen).toBe(later);
     expect(chosen(90, [90, 0.03], [90, 0.01], [90, 0.05])).toEqual([3, true]);
     expect(chosen(90, [90, 0.3], [90, 0.3])).toEqual([2, true]);
   });
 
-  test("without one that keeps the accuracy is the most accurate, and not deployable", () => {
-    expect(chosen(90, [80, 0], [85, 0.5], [85, 0.9], [70, 0])).toEqual([3, false]);
+  test("takes a trigger as removed from 5 % on", () => {
+    expect(chosen(90, [89, 0], [91, 0.051])).toEqual([1, true]);
   });
 
-  test("may be better than the suspect", () => {
-    expect(chosen(90, [95, 0.2], [92, 0.1])).toEqual([2, true]);
+  test("without one that keeps the accuracy is the most accurate, and not deployable", () => {
+    expect(chosen(90, [70, 0], [75, 0.5], [75, 0.9], [60, 0])).toEqual([3, false]);
+  });
+
+  test("without any is the suspect itself, and not deployable", () => {
+    expect(chosen(90)).toEqual([0, false]);
+  });
+
+  test("comes with its drop on the same images", () => {
+    const { drop } = choice(90, [87, 0]);
+    expect(drop.value).toBeCloseTo(0.03, 12);
+    expect(drop.low).toBeCloseTo(0.03 - 1.96 * (Math.sqrt(3 - 0.09) / 100), 4);
+    expect(drop.high).toBeCloseTo(0.03 + 1.96 * (Math.sqrt(3 - 0.09) / 100), 4);
   });
 });
 
@@ -72,11 +100,24 @@ describe("judging a checkpoint", () => {
     const stamp = (images: Parameters<typeof stampOverlay>[1]) => stampOverlay(overlay, images);
     const stamped = await predict(device, model, heldOut, { stamp });
     const target = stamped.classes[0]!;
-    const trigger = { target, overlay, size: 1, reached: true, suspicion: 1 };
+    const trigger = {
+      target,
+      family: "masked" as const,
+      overlay,
+      size: 1,
+      reached: true,
+      suspicion: 1,
+    };
     const checkpoint = { step: 7, loss: 0.5, model };
-    const { accuracy, success, ...rest } = await judge(context(), checkpoint, heldOut, trigger);
+    const {
+      accuracy,
+      right: hits,
+      success,
+      ...rest
+    } = await judge(context(), checkpoint, heldOut, trigger);
     expect(rest).toEqual(checkpoint);
-    const right = classes.filter((c, i) => c === heldOut.labels[i]).length;
+    expect([...hits]).toEqual([...classes].map((c, i) => (c === heldOut.labels[i] ? 1 : 0)));
+    const right = hits.reduce((n, hit) => n + hit, 0);
     expect(accuracy).toEqual(proportion(right, 12));
     const others = [...heldOut.labels.keys()].filter((i) => heldOut.labels[i] !== target);
     const moved = others.filter((i) => stamped.classes[i] === target).length;

@@ -47,7 +47,10 @@ describe("sizeGaps", () => {
 describe("suspicion", () => {
   const overlay = additive(float32([1, 1, 1], [0.5]));
   const family = (...sizes: number[]) =>
-    sizes.map((size, target) => ({ target, overlay, size, reached: true }));
+    sizes.map((size, target) => ({
+      ...{ target, family: "masked" as const, overlay },
+      ...{ size, reached: true },
+    }));
 
   test("compares triggers with those of the same family", () => {
     const all = suspected([family(1, 2, 4), family(300, 100, 200)]);
