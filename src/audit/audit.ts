@@ -101,7 +101,7 @@ export async function audit(
     score: leading.score,
     scoreInterval: leading.interval,
     rule,
-    reasons: reasonsFor({ rule, verdict, leading, name, repaired: outcome }),
+    reasons: reasonsFor({ rule, verdict, classes, leading, name, repaired: outcome }),
     classes: classRecords,
     accuracy: { before: suspect.accuracy, after: chosen.accuracy },
     repairedModel: null,

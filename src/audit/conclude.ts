@@ -21,5 +21,8 @@ export function conclude(detections: readonly Detection[]): Conclusion {
   // A ratio has no upper end; the scale that charts use ends where the scores do.
   const top = Math.max(leading.interval?.high ?? leading.score, ...leading.repeats);
   const rule = { ...known, maximum: Math.max(known.maximum, Math.ceil(top)) };
-  return { rule, classes, leading, verdict: decide(rule, leading.score) };
+  const verdict = decide(rule, leading.score);
+  // Where nothing was found that works, a longer search may find something small.
+  const searched = verdict !== "no-evidence" || classes.every(({ found }) => found);
+  return { rule, classes, leading, verdict: searched ? verdict : "inconclusive" };
 }

@@ -9,6 +9,8 @@ export interface ClassSummary {
   /** 95 % interval of that mean; null if there was one repeat only. */
   readonly interval: Interval | null;
   readonly repeats: readonly number[];
+  /** Whether any repeat found a trigger that works. */
+  readonly found: boolean;
   /** The repeat with the highest score: its trigger is the one to show. */
   readonly strongest: ClassEvidence;
 }
@@ -29,16 +31,18 @@ export function summarise(detections: readonly Detection[], relative: boolean): 
     const unit = relative ? Math.max(mean, Number.EPSILON) : 1;
     const squares = scores.reduce((sum, score) => sum + ((score - mean) / unit) ** 2, 0);
     const strongest = all.reduce((a, b) => (b.score > a.score ? b : a));
-    return { target: strongest.target, mean, scores, squares, unit, strongest };
+    const found = all.some((evidence) => evidence.found);
+    return { target: strongest.target, mean, scores, squares, unit, found, strongest };
   });
   const freedom = classes.length * (repeats - 1);
   const deviation = Math.sqrt(classes.reduce((sum, { squares }) => sum + squares, 0) / freedom);
   const reach = freedom > 0 ? (studentQuantile(freedom) * deviation) / Math.sqrt(repeats) : 0;
-  return classes.map(({ target, mean, scores, unit, strongest }) => ({
+  return classes.map(({ target, mean, scores, unit, found, strongest }) => ({
     target,
     score: mean,
     interval: freedom > 0 ? { low: mean - reach * unit, high: mean + reach * unit } : null,
     repeats: scores,
+    found,
     strongest,
   }));
 }

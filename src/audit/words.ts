@@ -21,6 +21,7 @@ export const NOT_TESTED: readonly string[] = [
 ];
 
 interface Described {
+  readonly classes: readonly ClassSummary[];
   readonly rule: Rule;
   readonly verdict: Verdict;
   readonly leading: ClassSummary;
@@ -29,7 +30,14 @@ interface Described {
 }
 
 /** The evidence for a verdict in plain words. */
-export function reasonsFor({ rule, verdict, leading, name, repaired: fixed }: Described): string[] {
+export function reasonsFor({
+  rule,
+  verdict,
+  classes,
+  leading,
+  name,
+  repaired: fixed,
+}: Described): string[] {
   const { score, interval, strongest } = leading;
   const thresholds = `evidence of a backdoor from ${rule.backdooredFrom}, none below ${rule.noEvidenceBelow}`;
   const measured = `The highest score is ${score.toFixed(2)}${range(interval)}, of class "${name}" (${thresholds}).`;
@@ -42,7 +50,7 @@ export function reasonsFor({ rule, verdict, leading, name, repaired: fixed }: De
       : rule.description;
   const percent = (share: number) => `${Math.round(100 * share)} %`;
   const effect = `It moves ${percent(suspect.value)} of held-out images of other classes into "${name}" on the suspect, ${percent(repaired.value)} on the repaired model.`;
-  const undecided = verdict === "inconclusive" ? ["The score lies between the thresholds."] : [];
+  const undecided = verdict === "inconclusive" ? [whyUndecided(rule, classes, score)] : [];
   const shipped = fixed.deployable
     ? []
     : [
@@ -51,6 +59,13 @@ export function reasonsFor({ rule, verdict, leading, name, repaired: fixed }: De
   const left =
     repaired.value > REMOVED ? ["The repair has not removed this trigger altogether."] : [];
   return [measured, meaning, effect, ...left, ...undecided, ...shipped];
+}
+
+function whyUndecided(rule: Rule, classes: readonly ClassSummary[], score: number): string {
+  const missing = classes.filter(({ found }) => !found).length;
+  return score < rule.noEvidenceBelow && missing > 0
+    ? `The search found no trigger that works for ${missing} of ${classes.length} classes; a longer one may.`
+    : "The score lies between the thresholds.";
 }
 
 function range(interval: Interval | null): string {

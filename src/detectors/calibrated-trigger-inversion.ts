@@ -73,7 +73,7 @@ export const calibratedTriggerInversion: Detector<typeof config> = {
           // Acc(D_psn,c; θ̃) + Acc(D_psn,Y; θ*), what line 7 optimises
           "success-and-accuracy": works + kept.value,
         }[options.score];
-        return { target, score, trigger: overlay, size, success, kept };
+        return { target, score, found: true, trigger: overlay, size, success, kept };
       }),
     );
   },

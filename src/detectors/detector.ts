@@ -24,6 +24,8 @@ export interface ClassEvidence {
   readonly target: number;
   /** Larger is more suspicious; comparable between the classes of one model. */
   readonly score: number;
+  /** Whether a trigger was found that works as often as the search demands. */
+  readonly found: boolean;
   /** The trigger that stands for this class. */
   readonly trigger: Overlay;
   /** Size of that trigger: covered pixels of a masked one, L2 norm of an additive one. */

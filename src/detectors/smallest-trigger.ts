@@ -39,7 +39,7 @@ export const smallestTrigger: Detector<typeof config> = {
     section: "IV",
     deviations: [
       "A class is compared with the closest other one as a ratio, not by the anomaly index: with ten classes the median deviation is too noisy.",
-      "Additive triggers are searched beside masked ones.",
+      "Additive triggers, of low and of all frequencies, are searched beside masked ones.",
       "All classes are searched side by side, with Adam's decay rates 0.5 and 0.9.",
     ],
   },
@@ -52,16 +52,17 @@ export const smallestTrigger: Detector<typeof config> = {
     );
     const scored = families.map((measured) => {
       const gaps = sizeGaps(measured);
-      return measured.map(({ target, overlay, size, success, kept }, index) => {
+      return measured.map(({ target, reached: found, overlay, size, success, kept }, index) => {
         // A trigger that does not work on images it was not searched on is no evidence.
         const score = success.suspect.value * gaps[index]!;
-        return { target, score, trigger: overlay, size, success, kept };
+        return { target, score, found, trigger: overlay, size, success, kept };
       });
     });
     // A class is as suspicious as its most suspicious kind of trigger.
-    const classes = scored[0]!.map((_, index) =>
-      scored.map((family) => family[index]!).reduce((a, b) => (b.score > a.score ? b : a)),
-    );
+    const classes = scored[0]!.map((_, index) => {
+      const kinds = scored.map((family) => family[index]!);
+      return kinds.reduce((a, b) => (b.score > a.score ? b : a));
+    });
     return detection("size-gap", classes);
   },
 };

@@ -120,7 +120,7 @@ export async function* fineTune(
         if (i % plan.checkpointEvery === 0 || i === plan.steps) {
           const values = await step.read();
           // The loss is older than the last update.
-          if (![...values.values()].every(isFinite)) throw diverged(plan.stage, i);
+          if (![...values.values()].every(allFinite)) throw diverged(plan.stage, i);
           yield { step: i, loss, model: model.withWeights(norm?.fold(values) ?? values) };
         }
       }
@@ -130,7 +130,7 @@ export async function* fineTune(
   }
 }
 
-function isFinite({ type, data }: Tensor): boolean {
+function allFinite({ type, data }: Tensor): boolean {
   return type !== "float32" || (data as Float32Array).every(Number.isFinite);
 }
 

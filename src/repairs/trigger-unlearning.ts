@@ -79,7 +79,9 @@ export const triggerUnlearning: Repair<typeof config> = {
     year: 2019,
     section: "VI-C",
     deviations: [
-      "All classes' triggers are unlearned, the suspicious ones more often, under a mask and additive.",
+      "All classes' triggers of all kinds are unlearned, the suspicious ones more often.",
+      "Triggers are shown up to three times as strongly as they were found: an attacker's need not be the smallest.",
+      "Half of the images have another one shining through.",
       "Triggers are searched again while the model is tuned.",
       "Distillation from the suspect on images without triggers takes most of the labels' place.",
       "Folded batch norm is put back while tuning.",

@@ -10,7 +10,7 @@ function scored(...scores: number[]): Detection {
   const trigger = additive(float32([1, 1, 1], [0]));
   const half = proportion(5, 10);
   const classes = scores.map((score, target) => ({
-    ...{ target, score, trigger, size: 1, kept: half },
+    ...{ target, score, found: true, trigger, size: 1, kept: half },
     success: { suspect: half, repaired: half },
   }));
   return detection("any", classes);

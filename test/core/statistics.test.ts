@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { proportion, studentQuantile } from "../../src/core/statistics.ts";
+import { pairedDrop, proportion, studentQuantile } from "../../src/core/statistics.ts";
 
 describe("proportion", () => {
   // R. G. Newcombe, Statistics in Medicine 17 (1998), Table I, method 3.
@@ -32,6 +32,39 @@ describe("proportion", () => {
     expect(() => proportion(1, 0)).toThrow("1 of 0");
     expect(() => proportion(11, 10)).toThrow("11 of 10");
     expect(() => proportion(-1, 10)).toThrow("-1 of 10");
+  });
+});
+
+describe("pairedDrop", () => {
+  /** Of n images, `lost` were right before only, `won` after only, and `kept` both times. */
+  const measured = (n: number, kept: number, lost: number, won: number) => {
+    const at = (from: number, to: number) => (i: number) => (i >= from && i < to ? 1 : 0);
+    const rows = Array.from({ length: n }, (_, i) => i);
+    const both = rows.map(at(0, kept));
+    const before = rows.map((i) => both[i]! + at(kept, kept + lost)(i));
+    const after = rows.map((i) => both[i]! + at(kept + lost, kept + lost + won)(i));
+    return pairedDrop(before, after);
+  };
+
+  test("counts the images that changed: p = (b − c)/n, s = √(b + c − (b − c)²/n)/n", () => {
+    const { value, error, low, high } = measured(100, 60, 15, 5);
+    expect(value).toBeCloseTo(0.1, 12);
+    expect(error).toBeCloseTo(Math.sqrt(20 - 1) / 100, 12);
+    expect(low).toBeCloseTo(0.1 - 1.96 * error, 4);
+    expect(high).toBeCloseTo(0.1 + 1.96 * error, 4);
+  });
+
+  test("is sure of nothing having changed where no image did", () => {
+    expect(measured(50, 40, 0, 0)).toEqual({ value: 0, error: 0, low: 0, high: 0 });
+  });
+
+  test("is negative where more was won than lost", () => {
+    expect(measured(50, 30, 2, 6).value).toBeCloseTo(-0.08, 12);
+  });
+
+  test("refuses measurements of different images", () => {
+    expect(() => pairedDrop([1, 0], [1])).toThrow("same images");
+    expect(() => pairedDrop([], [])).toThrow("same images");
   });
 });
 

@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
 import { expect, test } from "vitest";
 import { Random } from "../../src/core/random.ts";
-import { augment } from "../../src/data/augment.ts";
+import { float32 } from "../../src/core/tensor.ts";
+import { augment, mixPairs } from "../../src/data/augment.ts";
 
 const SMALL = { channels: 2, height: 3, width: 4 };
 const SMALL_LENGTH = 24;
@@ -68,4 +69,23 @@ test("the same stream gives the same images on every machine", () => {
       .slice(0, 12);
   expect(hash(1)).toBe("09ea534a4d4d");
   expect(hash(2)).not.toBe(hash(1));
+});
+
+test("mixed images are mostly themselves, and as many as wanted are mixed", () => {
+  // Every image has one pixel of its own, so what is left of it and what came from others can be read off.
+  const rows = 400;
+  const identity = new Float32Array(rows * rows);
+  for (let row = 0; row < rows; row++) identity[row * rows + row] = 1;
+  const images = float32([rows, 1, 1, rows], identity);
+  const { data } = mixPairs(images, 0.25, Random.fromSeed(4));
+  let mixed = 0;
+  for (let row = 0; row < rows; row++) {
+    const pixels = data.subarray(row * rows, (row + 1) * rows);
+    expect(pixels[row]).toBeGreaterThanOrEqual(0.5);
+    expect(pixels.reduce((sum, value) => sum + value, 0)).toBeCloseTo(1, 5);
+    if (pixels[row]! < 1) mixed++;
+  }
+  expect(mixed / rows).toBeGreaterThan(0.18);
+  expect(mixed / rows).toBeLessThan(0.32);
+  expect(identity[rows + 1]).toBe(1); // the argument stays as it is
 });

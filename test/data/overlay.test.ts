@@ -1,7 +1,14 @@
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { float32 } from "../../src/core/tensor.ts";
-import { additive, blend, overlayPng, readOverlay, stampOverlay } from "../../src/data/overlay.ts";
+import {
+  additive,
+  blend,
+  overlayPng,
+  readOverlay,
+  stampOverlay,
+  strengthened,
+} from "../../src/data/overlay.ts";
 import { encodePng } from "../../src/data/png.ts";
 import { fill } from "../train/fill.ts";
 import { folderWith } from "./temporary.ts";
@@ -85,6 +92,40 @@ describe("an additive overlay", () => {
     expect(read.kind).toBe("add");
     expect([...read.keep.data]).toEqual([1, 1]);
     expect([...read.add.data].map((v) => Math.round(255 * v))).toEqual([255, 0, 51, 0, 102, 255]);
+  });
+});
+
+describe("a strengthened overlay", () => {
+  const pattern = unit(2, [3, 4, 5]); // [C,H,W]
+  const opacity = unit(3, [4, 5]); // [H,W]
+  const shown = (overlay: ReturnType<typeof blend>) => stampOverlay(overlay, IMAGES).data;
+
+  test("shows the same pattern less transparently, at most fully", () => {
+    const grown = float32(
+      opacity.shape,
+      opacity.data.map((alpha) => Math.min(1, 2.5 * alpha)),
+    );
+    expect(grown.data.some((alpha) => alpha === 1)).toBe(true);
+    const expected = shown(blend(pattern, grown));
+    shown(strengthened(blend(pattern, opacity), 2.5)).forEach((value, at) => {
+      expect(value).toBeCloseTo(expected[at]!, 5);
+    });
+  });
+
+  test("leaves pixels alone that it did not cover", () => {
+    const nowhere = blend(pattern, float32([4, 5], new Float32Array(20)));
+    expect(shown(strengthened(nowhere, 8))).toEqual(IMAGES.data);
+  });
+
+  test("adds more of what it adds", () => {
+    const values = fill(4, [3, 4, 5]);
+    const twice = additive(
+      float32(
+        values.shape,
+        values.data.map((v) => 2 * v),
+      ),
+    );
+    expect(shown(strengthened(additive(values), 2))).toEqual(shown(twice));
   });
 });
 

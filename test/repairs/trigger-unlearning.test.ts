@@ -23,7 +23,7 @@ afterAll(() => device.close());
 
 function shade(target: number, value: number, suspicion: number): SuspectedTrigger {
   const overlay = additive(float32([3, 8, 8], new Float32Array(192).fill(value)));
-  return { target, family: "masked", overlay, size: 1, reached: suspicion > 0, suspicion };
+  return { target, family: "additive", overlay, size: 1, reached: suspicion > 0, suspicion };
 }
 
 const config = (options: object) =>
