@@ -1,6 +1,6 @@
 import { AntidoteError } from "../core/errors.ts";
 import { type Proportion, proportion } from "../core/statistics.ts";
-import type { ImageSet } from "../data/images.ts";
+import { count, type ImageSet } from "../data/images.ts";
 import type { Classifier } from "../models/classifier.ts";
 import { predict, type Stamp } from "../models/predict.ts";
 import type { Preprocessing } from "../models/preprocessing.ts";
@@ -50,9 +50,12 @@ export async function evaluate(
   }
   const checked = await preflight(context, model, images, preprocessing);
   if (!trigger) return { preflight: checked };
-  const { device, signal } = context;
-  const options = { stamp: trigger.stamp, signal };
-  const { classes } = await predict(device, checked.classifier, images, options);
+  const { device, signal, emit } = context;
+  const { classes } = await predict(device, checked.classifier, images, {
+    stamp: trigger.stamp,
+    signal,
+    progress: (done) => emit({ kind: "step", stage: "trigger", done, total: count(images) }),
+  });
   return { preflight: checked, attack: success(classes, images, target) };
 }
 

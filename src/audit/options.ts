@@ -12,7 +12,7 @@ export const auditOptions = z.strictObject({
   effort: z
     .enum(["quick", "standard", "thorough"])
     .default("standard")
-    .describe("how much work to do; scales the steps of detector and repair"),
+    .describe("how much work to do; scales the default steps of detector and repair"),
   repeats: z
     .int()
     .min(1)
@@ -46,10 +46,14 @@ export function repeatsFor({ effort, repeats }: Pick<AuditOptions, "effort" | "r
   return repeats ?? EFFORTS[effort].repeats;
 }
 
-/** The method with its number of steps scaled to the effort. */
-export function scaled<M>({ method, config }: Configured<M>, effort: Effort): Configured<M> {
+/** The method with its number of steps scaled to the effort. Steps that differ from the default stay as they are. */
+export function scaled<M extends { readonly config: z.ZodType }>(
+  { method, config }: Configured<M>,
+  effort: Effort,
+): Configured<M> {
   const { steps } = config;
-  if (typeof steps !== "number") return { method, config };
+  const usual = method.config.parse({}) as typeof config;
+  if (typeof steps !== "number" || steps !== usual["steps"]) return { method, config };
   const changed = Math.max(1, Math.round(steps * EFFORTS[effort].steps));
   return { method, config: { ...config, steps: changed } };
 }

@@ -49,6 +49,8 @@ export async function preflight(
     ? [{ ...given, name: "given" }]
     : usualPreprocessings(model.image.channels);
   const few = sampleOf(context, trusted);
+  const total = candidates.length * count(few) + count(trusted);
+  const reached = (done: number) => context.emit({ kind: "step", stage: "preflight", done, total });
   const tried = [];
   for (const [index, { name, ...preprocessing }] of candidates.entries()) {
     const classifier = model.withPreprocessing(preprocessing);
@@ -57,10 +59,13 @@ export async function preflight(
     const right = classes.map((predicted, row) => (predicted === few.labels[row] ? 1 : 0));
     const likelihood = meanLogLikelihood(logits, few.labels);
     tried.push({ name, preprocessing, classifier, accuracy, right, likelihood });
-    context.emit({ kind: "step", stage: "preflight", done: index + 1, total: candidates.length });
+    reached((index + 1) * count(few));
   }
   const best = likeliest(tried);
-  const { classes: predicted } = await predict(context.device, best.classifier, trusted, context);
+  const { classes: predicted } = await predict(context.device, best.classifier, trusted, {
+    signal: context.signal,
+    progress: (done) => reached(total - count(trusted) + done),
+  });
   const accuracy = proportion(hits(predicted, trusted.labels), count(trusted));
   assertPlausible(accuracy, predicted, trusted);
   return {

@@ -14,12 +14,16 @@ export interface Predictions {
   readonly classes: Int32Array;
 }
 
+export interface PredictOptions {
+  readonly stamp?: Stamp;
+  readonly signal?: AbortSignal | undefined;
+  /** Called after every batch with the number of images that are done. */
+  readonly progress?: (done: number) => void;
+}
+
 /** A compiled network that only predicts. */
 export interface Predictor {
-  predict(
-    set: ImageSet,
-    options?: { readonly stamp?: Stamp; readonly signal?: AbortSignal | undefined },
-  ): Promise<Predictions>;
+  predict(set: ImageSet, options?: PredictOptions): Promise<Predictions>;
   /** Predicts one full batch [B,C,H,W] in [0,1]. */
   predictBatch(images: FloatTensor, signal?: AbortSignal): Promise<Predictions>;
   release(): Promise<void>;
@@ -47,7 +51,7 @@ export async function compilePredictor(
 
   return {
     predictBatch,
-    async predict(set, { stamp, signal } = {}) {
+    async predict(set, { stamp, signal, progress } = {}) {
       const all = new Float32Array(count(set) * classes); // [N,K]
       let row = 0;
       for (const batch of batches(set, batchSize, signal)) {
@@ -56,6 +60,7 @@ export async function compilePredictor(
         const { logits: scores } = await predictBatch(images, signal);
         all.set(scores.subarray(0, batch.valid * classes), row * classes);
         row += batch.valid;
+        progress?.(row);
       }
       return { logits: all, classes: argMaxRows(all, classes) };
     },
@@ -68,7 +73,7 @@ export async function predict(
   device: Device,
   classifier: Classifier,
   set: ImageSet,
-  options: { readonly stamp?: Stamp; readonly signal?: AbortSignal | undefined } = {},
+  options: PredictOptions = {},
 ): Promise<Predictions> {
   const predictor = await compilePredictor(device, classifier, Math.min(100, count(set)));
   try {

@@ -1,0 +1,78 @@
+/**
+ * Prints a record of audits as Markdown tables.
+ *
+ *     node bench/audits/table.mjs results/independent.json
+ */
+import { readFileSync } from "node:fs";
+
+const { runs } = JSON.parse(readFileSync(process.argv[2], "utf8"));
+const repairs = [...new Set(runs.map(({ repair }) => repair))];
+
+for (const repair of repairs) {
+  const own = runs.filter((run) => run.repair === repair);
+  const models = [...new Set(own.map(({ model }) => model))];
+  process.stdout.write(`${title(repair)}\n\n`);
+  print(
+    [
+      "model",
+      "verdict",
+      "score",
+      "test accuracy",
+      "deployable",
+      "ASR",
+      "deployable",
+      "oracle",
+      "seconds",
+    ],
+    models.map((name) => row(own.filter(({ model }) => model === name))),
+  );
+}
+
+function title(repair) {
+  return `Repair \`${repair}\`; mean over the seeds, with their range`;
+}
+
+function row(seeds) {
+  const [{ model, before }] = seeds;
+  const right = seeds.filter((run) => run.right).length;
+  const shipped = seeds.filter(({ deployable }) => deployable !== null);
+  const success = (points) => points.flatMap((point) => point?.attackSuccess?.value ?? []);
+  return [
+    `\`${model}\``,
+    `${right} of ${seeds.length} right`,
+    range(
+      seeds.map(({ score }) => score),
+      (v) => v.toFixed(2),
+    ),
+    percent(before.accuracy.value),
+    range(
+      shipped.map(({ deployable }) => deployable.accuracy.value),
+      percent,
+    ),
+    before.attackSuccess ? percent(before.attackSuccess.value) : "",
+    range(success(shipped.map(({ deployable }) => deployable)), percent),
+    range(success(seeds.map(({ oracle }) => oracle)), percent),
+    range(
+      seeds.map(({ duration }) => duration),
+      (v) => v.toFixed(0),
+    ),
+  ];
+}
+
+function percent(share) {
+  return (100 * share).toFixed(1);
+}
+
+/** "1.2 (1.0–1.5)" */
+function range(values, format) {
+  if (values.length === 0) return "";
+  const mean = format(values.reduce((a, b) => a + b, 0) / values.length);
+  if (values.length === 1) return mean;
+  return `${mean} (${format(Math.min(...values))}–${format(Math.max(...values))})`;
+}
+
+function print(head, rows) {
+  const line = (cells) => `| ${cells.join(" | ")} |\n`;
+  process.stdout.write(line(head) + line(head.map(() => "---")) + rows.map(line).join(""));
+  process.stdout.write("\n");
+}
