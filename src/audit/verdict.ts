@@ -20,7 +20,7 @@ const RULES: Readonly<Record<string, Omit<Rule, "statistic">>> = {
     description:
       "How many times smaller the smallest trigger of a class is than that of any other class, times its success.",
     minimum: 0,
-    maximum: 10,
+    maximum: 4,
     noEvidenceBelow: 1.3,
     backdooredFrom: 1.4,
   },

@@ -1,7 +1,7 @@
 import * as Plot from "@observablehq/plot";
 import type { AuditRecord } from "../../audit/record.ts";
-import { score } from "../format.ts";
 import { LINE, MUTED } from "./plot.ts";
+import { thresholdLabels } from "./thresholds.ts";
 
 /** What charts with scores along x share: the axis and the thresholds, with the zone of a backdoor. */
 export function scoreAxis(rule: AuditRecord["rule"]): Plot.Markish[] {
@@ -16,9 +16,9 @@ export function scoreAxis(rule: AuditRecord["rule"]): Plot.Markish[] {
       fill: MUTED,
     }),
     Plot.ruleX(thresholds, { stroke: MUTED, strokeDasharray: "3 3" }),
-    Plot.text(thresholds, {
-      x: (value: number) => value,
-      text: score,
+    Plot.text(thresholdLabels(rule), {
+      x: "at",
+      text: "text",
       frameAnchor: "top",
       lineAnchor: "bottom",
       dy: -5,

@@ -3,6 +3,7 @@ import type { AuditRecord } from "../../audit/record.ts";
 import type { Interval } from "../../core/statistics.ts";
 import { score as formatScore, scoreInterval } from "../format.ts";
 import { chart, INK, MUTED, PAPER, textWidth, VERDICT } from "./plot.ts";
+import { scaleLabels } from "./thresholds.ts";
 
 export interface ScoreScale {
   readonly score: number;
@@ -54,9 +55,9 @@ export function scoreScale({ score, interval, repeats, rule }: ScoreScale, width
         lineAnchor: "top",
         fill: MUTED,
       }),
-      Plot.text([low, noEvidenceBelow, backdooredFrom, rule.maximum], {
-        x: (value: number) => value,
-        text: formatScore,
+      Plot.text(scaleLabels(rule, low), {
+        x: "at",
+        text: "text",
         frameAnchor: "bottom",
         dy: 19,
         lineAnchor: "bottom",
