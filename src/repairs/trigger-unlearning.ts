@@ -20,12 +20,12 @@ import { tuningFields } from "./options.ts";
 import type { Checkpoint, Repair } from "./repair.ts";
 
 const config = z.strictObject({
-  ...tuningFields({ steps: 80, learningRate: 0.01, checkpointEvery: 20 }),
+  ...tuningFields({ steps: 100, learningRate: 0.01, checkpointEvery: 20 }),
   stamped: z
     .number()
     .gt(0)
     .max(1)
-    .default(0.5)
+    .default(0.4)
     .describe("share of every batch that carries a trigger"),
   strength: z
     .number()
@@ -171,8 +171,8 @@ function stampSome(
   }
   return [...rows].reduce((result, [index, list]) => {
     const { overlay, suspicion } = triggers[index]!;
-    // Never larger than a trigger of the median class: those change what an image shows.
-    const most = Math.max(1, Math.min(strength, suspicion));
+    // At most halfway to the size of the median class (as a ratio): such triggers change what an image shows.
+    const most = Math.max(1, Math.min(strength, Math.sqrt(suspicion)));
     const shown = strengthened(overlay, random.uniform(1, most));
     return stampOverlay(shown, result, list);
   }, images);
