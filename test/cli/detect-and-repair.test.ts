@@ -40,10 +40,10 @@ describe("detect", () => {
     expect(unnamed.config.repair?.name).toBe("trigger-unlearning");
     const named = ["--repair", "feature-shift-tuning", "--repair.steps", "6"];
     const [record] = await detect(...words, ...named);
-    // Six steps by the factor of the effort.
+    // Steps that were asked for are not scaled by the effort.
     expect(record.config.repair).toMatchObject({
       name: "feature-shift-tuning",
-      options: { steps: 4 },
+      options: { steps: 6 },
     });
     expect(record.rule.statistic).toBe("success-difference");
     expect(record.classes[0]?.success.repaired?.count).toBe(4);
@@ -69,7 +69,7 @@ describe("repair", () => {
     const record = repairRecord.parse(JSON.parse(stdout));
     expect(code).toBe(0);
     expect(record.repairedModel).toBe(out());
-    expect(record.repair.curve.map(({ step }) => step)).toEqual([0, 3, 6]);
+    expect(record.repair.curve.map(({ step }) => step)).toEqual([0, 3, 6, 9, 10]);
     const chosen = record.repair.curve.find((point) => point.chosen);
     expect(record.accuracy.after).toEqual(chosen?.heldOutAccuracy);
     expect(record.trigger.before.count).toBe(4);
