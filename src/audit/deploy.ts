@@ -1,4 +1,10 @@
-import { type Interval, type Proportion, pairedDrop, proportion } from "../core/statistics.ts";
+import {
+  type Interval,
+  type PairedDrop,
+  type Proportion,
+  pairedDrop,
+  proportion,
+} from "../core/statistics.ts";
 import { count, type ImageSet } from "../data/images.ts";
 import { stampOverlay } from "../data/overlay.ts";
 import { imagesOfOthers } from "../detectors/measure.ts";
@@ -72,8 +78,8 @@ export interface Choice {
  * of four only by luck, and images that the suspect was trained on fall more than others; so a checkpoint
  * is given up only if its drop is larger than `allowedDrop` beyond doubt (paired, one-sided, 5 %). Among
  * those left the found trigger decides: the one on which it works least, where 5 % and less are as good
- * as nothing. Among equals it is the latest whose accuracy is within one standard error of the best
- * (Breiman's rule): repairs end with small steps, so what comes later has settled.
+ * as nothing. Among equals it is the latest that is not less accurate than the best beyond doubt: repairs
+ * end with small steps, so what comes later has settled.
  */
 export function chooseDeployable(
   suspect: JudgedCheckpoint,
@@ -82,8 +88,7 @@ export function chooseDeployable(
 ): Choice {
   const dropOf = ({ right }: JudgedCheckpoint) => pairedDrop(suspect.right, right);
   const mayKeep = checkpoints.filter((checkpoint) => {
-    const { value, error } = dropOf(checkpoint);
-    return value - ONE_SIDED * error <= allowedDrop + 1e-9; // for rounding
+    return leastDrop(dropOf(checkpoint)) <= allowedDrop;
   });
   const deployable = mayKeep.length > 0;
   const left = ({ success }: JudgedCheckpoint) => Math.max(success, REMOVED);
@@ -99,8 +104,10 @@ function latestOfTheBest(checkpoints: readonly JudgedCheckpoint[]): JudgedCheckp
     (a, b) => (a && a.accuracy.value > b.accuracy.value ? a : b),
     undefined,
   );
-  return checkpoints.findLast(({ right }) => {
-    const behind = pairedDrop(best!.right, right);
-    return behind.value <= behind.error;
-  });
+  return checkpoints.findLast(({ right }) => leastDrop(pairedDrop(best!.right, right)) <= 0);
+}
+
+/** The smallest drop that the images leave possible; a little less, for rounding. */
+function leastDrop({ value, error }: PairedDrop): number {
+  return value - ONE_SIDED * error - 1e-9;
 }

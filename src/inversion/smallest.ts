@@ -80,6 +80,12 @@ export function suspected(found: SmallestTriggers): SuspectedTrigger[] {
   });
 }
 
+/**
+ * Suspicion from which a trigger stands out: between natural ones and those of planted backdoors in the
+ * models that the constants of the verdict were read from.
+ */
+export const STANDS_OUT = 2;
+
 /** The trigger that stands out most; undefined if there is none. */
 export function mostSuspicious(
   triggers: readonly SuspectedTrigger[],

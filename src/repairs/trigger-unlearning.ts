@@ -6,6 +6,7 @@ import { stampOverlay, strengthened } from "../data/overlay.ts";
 import {
   DEFAULT_EFFORT,
   mostSuspicious,
+  STANDS_OUT,
   type SuspectedTrigger,
   searchSmallestTriggers,
   suspected,
@@ -35,7 +36,7 @@ const config = z.strictObject({
   suspicious: z
     .number()
     .min(0)
-    .default(2)
+    .default(STANDS_OUT)
     .describe("triggers this many times smaller than the median class's are unlearned"),
   focus: z
     .number()

@@ -58,11 +58,11 @@ describe("the checkpoint to deploy", () => {
     expect(chooseDeployable(suspect, [churned], 0.02)).toMatchObject({ deployable: true });
   });
 
-  test("is the latest whose accuracy is as good as the best, to one standard error", () => {
+  test("is the latest that is not less accurate than the best beyond doubt", () => {
     const suspect = point(0, (at) => at < 90, 1);
     const best = point(1, (at) => at < 91, 0);
-    const later = point(2, (at) => at >= 2 && at < 92, 0.05); // 2 lost, 1 won: 0.01 < √3/100
-    const last = point(3, (at) => at < 88, 0); // 3 lost: 0.03 > √3/100
+    const later = point(2, (at) => at < 89, 0.05); // 2 lost: 0.02 < 1.645·√(2 − 0.04)/100
+    const last = point(3, (at) => at < 88, 0); // 3 lost: 0.03 > 1.645·√(3 − 0.09)/100
     const judged = [best, later, last];
     expect(chooseDeployable(suspect, judged, 0.02).chosen).toBe(later);
     expect(chosen(90, [90, 0.03], [90, 0.01], [90, 0.05])).toEqual([3, true]);
