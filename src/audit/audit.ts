@@ -61,7 +61,7 @@ export async function audit(
   const outcome = await stages.run("repair", (part) =>
     repairModel(part, prepared, triggers, repair, options.allowedDrop),
   );
-  const { suspect, chosen } = outcome;
+  const { suspect, chosen, deployable } = outcome;
   const models = { model, repaired: chosen.model, heldOut };
   const detections = await stages.run("measure", (part) =>
     detectAll(part, repeats, detector, models, found),
@@ -101,7 +101,7 @@ export async function audit(
     score: leading.score,
     scoreInterval: leading.interval,
     rule,
-    reasons: reasonsFor({ rule, verdict, classes, leading, name, repaired: outcome }),
+    reasons: reasonsFor({ rule, verdict, classes, leading, name, deployable }),
     classes: classRecords,
     accuracy: { before: suspect.accuracy, after: chosen.accuracy },
     repairedModel: null,

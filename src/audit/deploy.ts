@@ -87,9 +87,7 @@ export function chooseDeployable(
   allowedDrop: number,
 ): Choice {
   const dropOf = ({ right }: JudgedCheckpoint) => pairedDrop(suspect.right, right);
-  const mayKeep = checkpoints.filter((checkpoint) => {
-    return leastDrop(dropOf(checkpoint)) <= allowedDrop;
-  });
+  const mayKeep = checkpoints.filter((checkpoint) => leastDrop(dropOf(checkpoint)) <= allowedDrop);
   const deployable = mayKeep.length > 0;
   const left = ({ success }: JudgedCheckpoint) => Math.max(success, REMOVED);
   const least = Math.min(...mayKeep.map(left));

@@ -26,7 +26,7 @@ interface Described {
   readonly verdict: Verdict;
   readonly leading: ClassSummary;
   readonly name: string;
-  readonly repaired: Pick<Repaired, "deployable" | "drop" | "stopped">;
+  readonly deployable: boolean;
 }
 
 /** The evidence for a verdict in plain words. */
@@ -36,7 +36,7 @@ export function reasonsFor({
   classes,
   leading,
   name,
-  repaired: fixed,
+  deployable,
 }: Described): string[] {
   const { score, interval, strongest } = leading;
   const thresholds = `evidence of a backdoor from ${rule.backdooredFrom}, none below ${rule.noEvidenceBelow}`;
@@ -51,7 +51,7 @@ export function reasonsFor({
   const percent = (share: number) => `${Math.round(100 * share)} %`;
   const effect = `It moves ${percent(suspect.value)} of held-out images of other classes into "${name}" on the suspect, ${percent(repaired.value)} on the repaired model.`;
   const undecided = verdict === "inconclusive" ? [whyUndecided(rule, classes, score)] : [];
-  const shipped = fixed.deployable
+  const shipped = deployable
     ? []
     : [
         "Every checkpoint of the repair loses more than the allowed accuracy on held-out trusted images: the repaired model is the most accurate one.",
