@@ -8,6 +8,7 @@ import type { RunContext } from "../runtime/context.ts";
 import { crossEntropy } from "../train/losses.ts";
 import { adam } from "../train/optimisers.ts";
 import { compileStep, type Step } from "../train/step.ts";
+import type { SizeControl } from "./size-control.ts";
 import type { FamilyName, TriggerFamily } from "./trigger-family.ts";
 
 /** What an inversion looks for, and how hard. */
@@ -23,12 +24,8 @@ export interface InversionPlan {
   readonly suspectWeight: number;
   /** Weight of CE(f_repaired(x ⊕ T), y); 0 leaves the repaired model out. */
   readonly repairedWeight: number;
-  /**
-   * If given, the smallest trigger that works is sought: the size is penalised, the penalty's weight of
-   * every class grows by `factor` while its success (a running average) reaches `success` and shrinks
-   * otherwise, and the smallest successful trigger is kept.
-   */
-  readonly shrink?: { readonly weight: number; readonly factor: number; readonly success: number };
+  /** If given, it governs the size of every trigger and says which one is kept; otherwise it is the last. */
+  readonly control?: SizeControl;
 }
 
 /** The trigger found for one class. */
@@ -39,7 +36,7 @@ export interface Inverted {
   readonly overlay: Overlay;
   /** Its size as the family measures it. */
   readonly size: number;
-  /** Whether the required success was ever reached; always true without `shrink`. */
+  /** Whether there was one that the size control would keep; always true without. */
   readonly reached: boolean;
 }
 
@@ -124,7 +121,7 @@ function compileInversion(
           losses = b.add(losses, b.mul(calibration, b.scalar(plan.repairedWeight)));
         }
         const size = plan.family.size(b, at); // [M]
-        if (plan.shrink) losses = b.add(losses, b.mul(penalty, size));
+        if (plan.control) losses = b.add(losses, b.mul(penalty, size));
         const hit = b.cast(b.equal(b.argMax(logits, 1), target), "float32"); // [M·b]
         return { loss: b.sum(losses), metrics: { success: perClass(hit), size } };
       },
@@ -144,7 +141,7 @@ class Search {
   readonly #others: readonly (readonly number[])[];
   readonly #penalty: Float32Array;
   readonly #average: Float32Array;
-  readonly #best: (Inverted | undefined)[];
+  readonly #best: ({ readonly merit: number; readonly trigger: Inverted } | undefined)[];
 
   constructor(
     step: InversionStep,
@@ -164,7 +161,7 @@ class Search {
       this.#others.every((others) => others.length > 0),
       "every class needs trusted images of other classes",
     );
-    this.#penalty = new Float32Array(targets.length).fill(plan.shrink?.weight ?? 0);
+    this.#penalty = new Float32Array(targets.length).fill(plan.control?.weight ?? 0);
     this.#average = new Float32Array(targets.length);
     this.#best = targets.map(() => undefined);
   }
@@ -177,7 +174,7 @@ class Search {
   }
 
   async advance(i: number, signal: AbortSignal | undefined): Promise<void> {
-    const { images, learningRate, shrink } = this.#plan;
+    const { images, learningRate, control } = this.#plan;
     const indices = this.#others.flatMap((others) =>
       Array.from({ length: images }, () => others[this.#random.integer(0, others.length)]!),
     );
@@ -186,7 +183,7 @@ class Search {
       BigInt(this.#targets[Math.floor(row / images)]!),
     );
     // The parameters before the update are those that the success of this step is measured with.
-    const before = shrink && i > this.#plan.steps / 4 ? await this.#step.read() : undefined;
+    const before = control && i > this.#plan.steps / 4 ? await this.#step.read() : undefined;
     const { metrics } = await this.#step.run(
       {
         images: batch.images,
@@ -197,30 +194,32 @@ class Search {
       learningRate,
       signal,
     );
-    if (shrink) this.#adapt(i, shrink, metrics, before);
+    if (control) this.#adapt(i, control, metrics, before);
   }
 
   #adapt(
     i: number,
-    shrink: NonNullable<InversionPlan["shrink"]>,
+    control: SizeControl,
     metrics: Readonly<Record<"success" | "size", Tensor>>,
     before: ReadonlyMap<string, Tensor> | undefined,
   ): void {
-    const success = metrics.success.data as Float32Array;
+    const successes = metrics.success.data as Float32Array;
     const sizes = metrics.size.data as Float32Array;
     for (const [m, target] of this.#targets.entries()) {
-      const average =
-        i === 0 ? success[m]! : MEMORY * this.#average[m]! + (1 - MEMORY) * success[m]!;
+      const [success, size] = [successes[m]!, sizes[m]!];
+      const average = i === 0 ? success : MEMORY * this.#average[m]! + (1 - MEMORY) * success;
       this.#average[m] = average;
-      const works = average >= shrink.success;
-      this.#penalty[m]! *= works ? shrink.factor : 1 / shrink.factor;
-      const smallest = this.#best[m]?.size ?? Number.POSITIVE_INFINITY;
-      // The average lags behind a shrinking trigger: the last batch must agree.
-      if (works && success[m]! >= shrink.success && before && sizes[m]! < smallest) {
+      const seen = { success, average, size };
+      this.#penalty[m]! *= control.presses(seen) ? control.factor : 1 / control.factor;
+      const merit = control.merit(seen);
+      const least = this.#best[m]?.merit ?? Number.NEGATIVE_INFINITY;
+      if (before && merit !== undefined && merit > least) {
         const { family } = this.#plan;
         const overlay = family.overlay(before, m, this.#images);
-        const size = sizes[m]!;
-        this.#best[m] = { target, family: family.name, overlay, size, reached: true };
+        this.#best[m] = {
+          merit,
+          trigger: { target, family: family.name, overlay, size, reached: true },
+        };
       }
     }
   }
@@ -229,14 +228,14 @@ class Search {
     const last = await this.#step.read();
     return this.#targets.map((target, m) => {
       const kept = this.#best[m];
-      if (kept) return kept;
+      if (kept) return kept.trigger;
       const overlay = this.#plan.family.overlay(last, m, this.#images);
       return {
         target,
         family: this.#plan.family.name,
         overlay,
         size: overlaySize(overlay),
-        reached: this.#plan.shrink === undefined,
+        reached: this.#plan.control === undefined,
       };
     });
   }

@@ -1,21 +1,10 @@
 import type { ImageSet } from "../data/images.ts";
 import type { Classifier } from "../models/classifier.ts";
 import type { RunContext } from "../runtime/context.ts";
-import { type InversionPlan, type Inverted, invertTriggers } from "./invert.ts";
-import {
-  additiveFamily,
-  FAMILY_NAMES,
-  type FamilyName,
-  maskedFamily,
-  smoothFamily,
-} from "./trigger-family.ts";
-
-/** A kind of trigger, and how its search starts. */
-const FAMILIES = {
-  masked: { family: maskedFamily, learningRate: 0.2, weight: 0.02 },
-  smooth: { family: smoothFamily, learningRate: 0.1, weight: 0.1 },
-  additive: { family: () => additiveFamily(), learningRate: 0.02, weight: 0.1 },
-} as const satisfies Record<FamilyName, object>;
+import { type Inverted, invertTriggers } from "./invert.ts";
+import { searchPlan } from "./search-plan.ts";
+import { smallest } from "./size-control.ts";
+import { FAMILY_NAMES, type FamilyName } from "./trigger-family.ts";
 
 /** The smallest triggers of every class, by class index: one list per family. */
 export type SmallestTriggers = readonly (readonly Inverted[])[];
@@ -40,12 +29,9 @@ export const DEFAULT_EFFORT: SearchEffort = {
   success: 0.9,
 };
 
-/** Factor by which the penalty on the size adapts at every step. */
-const FACTOR = 1.3;
-
 /**
  * The smallest trigger of every class that the suspect obeys: the size is penalised more as long as the
- * trigger works and less where it does not (the cost schedule of Neural Cleanse, Wang et al. 2019).
+ * trigger works and less where it does not.
  */
 export async function searchSmallestTriggers(
   context: RunContext,
@@ -56,15 +42,7 @@ export async function searchSmallestTriggers(
 ): Promise<SmallestTriggers> {
   const found: Inverted[][] = [];
   for (const name of effort.families) {
-    const { family, learningRate, weight } = FAMILIES[name];
-    const plan: InversionPlan = {
-      ...effort,
-      family: family(),
-      learningRate,
-      suspectWeight: 1,
-      repairedWeight: 0,
-      shrink: { weight, factor: FACTOR, success: effort.success },
-    };
+    const plan = searchPlan(name, effort, (adaptation) => smallest(effort.success, adaptation));
     found.push(
       await invertTriggers(context, { suspect }, images, targets, plan, `${name} triggers`),
     );

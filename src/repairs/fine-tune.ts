@@ -43,13 +43,18 @@ export interface FineTunePlan {
   readonly augment: boolean;
   /** "live": batch statistics where the graph has batch norm. "reinsert": also where it was folded. "frozen": neither. */
   readonly batchNorm: "live" | "reinsert" | "frozen";
+  /**
+   * Whether a loss that has doubled before the first checkpoint counts as divergence: for losses that start
+   * low, because the model starts as its own teacher.
+   */
+  readonly startsLow?: boolean;
   /** Share of the images that another one of the batch shines through, for both models; default 0. */
   readonly mixed?: number;
   /** Start values that differ from the suspect's, e.g. a fresh head. */
   readonly start?: Weights;
   /**
-   * Changes some images before they are augmented and the model under repair sees them; the suspect
-   * sees the same crops of the originals.
+   * Changes some of the augmented images before the model under repair sees them; the suspect sees them
+   * unchanged. A backdoor may work at one place only, so nothing moves a trigger afterwards.
    */
   stamp?(images: FloatTensor, random: Random): FloatTensor;
   loss(b: GraphBuilder, terms: LossTerms): Value;
@@ -60,7 +65,8 @@ export interface FineTunePlan {
 /**
  * The loop that all repairs by fine-tuning share: batches of augmented trusted images, the model under
  * repair beside the frozen suspect in one graph, and a stream of checkpoints.
- * @throws `DIVERGED` if the loss is no longer finite; the checkpoints before remain valid
+ * @throws `DIVERGED` if the loss is no longer finite, or has doubled where it starts low; the checkpoints
+ *   before remain valid
  */
 export async function* fineTune(
   context: RunContext,
@@ -107,6 +113,7 @@ export async function* fineTune(
 
   try {
     let loss = Number.NaN;
+    const losses: number[] = [];
     for (let i = 0, epoch = 0; i < plan.steps; epoch++) {
       for (const indices of epochBatches(count(trusted), batchSize, epoch, random.fork("order"))) {
         if (i === plan.steps) break;
@@ -115,7 +122,11 @@ export async function* fineTune(
         const feeds = feedsOf(trusted, indices, plan, draws);
         loss = (await step.run(feeds, plan.schedule(i), signal)).loss;
         i++;
+        losses.push(loss);
         if (!Number.isFinite(loss)) throw diverged(plan.stage, i);
+        if (plan.startsLow && i <= plan.checkpointEvery && hasDoubled(losses)) {
+          throw diverged(plan.stage, i);
+        }
         emit({ kind: "step", stage: plan.stage, done: i, total: plan.steps });
         if (i % plan.checkpointEvery === 0 || i === plan.steps) {
           const values = await step.read();
@@ -128,6 +139,16 @@ export async function* fineTune(
   } finally {
     await step.release();
   }
+}
+
+/** Losses that are averaged to see their course: batches differ. */
+const WINDOW = 4;
+
+/** Whether the last losses are twice the first ones, and more than noise above them. */
+function hasDoubled(losses: readonly number[]): boolean {
+  const mean = (part: readonly number[]) => part.reduce((sum, v) => sum + v, 0) / part.length;
+  const [first, last] = [mean(losses.slice(0, WINDOW)), mean(losses.slice(-WINDOW))];
+  return losses.length >= 2 * WINDOW && last > 2 * first + 0.1;
 }
 
 function allFinite({ type, data }: Tensor): boolean {
@@ -170,18 +191,16 @@ function feedsOf(
 ): Record<string, Tensor> {
   const { images: plain, labels } = batchTensors(trusted, indices);
   const images = plan.mixed ? mixPairs(plain, plan.mixed, draws.fork("mix")) : plain;
-  // The stream is named, so originals and stamped images get the same crops.
-  const augmented = ({ shape, data }: FloatTensor) =>
-    float32(shape, plan.augment ? augment(data, trusted, draws.fork("augment")) : data);
-  const feeds = { images: augmented(images), labels };
-  if (!plan.stamp) return feeds;
-  return { ...feeds, stamped: augmented(plan.stamp(images, draws.fork("stamp"))) };
+  const { shape, data } = images;
+  const shown = float32(shape, plan.augment ? augment(data, trusted, draws.fork("augment")) : data);
+  const feeds = { images: shown, labels };
+  return plan.stamp ? { ...feeds, stamped: plan.stamp(shown, draws.fork("stamp")) } : feeds;
 }
 
 function diverged(stage: string, step: number): AntidoteError {
   return new AntidoteError(
     "DIVERGED",
-    `The loss of ${stage} is no longer finite at step ${step}.`,
+    `The loss of ${stage} grows without bound at step ${step}.`,
     {
       place: stage,
       next: "Lower its learning rate.",

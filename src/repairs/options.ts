@@ -1,10 +1,13 @@
 import { z } from "zod";
+import type { FineTunePlan } from "./fine-tune.ts";
 
 /** The options of every repair that fine-tunes, with the defaults that differ between them. */
 export function tuningFields(defaults: {
   readonly steps: number;
   readonly learningRate: number;
   readonly checkpointEvery: number;
+  /** By default "reinsert". */
+  readonly batchNorm?: FineTunePlan["batchNorm"];
 }) {
   return {
     steps: z.int().min(1).default(defaults.steps).describe("optimiser steps"),
@@ -24,7 +27,7 @@ export function tuningFields(defaults: {
     augment: z.boolean().default(true).describe("random crop and flip of the trusted images"),
     batchNorm: z
       .enum(["reinsert", "live", "frozen"])
-      .default("reinsert")
+      .default(defaults.batchNorm ?? "reinsert")
       .describe(
         'how batch norm is tuned: "live" with batch statistics where the graph has it, "reinsert" also where it was folded into convolutions, "frozen" not at all',
       ),

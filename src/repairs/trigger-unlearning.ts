@@ -1,16 +1,17 @@
 import { z } from "zod";
+import { AntidoteError } from "../core/errors.ts";
 import type { Random } from "../core/random.ts";
 import type { FloatTensor } from "../core/tensor.ts";
 import type { ImageSet } from "../data/images.ts";
 import { stampOverlay, strengthened } from "../data/overlay.ts";
 import {
-  DEFAULT_EFFORT,
   mostSuspicious,
   STANDS_OUT,
   type SuspectedTrigger,
   searchSmallestTriggers,
   suspected,
 } from "../inversion/smallest.ts";
+import { searchStrongestTrigger } from "../inversion/strongest.ts";
 import type { Classifier } from "../models/classifier.ts";
 import type { RunContext } from "../runtime/context.ts";
 import { crossEntropy, distillation } from "../train/losses.ts";
@@ -18,10 +19,10 @@ import { sgd } from "../train/optimisers.ts";
 import { cosine } from "../train/schedules.ts";
 import { fineTune } from "./fine-tune.ts";
 import { tuningFields } from "./options.ts";
-import type { Checkpoint, Repair } from "./repair.ts";
+import type { Checkpoint, Repair, RepairInput } from "./repair.ts";
 
 const config = z.strictObject({
-  ...tuningFields({ steps: 100, learningRate: 0.01, checkpointEvery: 20 }),
+  ...tuningFields({ steps: 100, learningRate: 0.002, checkpointEvery: 20, batchNorm: "frozen" }),
   stamped: z
     .number()
     .gt(0)
@@ -52,7 +53,9 @@ const config = z.strictObject({
   renew: z
     .boolean()
     .default(true)
-    .describe("search what is left of the most suspicious trigger again at every checkpoint"),
+    .describe(
+      "search the strongest trigger to the most suspicious class at the start and at every checkpoint",
+    ),
   taskWeight: z
     .number()
     .min(0)
@@ -76,8 +79,13 @@ const config = z.strictObject({
  * Every network has triggers; unlearning those that are as large as any other class's costs accuracy and
  * mends nothing, so they are left alone, and a clean model stays nearly as it was.
  *
- * A found trigger is only one of many that open the backdoor. At every checkpoint the class with the most
- * suspicious one is searched again on the model under repair, and what is found joins the others.
+ * The smallest trigger is the least that opens a backdoor; the attacker's is larger and may still work when
+ * the smallest no longer does. So for the most suspicious class the strongest trigger up to a size between
+ * the smallest one's and normal ones' is searched, too: on the suspect, and again at every checkpoint on the
+ * model under repair. What is found joins the others.
+ *
+ * Batch normalisation stays as it is: the model then starts with its own teacher's answers, so the first
+ * losses tell whether a learning rate fits its weights, whose scale is different in every network.
  */
 export const triggerUnlearning: Repair<typeof config> = {
   name: "trigger-unlearning",
@@ -91,9 +99,9 @@ export const triggerUnlearning: Repair<typeof config> = {
       "Every trigger that stands out is unlearned, of all kinds and classes, the suspicious ones more often.",
       "Triggers are shown up to three times as strongly as they were found: an attacker's need not be the smallest.",
       "Half of the images have another one shining through.",
-      "Triggers are searched again while the model is tuned.",
+      "The strongest trigger up to a size is searched before and again while the model is tuned.",
+      "A learning rate that makes the first steps worse is halved.",
       "Distillation from the suspect on images without triggers takes most of the labels' place.",
-      "Folded batch norm is put back while tuning.",
     ],
   },
   config,
@@ -102,58 +110,75 @@ export const triggerUnlearning: Repair<typeof config> = {
     const pool = known.filter(
       ({ reached, suspicion }) => reached && suspicion >= options.suspicious,
     );
-    const checkpoints = fineTune(
-      context,
-      { model, trusted },
-      {
-        ...options,
-        stage: "trigger-unlearning",
-        schedule: cosine(options.learningRate, options.steps),
-        optimiser: sgd({ momentum: options.momentum, weightDecay: options.weightDecay }),
-        stamp: (images, random) => stampSome(images, pool, options, random),
-        loss(b, { student, pivot, labels }) {
-          const task = b.mean(crossEntropy(b, student.logits, labels));
-          const kept = b.mean(distillation(b, pivot.logits, student.logits, options.temperature));
-          return b.add(
-            b.mul(b.scalar(options.taskWeight), task),
-            b.mul(b.scalar(options.distillation), kept),
-          );
-        },
-      },
-    );
-    const worst = mostSuspicious(pool);
-    for await (const checkpoint of checkpoints) {
-      yield checkpoint;
-      if (!options.renew || !worst || checkpoint.step === options.steps) continue;
-      const named = context.random.fork(`renew/${checkpoint.step}`);
-      pool.push(
-        ...(await leftOver({ ...context, random: named }, checkpoint.model, trusted, worst)),
-      );
+    const worst = options.renew ? mostSuspicious(pool) : undefined;
+    const renew = async (step: number, searched: Classifier) => {
+      if (!worst) return;
+      const random = context.random.fork(`renew/${step}`);
+      pool.push(await strongestLeft({ ...context, random }, searched, trusted, worst));
+    };
+    await renew(0, model);
+    for (let rate = options.learningRate, more = RETRIES; ; rate /= SLOWER, more--) {
+      let step = 0;
+      try {
+        for await (const checkpoint of tune(context, { model, trusted }, pool, rate, options)) {
+          step = checkpoint.step;
+          yield checkpoint;
+          if (step < options.steps) await renew(step, checkpoint.model);
+        }
+        return;
+      } catch (error) {
+        const early = error instanceof AntidoteError && error.code === "DIVERGED" && step === 0;
+        if (!early || more === 0) throw error;
+        const message = `learning rate ${rate.toPrecision(2)} is too high for this model; trying half of it`;
+        context.emit({ kind: "note", stage: STAGE, message });
+      }
     }
   },
 };
 
-/** How hard the class under suspicion is searched again: more images, since it is one class alone. */
-const RENEWAL = { ...DEFAULT_EFFORT, steps: 60, images: 32, classesPerStep: 1 };
+const STAGE = "trigger-unlearning";
 
-/** A trigger that still works is worth unlearning as long as it is this much smaller than normal ones. */
-const STILL_SUSPICIOUS = 1.5;
+/** How much slower, and how often, a repair starts again whose first steps made things worse. */
+const SLOWER = 2;
+const RETRIES = 4;
 
-/** What is left of a trigger in the model under repair; nothing once it is as large as other classes'. */
-async function leftOver(
+function tune(
+  context: RunContext,
+  input: Pick<RepairInput, "model" | "trusted">,
+  pool: readonly SuspectedTrigger[],
+  learningRate: number,
+  options: z.output<typeof config>,
+): AsyncGenerator<Checkpoint> {
+  return fineTune(context, input, {
+    ...options,
+    stage: STAGE,
+    startsLow: true,
+    schedule: cosine(learningRate, options.steps),
+    optimiser: sgd({ momentum: options.momentum, weightDecay: options.weightDecay }),
+    stamp: (images, random) => stampSome(images, pool, options, random),
+    loss(b, { student, pivot, labels }) {
+      const task = b.mean(crossEntropy(b, student.logits, labels));
+      const kept = b.mean(distillation(b, pivot.logits, student.logits, options.temperature));
+      return b.add(
+        b.mul(b.scalar(options.taskWeight), task),
+        b.mul(b.scalar(options.distillation), kept),
+      );
+    },
+  });
+}
+
+/** The strongest trigger to the class under suspicion that is left in the model under repair. */
+async function strongestLeft(
   context: RunContext,
   model: Classifier,
   trusted: ImageSet,
-  worst: SuspectedTrigger,
-): Promise<SuspectedTrigger[]> {
-  const effort = { ...RENEWAL, families: [worst.family] };
-  const [found] = await searchSmallestTriggers(context, model, trusted, effort, [worst.target]);
-  const normal = worst.size * worst.suspicion;
-  return found!.flatMap((trigger) =>
-    trigger.reached && normal / trigger.size > STILL_SUSPICIOUS
-      ? [{ ...trigger, suspicion: worst.suspicion }]
-      : [],
-  );
+  { family, target, size, suspicion }: SuspectedTrigger,
+): Promise<SuspectedTrigger> {
+  // Halfway (as a ratio) to the size of the median class's: larger ones change what an image shows.
+  const budget = size * Math.sqrt(suspicion);
+  const bounds = { family, target, budget };
+  const found = await searchStrongestTrigger(context, model, trusted, bounds);
+  return { ...found, suspicion };
 }
 
 /** Stamps the first rows, each with a trigger drawn by its suspicion. */

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { silent } from "../../src/core/progress.ts";
 import { type FloatTensor, float32, type Tensor } from "../../src/core/tensor.ts";
 import { type InversionPlan, invertTriggers } from "../../src/inversion/invert.ts";
+import { smallest } from "../../src/inversion/size-control.ts";
 import {
   additiveFamily,
   maskedFamily,
@@ -18,7 +19,7 @@ import { tinyNet } from "../train/tiny.ts";
 
 interface Case extends Pick<InversionPlan, "suspectWeight" | "repairedWeight" | "learningRate"> {
   readonly family: "additive" | "masked";
-  readonly shrink: InversionPlan["shrink"] | null;
+  readonly shrink: Readonly<Record<"weight" | "factor" | "success", number>> | null;
   /** Of the suspect's last layer. */
   readonly bias: readonly number[];
   readonly steps: readonly {
@@ -79,7 +80,7 @@ test.each(cases.map((it) => [it.family, it.suspectWeight, it.repairedWeight, it]
       const plan: InversionPlan = {
         ...{ family, steps: count, images: 4, classesPerStep: 2 },
         ...{ suspectWeight, repairedWeight, learningRate },
-        ...(shrink ? { shrink } : {}),
+        ...(shrink ? { control: smallest(shrink.success, shrink) } : {}),
       };
       const context = { device: record, random: inOrder(), emit: silent };
       await invertTriggers(context, { suspect, repaired }, IMAGES, TARGETS, plan);
