@@ -114,7 +114,7 @@ export const triggerUnlearning: Repair<typeof config> = {
     const renew = async (step: number, searched: Classifier) => {
       if (!worst) return;
       const random = context.random.fork(`renew/${step}`);
-      pool.push(await strongestLeft({ ...context, random }, searched, trusted, worst));
+      pool.push(...(await strongestLeft({ ...context, random }, searched, trusted, worst)));
     };
     await renew(0, model);
     for (let rate = options.learningRate, more = RETRIES; ; rate /= SLOWER, more--) {
@@ -140,7 +140,7 @@ const STAGE = "trigger-unlearning";
 
 /** How much slower, and how often, a repair starts again whose first steps made things worse. */
 const SLOWER = 2;
-const RETRIES = 4;
+const RETRIES = 6;
 
 function tune(
   context: RunContext,
@@ -167,18 +167,18 @@ function tune(
   });
 }
 
-/** The strongest trigger to the class under suspicion that is left in the model under repair. */
+/** The strongest trigger to the class under suspicion that is left in the model under repair, if any. */
 async function strongestLeft(
   context: RunContext,
   model: Classifier,
   trusted: ImageSet,
   { family, target, size, suspicion }: SuspectedTrigger,
-): Promise<SuspectedTrigger> {
+): Promise<SuspectedTrigger[]> {
   // Halfway (as a ratio) to the size of the median class's: larger ones change what an image shows.
   const budget = size * Math.sqrt(suspicion);
   const bounds = { family, target, budget };
   const found = await searchStrongestTrigger(context, model, trusted, bounds);
-  return { ...found, suspicion };
+  return found.reached ? [{ ...found, suspicion }] : [];
 }
 
 /** Stamps the first rows, each with a trigger drawn by its suspicion. */

@@ -1,0 +1,76 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { silent } from "../../src/core/progress.ts";
+import { Random } from "../../src/core/random.ts";
+import { float32 } from "../../src/core/tensor.ts";
+import { Classifier } from "../../src/models/classifier.ts";
+import { fineTune } from "../../src/repairs/fine-tune.ts";
+import type { Device, Tensors } from "../../src/runtime/device.ts";
+import { openDevice, type ProcessDevice } from "../../src/runtime/process-device.ts";
+import { crossEntropy } from "../../src/train/losses.ts";
+import { sgd } from "../../src/train/optimisers.ts";
+import { constant } from "../../src/train/schedules.ts";
+import { noise, plainNet } from "../support/networks.ts";
+
+const TRUSTED = noise(Array.from({ length: 16 }, (_, i) => i % 5));
+const IMAGE = 3 * 8 * 8;
+
+let device: ProcessDevice;
+beforeAll(async () => {
+  device = await openDevice({ name: "cpu", threads: 1 });
+});
+afterAll(() => device.close());
+
+/** A device that keeps what programs with images are fed. */
+function feeding(seen: Tensors[]): Device {
+  return {
+    ...{ name: device.name, threads: device.threads, close: async () => {} },
+    peakMemory: () => device.peakMemory(),
+    [Symbol.asyncDispose]: async () => {},
+    async compile(graph, options) {
+      const program = await device.compile(graph, options);
+      return {
+        outputTypes: program.outputTypes,
+        write: (state) => program.write(state),
+        read: (names) => program.read(names),
+        release: () => program.release(),
+        [Symbol.asyncDispose]: () => program.release(),
+        run(feeds, given) {
+          if (feeds["stamped"]) seen.push(feeds);
+          return program.run(feeds, given);
+        },
+      };
+    },
+  };
+}
+
+test("augmentation moves the images, but not the trigger on them", async () => {
+  const seen: Tensors[] = [];
+  const model = await Classifier.fromGraph(plainNet(8), device);
+  const context = { device: feeding(seen), random: Random.fromSeed(0), emit: silent };
+  const checkpoints = fineTune(
+    context,
+    { model, trusted: TRUSTED },
+    {
+      ...{ stage: "test", steps: 3, batchSize: 8, checkpointEvery: 3, augment: true },
+      ...{ batchNorm: "frozen", schedule: constant(0.01), optimiser: sgd() },
+      stamp({ shape, data }) {
+        // The red pixel in the corner of every image.
+        return float32(
+          shape,
+          data.map((value, at) => (at % IMAGE === 0 ? 9 : value)),
+        );
+      },
+      loss: (b, { student, labels }) => b.mean(crossEntropy(b, student.logits, labels)),
+    },
+  );
+  for await (const { step } of checkpoints) expect(step).toBe(3);
+
+  expect(seen).toHaveLength(3);
+  for (const { images, stamped } of seen) {
+    const [plain, marked] = [images!.data as Float32Array, stamped!.data as Float32Array];
+    const changed = [...plain.keys()].filter((at) => plain[at] !== marked[at]);
+    expect(changed).toEqual(Array.from({ length: 8 }, (_, row) => row * IMAGE));
+  }
+  // Crops differ from step to step.
+  expect(seen[0]!["images"]!.data).not.toEqual(seen[2]!["images"]!.data);
+});
