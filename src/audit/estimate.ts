@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { ascending, batchTensors, count, type ImageSet } from "../data/images.ts";
 import type { Detector } from "../detectors/detector.ts";
+import { STRONGEST_EFFORT } from "../inversion/strongest.ts";
 import type { Classifier } from "../models/classifier.ts";
 import { compilePredictor } from "../models/predict.ts";
 import type { Repair } from "../repairs/repair.ts";
@@ -22,6 +23,7 @@ const SIZE = z.object({
   images: z.number().default(0),
   classesPerStep: z.number().default(1),
   families: z.array(z.string()).default(["one"]),
+  renew: z.boolean().default(false),
 });
 
 /** Forward passes that a step takes per image: forward and backward to the image. */
@@ -57,9 +59,13 @@ export function workOf(
     work.set(stage, { amount: steps * width * size.images * INVERSION * networks, steps });
   }
   if (repair) {
-    const { steps, batchSize, checkpointEvery } = SIZE.parse(repair.config);
-    const judged = Math.ceil(steps / checkpointEvery) * 2 * count(heldOut);
-    const amount = steps * Math.min(batchSize, count(tuning)) * TUNING + judged;
+    const { steps, batchSize, checkpointEvery, renew } = SIZE.parse(repair.config);
+    const checkpoints = Math.ceil(steps / checkpointEvery);
+    const judged = checkpoints * 2 * count(heldOut);
+    const searched = renew
+      ? checkpoints * STRONGEST_EFFORT.steps * STRONGEST_EFFORT.images * INVERSION
+      : 0;
+    const amount = steps * Math.min(batchSize, count(tuning)) * TUNING + judged + searched;
     work.set("repair", { amount, steps });
   }
   if (detector) {

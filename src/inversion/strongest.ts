@@ -14,7 +14,7 @@ export interface Bounds {
 }
 
 /** Steps and images of a search: few steps suffice, since no size has to settle. */
-const EFFORT = { steps: 60, images: 32, classesPerStep: 1 };
+export const STRONGEST_EFFORT = { steps: 60, images: 32, classesPerStep: 1 };
 
 /**
  * The trigger within a size that moves the most images to a class. Where a smallest trigger is the least
@@ -26,7 +26,7 @@ export async function searchStrongestTrigger(
   images: ImageSet,
   { family, target, budget }: Bounds,
 ): Promise<Inverted> {
-  const plan = searchPlan(family, EFFORT, (adaptation) => strongest(budget, adaptation));
+  const plan = searchPlan(family, STRONGEST_EFFORT, (adaptation) => strongest(budget, adaptation));
   const stage = `${family} trigger`;
   const [found] = await invertTriggers(context, { suspect: model }, images, [target], plan, stage);
   return found!;

@@ -1,5 +1,4 @@
 import { z } from "zod";
-import { AntidoteError } from "../core/errors.ts";
 import type { Random } from "../core/random.ts";
 import type { FloatTensor } from "../core/tensor.ts";
 import type { ImageSet } from "../data/images.ts";
@@ -18,6 +17,7 @@ import { crossEntropy, distillation } from "../train/losses.ts";
 import { sgd } from "../train/optimisers.ts";
 import { cosine } from "../train/schedules.ts";
 import { fineTune } from "./fine-tune.ts";
+import { withFittingRate } from "./fitting-rate.ts";
 import { tuningFields } from "./options.ts";
 import type { Checkpoint, Repair, RepairInput } from "./repair.ts";
 
@@ -117,43 +117,30 @@ export const triggerUnlearning: Repair<typeof config> = {
       pool.push(...(await strongestLeft({ ...context, random }, searched, trusted, worst)));
     };
     await renew(0, model);
-    for (let rate = options.learningRate, more = RETRIES; ; rate /= SLOWER, more--) {
-      let step = 0;
-      try {
-        for await (const checkpoint of tune(context, { model, trusted }, pool, rate, options)) {
-          step = checkpoint.step;
-          yield checkpoint;
-          if (step < options.steps) await renew(step, checkpoint.model);
-        }
-        return;
-      } catch (error) {
-        const early = error instanceof AntidoteError && error.code === "DIVERGED" && step === 0;
-        if (!early || more === 0) throw error;
-        const message = `learning rate ${rate.toPrecision(2)} is too high for this model; trying half of it`;
-        context.emit({ kind: "note", stage: STAGE, message });
-      }
+    const input = { model, trusted };
+    const checkpoints = withFittingRate(context, STAGE, options.learningRate, (learningRate) =>
+      tune(context, input, pool, { ...options, learningRate }),
+    );
+    for await (const checkpoint of checkpoints) {
+      yield checkpoint;
+      if (checkpoint.step < options.steps) await renew(checkpoint.step, checkpoint.model);
     }
   },
 };
 
 const STAGE = "trigger-unlearning";
 
-/** How much slower, and how often, a repair starts again whose first steps made things worse. */
-const SLOWER = 2;
-const RETRIES = 6;
-
 function tune(
   context: RunContext,
   input: Pick<RepairInput, "model" | "trusted">,
   pool: readonly SuspectedTrigger[],
-  learningRate: number,
   options: z.output<typeof config>,
 ): AsyncGenerator<Checkpoint> {
   return fineTune(context, input, {
     ...options,
     stage: STAGE,
     startsLow: true,
-    schedule: cosine(learningRate, options.steps),
+    schedule: cosine(options.learningRate, options.steps),
     optimiser: sgd({ momentum: options.momentum, weightDecay: options.weightDecay }),
     stamp: (images, random) => stampSome(images, pool, options, random),
     loss(b, { student, pivot, labels }) {

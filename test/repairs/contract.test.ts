@@ -45,7 +45,14 @@ beforeAll(async () => {
 afterAll(() => device.close());
 
 test("the registry of repairs lists every repair file under its own name", () => {
-  const shared = ["fine-tune.ts", "index.ts", "options.ts", "repair.ts", "slol.ts"];
+  const shared = [
+    "fine-tune.ts",
+    "fitting-rate.ts",
+    "index.ts",
+    "options.ts",
+    "repair.ts",
+    "slol.ts",
+  ];
   expectRegistryIsFolder("repairs", REPAIRS, shared);
 });
 
