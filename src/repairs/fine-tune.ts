@@ -141,14 +141,14 @@ export async function* fineTune(
   }
 }
 
-/** Losses that are averaged to see their course: batches differ. */
-const WINDOW = 4;
+/** Losses that are averaged: batches differ. */
+const WINDOW = 3;
 
-/** Whether the last losses are twice the first ones, and more than noise above them. */
+/** Whether the last losses are twice the first, which no update has changed, and more than noise above it. */
 function hasDoubled(losses: readonly number[]): boolean {
-  const mean = (part: readonly number[]) => part.reduce((sum, v) => sum + v, 0) / part.length;
-  const [first, last] = [mean(losses.slice(0, WINDOW)), mean(losses.slice(-WINDOW))];
-  return losses.length >= 2 * WINDOW && last > 2 * first + 0.1;
+  const last = losses.slice(-WINDOW);
+  const mean = last.reduce((sum, loss) => sum + loss, 0) / last.length;
+  return last.length === WINDOW && mean > 2 * losses[0]! + 0.1;
 }
 
 function allFinite({ type, data }: Tensor): boolean {

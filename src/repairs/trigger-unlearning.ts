@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { Random } from "../core/random.ts";
 import type { FloatTensor } from "../core/tensor.ts";
 import type { ImageSet } from "../data/images.ts";
-import { stampOverlay, strengthened } from "../data/overlay.ts";
+import { type Overlay, stampOverlay, strengthened } from "../data/overlay.ts";
 import {
   mostSuspicious,
   STANDS_OUT,
@@ -22,7 +22,7 @@ import { tuningFields } from "./options.ts";
 import type { Checkpoint, Repair, RepairInput } from "./repair.ts";
 
 const config = z.strictObject({
-  ...tuningFields({ steps: 100, learningRate: 0.002, checkpointEvery: 20, batchNorm: "frozen" }),
+  ...tuningFields({ steps: 100, learningRate: 0.001, checkpointEvery: 20, batchNorm: "frozen" }),
   stamped: z
     .number()
     .gt(0)
@@ -69,6 +69,8 @@ const config = z.strictObject({
   temperature: z.number().positive().default(2).describe("temperature of the distillation"),
 });
 
+type Options = z.output<typeof config>;
+
 /**
  * Trigger unlearning: the smallest triggers of every class are searched, and the model is taught to
  * answer with a trigger what the suspect answers without it. The teacher never sees a trigger, so its
@@ -107,14 +109,16 @@ export const triggerUnlearning: Repair<typeof config> = {
   config,
   async *run(context, { model, trusted, triggers }, options): AsyncGenerator<Checkpoint> {
     const known = triggers ?? suspected(await searchSmallestTriggers(context, model, trusted));
-    const pool = known.filter(
+    const suspicious = known.filter(
       ({ reached, suspicion }) => reached && suspicion >= options.suspicious,
     );
-    const worst = options.renew ? mostSuspicious(pool) : undefined;
+    const pool = suspicious.map((trigger) => shownAsFound(trigger, options));
+    const worst = options.renew ? mostSuspicious(suspicious) : undefined;
     const renew = async (step: number, searched: Classifier) => {
       if (!worst) return;
       const random = context.random.fork(`renew/${step}`);
-      pool.push(...(await strongestLeft({ ...context, random }, searched, trusted, worst)));
+      const left = await strongestLeft({ ...context, random }, searched, trusted, worst);
+      if (left) pool.push({ overlay: left, weight: weightOf(worst, options), strength: 1 });
     };
     await renew(0, model);
     const input = { model, trusted };
@@ -130,11 +134,31 @@ export const triggerUnlearning: Repair<typeof config> = {
 
 const STAGE = "trigger-unlearning";
 
+/** A trigger as images are shown with it. */
+interface Shown {
+  readonly overlay: Overlay;
+  /** It is drawn with a probability in proportion to this. */
+  readonly weight: number;
+  /** Up to how many times as strongly as it is. */
+  readonly strength: number;
+}
+
+/** Halfway (as a ratio) from a trigger's size to the median class's: larger ones change what an image shows. */
+const halfway = ({ suspicion }: SuspectedTrigger): number => Math.sqrt(suspicion);
+
+const weightOf = ({ suspicion }: SuspectedTrigger, { focus }: Options): number =>
+  suspicion ** focus;
+
+function shownAsFound(trigger: SuspectedTrigger, options: Options): Shown {
+  const strength = Math.max(1, Math.min(options.strength, halfway(trigger)));
+  return { overlay: trigger.overlay, weight: weightOf(trigger, options), strength };
+}
+
 function tune(
   context: RunContext,
   input: Pick<RepairInput, "model" | "trusted">,
-  pool: readonly SuspectedTrigger[],
-  options: z.output<typeof config>,
+  pool: readonly Shown[],
+  options: Options,
 ): AsyncGenerator<Checkpoint> {
   return fineTune(context, input, {
     ...options,
@@ -159,34 +183,30 @@ async function strongestLeft(
   context: RunContext,
   model: Classifier,
   trusted: ImageSet,
-  { family, target, size, suspicion }: SuspectedTrigger,
-): Promise<SuspectedTrigger[]> {
-  // Halfway (as a ratio) to the size of the median class's: larger ones change what an image shows.
-  const budget = size * Math.sqrt(suspicion);
-  const bounds = { family, target, budget };
+  worst: SuspectedTrigger,
+): Promise<Overlay | undefined> {
+  const { family, target, size } = worst;
+  const bounds = { family, target, budget: size * halfway(worst) };
   const found = await searchStrongestTrigger(context, model, trusted, bounds);
-  return found.reached ? [{ ...found, suspicion }] : [];
+  return found.reached ? found.overlay : undefined;
 }
 
-/** Stamps the first rows, each with a trigger drawn by its suspicion. */
+/** Stamps the first rows, each with a trigger drawn by its weight. */
 function stampSome(
   images: FloatTensor,
-  triggers: readonly SuspectedTrigger[],
-  { stamped, focus, strength }: Readonly<Record<"stamped" | "focus" | "strength", number>>,
+  triggers: readonly Shown[],
+  { stamped }: Options,
   random: Random,
 ): FloatTensor {
   if (triggers.length === 0) return images;
-  const weights = triggers.map(({ suspicion }) => suspicion ** focus);
+  const weights = triggers.map(({ weight }) => weight);
   const rows = new Map<number, number[]>();
   for (let row = 0; row < Math.round(stamped * images.shape[0]!); row++) {
     const index = random.weighted(weights);
     rows.set(index, [...(rows.get(index) ?? []), row]);
   }
   return [...rows].reduce((result, [index, list]) => {
-    const { overlay, suspicion } = triggers[index]!;
-    // At most halfway to the size of the median class (as a ratio): such triggers change what an image shows.
-    const most = Math.max(1, Math.min(strength, Math.sqrt(suspicion)));
-    const shown = strengthened(overlay, random.uniform(1, most));
-    return stampOverlay(shown, result, list);
+    const { overlay, strength } = triggers[index]!;
+    return stampOverlay(strengthened(overlay, random.uniform(1, strength)), result, list);
   }, images);
 }
