@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { chooseDeployable, type JudgedCheckpoint, judge } from "../../src/audit/deploy.ts";
 import { silent } from "../../src/core/progress.ts";
 import { Random } from "../../src/core/random.ts";
@@ -7,16 +7,11 @@ import { float32 } from "../../src/core/tensor.ts";
 import { blend, stampOverlay } from "../../src/data/overlay.ts";
 import { Classifier } from "../../src/models/classifier.ts";
 import { predict } from "../../src/models/predict.ts";
-import { openDevice, type ProcessDevice } from "../../src/runtime/process-device.ts";
+import { testDevice } from "../support/device.ts";
 import { noise, plainNet } from "../support/networks.ts";
 
-let device: ProcessDevice;
-let model: Classifier;
-beforeAll(async () => {
-  device = await openDevice({ name: "cpu", threads: 1 });
-  model = await Classifier.fromGraph(plainNet(8), device);
-});
-afterAll(() => device.close());
+const device = await testDevice();
+const model = await Classifier.fromGraph(plainNet(8), device);
 
 /** A checkpoint that is right on the images `right` of 100, and the trigger's success. */
 function point(step: number, right: (index: number) => boolean, success: number): JudgedCheckpoint {

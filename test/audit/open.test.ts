@@ -1,21 +1,17 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { openModel } from "../../src/audit/open.ts";
 import { prepare } from "../../src/audit/prepare.ts";
 import { silent } from "../../src/core/progress.ts";
 import { Random } from "../../src/core/random.ts";
 import { GraphBuilder } from "../../src/onnx/builder.ts";
 import { encodeGraph } from "../../src/onnx/encode.ts";
-import { openDevice, type ProcessDevice } from "../../src/runtime/process-device.ts";
 import { failureOf, folderWith } from "../data/temporary.ts";
+import { testDevice } from "../support/device.ts";
 import { linear, noise, openBatch, pooled } from "../support/networks.ts";
 
-let device: ProcessDevice;
-beforeAll(async () => {
-  device = await openDevice({ name: "cpu", threads: 1 });
-});
-afterAll(() => device.close());
+const device = await testDevice();
 
 /** A file of a linear classifier with one more operator between its two layers. */
 async function fileWith(op: string, domain: string): Promise<string> {

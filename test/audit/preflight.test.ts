@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { preflight } from "../../src/audit/preflight.ts";
 import { type Progress, silent } from "../../src/core/progress.ts";
 import { Random } from "../../src/core/random.ts";
@@ -8,7 +8,7 @@ import { Classifier } from "../../src/models/classifier.ts";
 import { type Preprocessing, usualPreprocessings } from "../../src/models/preprocessing.ts";
 import { GraphBuilder } from "../../src/onnx/builder.ts";
 import type { Graph } from "../../src/onnx/graph.ts";
-import { openDevice, type ProcessDevice } from "../../src/runtime/process-device.ts";
+import { testDevice } from "../support/device.ts";
 import { openBatch, pooled } from "../support/networks.ts";
 
 /** A colour per class, in R, G, B. */
@@ -66,11 +66,7 @@ function colourModel(
   return openBatch(b);
 }
 
-let device: ProcessDevice;
-beforeAll(async () => {
-  device = await openDevice({ name: "cpu", threads: 1 });
-});
-afterAll(() => device.close());
+const device = await testDevice();
 
 const context = (emit = silent as (event: Progress) => void) => ({
   device,

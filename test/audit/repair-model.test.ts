@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import { repairModel } from "../../src/audit/repair-model.ts";
 import { AntidoteError } from "../../src/core/errors.ts";
@@ -6,16 +6,11 @@ import { silent } from "../../src/core/progress.ts";
 import { Random } from "../../src/core/random.ts";
 import { Classifier } from "../../src/models/classifier.ts";
 import type { Checkpoint, Repair } from "../../src/repairs/repair.ts";
-import { openDevice, type ProcessDevice } from "../../src/runtime/process-device.ts";
+import { testDevice } from "../support/device.ts";
 import { noise, plainNet } from "../support/networks.ts";
 
-let device: ProcessDevice;
-let model: Classifier;
-beforeAll(async () => {
-  device = await openDevice({ name: "cpu", threads: 1 });
-  model = await Classifier.fromGraph(plainNet(8), device);
-});
-afterAll(() => device.close());
+const device = await testDevice();
+const model = await Classifier.fromGraph(plainNet(8), device);
 
 const IMAGES = noise([0, 1, 2, 3, 4, 0, 1, 2, 3, 4]);
 

@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { gradients } from "../../src/autodiff/gradients.ts";
 import { liveBatchNorm, lowerBatchNorm } from "../../src/autodiff/live-batch-norm.ts";
 import type { Tensor } from "../../src/core/tensor.ts";
@@ -8,8 +8,8 @@ import { GraphBuilder } from "../../src/onnx/builder.ts";
 import { readOnnxFile } from "../../src/onnx/file.ts";
 import type { StaticGraph, Value } from "../../src/onnx/graph.ts";
 import { importGraph } from "../../src/onnx/import.ts";
-import { openDevice, type ProcessDevice } from "../../src/runtime/process-device.ts";
 import { specialise } from "../../src/runtime/specialise.ts";
+import { testDevice } from "../support/device.ts";
 import { compile, execute } from "../support/execute.ts";
 import { fill } from "../train/fill.ts";
 
@@ -33,11 +33,7 @@ const BATCH = 3;
 /** Rounding of float32 through some fifty layers; small batches make batch statistics touchier. */
 const TOLERANCE = { eval: 5e-5, train: 2e-4 };
 
-let device: ProcessDevice;
-beforeAll(async () => {
-  device = await openDevice({ name: "cpu", threads: 1 });
-});
-afterAll(() => device.close());
+const device = await testDevice();
 
 async function load(path: string, batch: number): Promise<StaticGraph> {
   return specialise(importGraph(await readOnnxFile(path)), batch, device);

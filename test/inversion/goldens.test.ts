@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { silent } from "../../src/core/progress.ts";
 import { type FloatTensor, float32, type Tensor } from "../../src/core/tensor.ts";
 import { type InversionPlan, invertTriggers } from "../../src/inversion/invert.ts";
@@ -10,7 +10,7 @@ import {
   type TriggerFamily,
 } from "../../src/inversion/trigger-family.ts";
 import { Classifier } from "../../src/models/classifier.ts";
-import { openDevice, type ProcessDevice } from "../../src/runtime/process-device.ts";
+import { testDevice } from "../support/device.ts";
 import { inOrder } from "../support/in-order.ts";
 import { noise, plainNet } from "../support/networks.ts";
 import { recording } from "../support/recording.ts";
@@ -39,11 +39,7 @@ const LOSS_TOLERANCE = 5e-6;
 /** Adam divides by the slope's own size: where that is 1e-7, rounding moves a hundredth of a step. */
 const STEP_TOLERANCE = 0.01;
 
-let device: ProcessDevice;
-beforeAll(async () => {
-  device = await openDevice({ name: "cpu", threads: 1 });
-});
-afterAll(() => device.close());
+const device = await testDevice();
 
 const mapped = (value: FloatTensor, change: (v: number) => number) =>
   float32(value.shape, value.data.map(change));

@@ -1,16 +1,12 @@
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { Random } from "../../src/core/random.ts";
 import { float32 } from "../../src/core/tensor.ts";
 import { smoothFamily } from "../../src/inversion/trigger-family.ts";
 import { GraphBuilder } from "../../src/onnx/builder.ts";
-import { openDevice, type ProcessDevice } from "../../src/runtime/process-device.ts";
+import { testDevice } from "../support/device.ts";
 import { fill } from "../train/fill.ts";
 
-let device: ProcessDevice;
-beforeAll(async () => {
-  device = await openDevice({ name: "cpu", threads: 1 });
-});
-afterAll(() => device.close());
+const device = await testDevice();
 
 const GEOMETRY = { channels: 2, height: 12, width: 10 };
 const family = smoothFamily();

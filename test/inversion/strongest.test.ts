@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { silent } from "../../src/core/progress.ts";
 import { Random } from "../../src/core/random.ts";
 import { stampOverlay } from "../../src/data/overlay.ts";
@@ -6,19 +6,14 @@ import { imagesOfOthers } from "../../src/detectors/measure.ts";
 import { searchStrongestTrigger } from "../../src/inversion/strongest.ts";
 import { Classifier } from "../../src/models/classifier.ts";
 import { predict } from "../../src/models/predict.ts";
-import { openDevice, type ProcessDevice } from "../../src/runtime/process-device.ts";
+import { testDevice } from "../support/device.ts";
 import { noise, plainNet } from "../support/networks.ts";
 
 const IMAGES = noise(Array.from({ length: 40 }, (_, i) => i % 5));
 const FAMILIES = ["masked", "smooth", "additive"] as const;
 
-let device: ProcessDevice;
-let model: Classifier;
-beforeAll(async () => {
-  device = await openDevice({ name: "cpu", threads: 1 });
-  model = await Classifier.fromGraph(plainNet(8), device);
-});
-afterAll(() => device.close());
+const device = await testDevice();
+const model = await Classifier.fromGraph(plainNet(8), device);
 
 async function search(family: (typeof FAMILIES)[number], target: number, budget: number) {
   const context = { device, random: Random.fromSeed(0), emit: silent };

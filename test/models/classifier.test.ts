@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { type FloatTensor, float32, type Tensor } from "../../src/core/tensor.ts";
 import { ascending, batchTensors, count } from "../../src/data/images.ts";
 import { Classifier } from "../../src/models/classifier.ts";
@@ -10,7 +10,7 @@ import {
 } from "../../src/models/preprocessing.ts";
 import { GraphBuilder } from "../../src/onnx/builder.ts";
 import type { Graph } from "../../src/onnx/graph.ts";
-import { openDevice, type ProcessDevice } from "../../src/runtime/process-device.ts";
+import { testDevice } from "../support/device.ts";
 import { execute } from "../support/execute.ts";
 import { conv, linear, noise, openBatch, plainNet, pooled } from "../support/networks.ts";
 import { fill } from "../train/fill.ts";
@@ -18,11 +18,7 @@ import { tinyNet } from "../train/tiny.ts";
 
 const IMAGES = noise([0, 1, 2, 3, 4, 0, 1]);
 
-let device: ProcessDevice;
-beforeAll(async () => {
-  device = await openDevice({ name: "cpu", threads: 1 });
-});
-afterAll(() => device.close());
+const device = await testDevice();
 
 /** `plainNet(8)` for images whose channels come last. */
 function channelsLast(): Graph {

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { silent } from "../../src/core/progress.ts";
 import { Random } from "../../src/core/random.ts";
 import { toNumbers } from "../../src/core/tensor.ts";
@@ -7,13 +7,9 @@ import { readCifar10 } from "../../src/data/cifar10.ts";
 import type { ImageSet } from "../../src/data/images.ts";
 import { ARCHITECTURE, channelStatistics, freshClassifier } from "../../src/models/fresh.ts";
 import { predict } from "../../src/models/predict.ts";
-import { openDevice, type ProcessDevice } from "../../src/runtime/process-device.ts";
+import { testDevice } from "../support/device.ts";
 
-let device: ProcessDevice;
-beforeAll(async () => {
-  device = await openDevice({ name: "cpu", threads: 1 });
-});
-afterAll(() => device.close());
+const device = await testDevice();
 
 /** Four images: 51 and 204 in turn in two channels, 255 everywhere in the third. */
 const IMAGES: ImageSet = {

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { float32 } from "../../src/core/tensor.ts";
 import { additive, blend } from "../../src/data/overlay.ts";
 import type { SuspectedTrigger } from "../../src/inversion/smallest.ts";
@@ -6,7 +6,6 @@ import { Classifier } from "../../src/models/classifier.ts";
 import { trainableConstants } from "../../src/models/parameters.ts";
 import { REPAIRS } from "../../src/repairs/index.ts";
 import type { Checkpoint, Repair } from "../../src/repairs/repair.ts";
-import { openDevice, type ProcessDevice } from "../../src/runtime/process-device.ts";
 import {
   expectDescribed,
   expectProgress,
@@ -14,6 +13,7 @@ import {
   sameBits,
   watched,
 } from "../support/contract.ts";
+import { testDevice } from "../support/device.ts";
 import { noise, plainNet } from "../support/networks.ts";
 import { recording } from "../support/recording.ts";
 import { tinyNet } from "../train/tiny.ts";
@@ -38,11 +38,7 @@ const TRIGGERS: readonly SuspectedTrigger[] = [
 ];
 const SHORT = { steps: 5, checkpointEvery: 2, batchSize: 8, learningRate: 0.01 };
 
-let device: ProcessDevice;
-beforeAll(async () => {
-  device = await openDevice({ name: "cpu", threads: 1 });
-});
-afterAll(() => device.close());
+const device = await testDevice();
 
 test("the registry of repairs lists every repair file under its own name", () => {
   const shared = [

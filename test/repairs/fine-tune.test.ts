@@ -1,24 +1,20 @@
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { silent } from "../../src/core/progress.ts";
 import { Random } from "../../src/core/random.ts";
 import { float32 } from "../../src/core/tensor.ts";
 import { Classifier } from "../../src/models/classifier.ts";
 import { fineTune } from "../../src/repairs/fine-tune.ts";
 import type { Device, Tensors } from "../../src/runtime/device.ts";
-import { openDevice, type ProcessDevice } from "../../src/runtime/process-device.ts";
 import { crossEntropy } from "../../src/train/losses.ts";
 import { sgd } from "../../src/train/optimisers.ts";
 import { constant } from "../../src/train/schedules.ts";
+import { testDevice } from "../support/device.ts";
 import { noise, plainNet } from "../support/networks.ts";
 
 const TRUSTED = noise(Array.from({ length: 16 }, (_, i) => i % 5));
 const IMAGE = 3 * 8 * 8;
 
-let device: ProcessDevice;
-beforeAll(async () => {
-  device = await openDevice({ name: "cpu", threads: 1 });
-});
-afterAll(() => device.close());
+const device = await testDevice();
 
 /** A device that keeps what programs with images are fed. */
 function feeding(seen: Tensors[]): Device {

@@ -1,12 +1,12 @@
 import { readFileSync } from "node:fs";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { silent } from "../../src/core/progress.ts";
 import type { FloatTensor } from "../../src/core/tensor.ts";
 import { Classifier } from "../../src/models/classifier.ts";
 import { featureShiftTuning } from "../../src/repairs/feature-shift-tuning.ts";
 import { pivotalTuning } from "../../src/repairs/pivotal-tuning.ts";
 import type { Checkpoint } from "../../src/repairs/repair.ts";
-import { openDevice, type ProcessDevice } from "../../src/runtime/process-device.ts";
+import { testDevice } from "../support/device.ts";
 import { inOrder } from "../support/in-order.ts";
 import { noise, plainNet } from "../support/networks.ts";
 import { tinyNet } from "../train/tiny.ts";
@@ -45,11 +45,7 @@ const COMMON = { batchSize: BATCH, checkpointEvery: 1, augment: false, momentum:
 // (|C| / |C_i − C_j|)² units in the last place: 500 on these networks, whose classes hardly differ.
 const TOLERANCE = 3e-5;
 
-let device: ProcessDevice;
-beforeAll(async () => {
-  device = await openDevice({ name: "cpu", threads: 1 });
-});
-afterAll(() => device.close());
+const device = await testDevice();
 
 const context = () => ({ device, random: inOrder(), emit: silent });
 

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { Progress } from "../../src/core/progress.ts";
 import { Random } from "../../src/core/random.ts";
 import { float32 } from "../../src/core/tensor.ts";
@@ -6,20 +6,15 @@ import { additive } from "../../src/data/overlay.ts";
 import type { SuspectedTrigger } from "../../src/inversion/smallest.ts";
 import { Classifier, type Weights } from "../../src/models/classifier.ts";
 import { triggerUnlearning } from "../../src/repairs/trigger-unlearning.ts";
-import { openDevice, type ProcessDevice } from "../../src/runtime/process-device.ts";
 import { sameBits } from "../support/contract.ts";
+import { testDevice } from "../support/device.ts";
 import { noise, plainNet } from "../support/networks.ts";
 import { recording } from "../support/recording.ts";
 
 const TRUSTED = noise(Array.from({ length: 20 }, (_, i) => i % 5));
 
-let device: ProcessDevice;
-let model: Classifier;
-beforeAll(async () => {
-  device = await openDevice({ name: "cpu", threads: 1 });
-  model = await Classifier.fromGraph(plainNet(8), device);
-});
-afterAll(() => device.close());
+const device = await testDevice();
+const model = await Classifier.fromGraph(plainNet(8), device);
 
 function shade(target: number, value: number, suspicion: number): SuspectedTrigger {
   const overlay = additive(float32([3, 8, 8], new Float32Array(192).fill(value)));

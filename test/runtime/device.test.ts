@@ -1,15 +1,12 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { float32, int64, toNumbers } from "../../src/core/tensor.ts";
 import { GraphBuilder } from "../../src/onnx/builder.ts";
 import type { StaticGraph } from "../../src/onnx/graph.ts";
-import { openDevice, type ProcessDevice } from "../../src/runtime/process-device.ts";
+import { openDevice } from "../../src/runtime/process-device.ts";
+import { testDevice } from "../support/device.ts";
 import { descent, SLOW_FEEDS, slow } from "./graphs.ts";
 
-let device: ProcessDevice;
-beforeAll(async () => {
-  device = await openDevice({ name: "cpu", threads: 1 });
-});
-afterAll(() => device.close());
+const device = await testDevice();
 
 /** y = 2·x, sum = Σy. */
 function doubling(): StaticGraph {

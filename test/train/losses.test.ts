@@ -1,15 +1,11 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { float32, int64, toNumbers } from "../../src/core/tensor.ts";
 import { GraphBuilder } from "../../src/onnx/builder.ts";
 import type { Value } from "../../src/onnx/graph.ts";
-import { openDevice, type ProcessDevice } from "../../src/runtime/process-device.ts";
 import { correct, crossEntropy, distillation, rowMean } from "../../src/train/losses.ts";
+import { testDevice } from "../support/device.ts";
 
-let device: ProcessDevice;
-beforeAll(async () => {
-  device = await openDevice({ name: "cpu", threads: 1 });
-});
-afterAll(() => device.close());
+const device = await testDevice();
 
 const ROWS = [
   [2, -1, 0.5, 0],

@@ -1,14 +1,10 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { float32, toNumbers } from "../../src/core/tensor.ts";
-import { openDevice, type ProcessDevice } from "../../src/runtime/process-device.ts";
 import { adam, sgd } from "../../src/train/optimisers.ts";
 import { compileStep, type StepDefinition } from "../../src/train/step.ts";
+import { testDevice } from "../support/device.ts";
 
-let device: ProcessDevice;
-beforeAll(async () => {
-  device = await openDevice({ name: "cpu", threads: 1 });
-});
-afterAll(() => device.close());
+const device = await testDevice();
 
 /** loss = ½‖x − centre‖², with a buffer that counts the steps and one that stays. */
 function bowl(changes: Partial<StepDefinition<"distance">> = {}): StepDefinition<"distance"> {

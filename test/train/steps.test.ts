@@ -1,10 +1,10 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import type { FloatTensor } from "../../src/core/tensor.ts";
 import { Classifier } from "../../src/models/classifier.ts";
-import { openDevice, type ProcessDevice } from "../../src/runtime/process-device.ts";
 import { adam, type Optimiser, sgd } from "../../src/train/optimisers.ts";
 import { compileStep } from "../../src/train/step.ts";
 import { trainingStep } from "../../src/train/training-step.ts";
+import { testDevice } from "../support/device.ts";
 import { batch, golden } from "./fill.ts";
 import { tinyNet } from "./tiny.ts";
 
@@ -25,11 +25,7 @@ const OPTIMISERS: Record<Name, Optimiser> = {
 // PyTorch's values are float64. Ours are float32 sums of up to 500 terms, amplified by the steps.
 const TOLERANCE = 2e-6;
 
-let device: ProcessDevice;
-beforeAll(async () => {
-  device = await openDevice({ name: "cpu", threads: 1 });
-});
-afterAll(() => device.close());
+const device = await testDevice();
 
 describe("three steps with live batch norm and label smoothing agree with PyTorch", () => {
   it.each(Object.keys(OPTIMISERS) as Name[])("%s", async (name) => {
