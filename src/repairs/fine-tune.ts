@@ -1,7 +1,7 @@
 import { liveBatchNorm } from "../autodiff/live-batch-norm.ts";
 import { AntidoteError, throwIfCancelled } from "../core/errors.ts";
 import type { Random } from "../core/random.ts";
-import { type FloatTensor, float32, type Tensor } from "../core/tensor.ts";
+import { type FloatTensor, float32, type Tensor, toNumbers } from "../core/tensor.ts";
 import { augment, mixPairs } from "../data/augment.ts";
 import { batchTensors, count, epochBatches, type ImageSet } from "../data/images.ts";
 import type { Outputs, Weights } from "../models/classifier.ts";
@@ -12,6 +12,7 @@ import type { RunContext } from "../runtime/context.ts";
 import type { Optimiser } from "../train/optimisers.ts";
 import type { Schedule } from "../train/schedules.ts";
 import { compileStep } from "../train/step.ts";
+import { RateGovernor } from "./rate-governor.ts";
 import type { Checkpoint, RepairInput } from "./repair.ts";
 
 /** What a repair's loss may use. */
@@ -43,11 +44,8 @@ export interface FineTunePlan {
   readonly augment: boolean;
   /** "live": batch statistics where the graph has batch norm. "reinsert": also where it was folded. "frozen": neither. */
   readonly batchNorm: "live" | "reinsert" | "frozen";
-  /**
-   * Whether a loss that has doubled before the first checkpoint counts as divergence: for losses that start
-   * low, because the model starts as its own teacher.
-   */
-  readonly startsLow?: boolean;
+  /** Whether the rate of the schedule is only approached as far as clean images keep their answers. */
+  readonly governed?: boolean;
   /** Share of the images that another one of the batch shines through, for both models; default 0. */
   readonly mixed?: number;
   /** Start values that differ from the suspect's, e.g. a fresh head. */
@@ -65,8 +63,7 @@ export interface FineTunePlan {
 /**
  * The loop that all repairs by fine-tuning share: batches of augmented trusted images, the model under
  * repair beside the frozen suspect in one graph, and a stream of checkpoints.
- * @throws `DIVERGED` if the loss is no longer finite, or has doubled where it starts low; the checkpoints
- *   before remain valid
+ * @throws `DIVERGED` if the loss is no longer finite; the checkpoints before remain valid
  */
 export async function* fineTune(
   context: RunContext,
@@ -107,26 +104,27 @@ export async function* fineTune(
       };
       const loss = plan.loss(b, { student, pivot, labels, weight: at, pivotWeight, names });
       const updates = new Map([...tuned.updates].map(([name, out]) => [name, student.tensor(out)]));
-      return { loss, updates };
+      const answers = (logits: Value) => b.argMax(logits, 1); // [N]
+      const agreement = b.cast(b.equal(answers(student.logits), answers(pivot.logits)), "float32");
+      return { loss, updates, metrics: { agreement } };
     },
   });
 
   try {
     let loss = Number.NaN;
-    const losses: number[] = [];
+    const governor = new RateGovernor();
     for (let i = 0, epoch = 0; i < plan.steps; epoch++) {
       for (const indices of epochBatches(count(trusted), batchSize, epoch, random.fork("order"))) {
         if (i === plan.steps) break;
         throwIfCancelled(signal);
         const draws = random.fork(`step/${i}`);
         const feeds = feedsOf(trusted, indices, plan, draws);
-        loss = (await step.run(feeds, plan.schedule(i), signal)).loss;
+        const rate = plan.schedule(i) * (plan.governed ? governor.share : 1);
+        const { loss: now, metrics } = await step.run(feeds, rate, signal);
+        loss = now;
+        governor.observe(meanOfClean(metrics.agreement, feeds));
         i++;
-        losses.push(loss);
         if (!Number.isFinite(loss)) throw diverged(plan.stage, i);
-        if (plan.startsLow && i <= plan.checkpointEvery && hasDoubled(losses)) {
-          throw diverged(plan.stage, i);
-        }
         emit({ kind: "step", stage: plan.stage, done: i, total: plan.steps });
         if (i % plan.checkpointEvery === 0 || i === plan.steps) {
           const values = await step.read();
@@ -141,14 +139,15 @@ export async function* fineTune(
   }
 }
 
-/** Losses that are averaged: batches differ. */
-const WINDOW = 3;
-
-/** Whether the last losses are twice the first, which no update has changed, and more than noise above it. */
-function hasDoubled(losses: readonly number[]): boolean {
-  const last = losses.slice(-WINDOW);
-  const mean = last.reduce((sum, loss) => sum + loss, 0) / last.length;
-  return last.length === WINDOW && mean > 2 * losses[0]! + 0.1;
+/** The mean of what is known about the images that carry no trigger; 1 if all do. @param rows [N] */
+function meanOfClean(rows: Tensor, { images, stamped = images }: Feeds): number {
+  const [count] = rows.shape as [number];
+  const length = images.data.length / count;
+  const row = ({ data }: FloatTensor, at: number) => data.subarray(at * length, (at + 1) * length);
+  const clean = [...toNumbers(rows)].filter((_, at) =>
+    row(images, at).every((value, i) => value === stamped.data[at * length + i]),
+  );
+  return clean.length === 0 ? 1 : clean.reduce((sum, v) => sum + v, 0) / clean.length;
 }
 
 function allFinite({ type, data }: Tensor): boolean {
@@ -183,12 +182,18 @@ function constantOf(
   return frozen.constants.has(name) ? pivot(name) : b.constant(origin.get(name)!);
 }
 
+interface Feeds {
+  readonly [name: string]: Tensor;
+  readonly images: FloatTensor;
+  readonly stamped?: FloatTensor;
+}
+
 function feedsOf(
   trusted: ImageSet,
   indices: readonly number[],
   plan: FineTunePlan,
   draws: Random,
-): Record<string, Tensor> {
+): Feeds {
   const { images: plain, labels } = batchTensors(trusted, indices);
   const images = plan.mixed ? mixPairs(plain, plan.mixed, draws.fork("mix")) : plain;
   const { shape, data } = images;
@@ -200,7 +205,7 @@ function feedsOf(
 function diverged(stage: string, step: number): AntidoteError {
   return new AntidoteError(
     "DIVERGED",
-    `The loss of ${stage} grows without bound at step ${step}.`,
+    `The loss of ${stage} is no longer finite at step ${step}.`,
     {
       place: stage,
       next: "Lower its learning rate.",

@@ -17,12 +17,11 @@ import { crossEntropy, distillation } from "../train/losses.ts";
 import { sgd } from "../train/optimisers.ts";
 import { cosine } from "../train/schedules.ts";
 import { fineTune } from "./fine-tune.ts";
-import { withFittingRate } from "./fitting-rate.ts";
 import { tuningFields } from "./options.ts";
 import type { Checkpoint, Repair, RepairInput } from "./repair.ts";
 
 const config = z.strictObject({
-  ...tuningFields({ steps: 100, learningRate: 0.001, checkpointEvery: 20, batchNorm: "frozen" }),
+  ...tuningFields({ steps: 100, learningRate: 0.003, checkpointEvery: 20, batchNorm: "frozen" }),
   stamped: z
     .number()
     .gt(0)
@@ -86,8 +85,8 @@ type Options = z.output<typeof config>;
  * the smallest one's and normal ones' is searched, too: on the suspect, and again at every checkpoint on the
  * model under repair. What is found joins the others.
  *
- * Batch normalisation stays as it is: the model then starts with its own teacher's answers, so the first
- * losses tell whether a learning rate fits its weights, whose scale is different in every network.
+ * Batch normalisation stays as it is: the model then starts with its own teacher's answers, and how far it
+ * leaves them on clean images tells which learning rate fits (see `RateGovernor`).
  */
 export const triggerUnlearning: Repair<typeof config> = {
   name: "trigger-unlearning",
@@ -102,7 +101,7 @@ export const triggerUnlearning: Repair<typeof config> = {
       "Triggers are shown up to three times as strongly as they were found: an attacker's need not be the smallest.",
       "Half of the images have another one shining through.",
       "The strongest trigger up to a size is searched before and again while the model is tuned.",
-      "A learning rate that makes the first steps worse is halved.",
+      "The learning rate is lowered as long as clean images do not keep their answers.",
       "Distillation from the suspect on images without triggers takes most of the labels' place.",
     ],
   },
@@ -121,11 +120,7 @@ export const triggerUnlearning: Repair<typeof config> = {
       if (left) pool.push({ overlay: left, weight: weightOf(worst, options), strength: 1 });
     };
     await renew(0, model);
-    const input = { model, trusted };
-    const checkpoints = withFittingRate(context, STAGE, options.learningRate, (learningRate) =>
-      tune(context, input, pool, { ...options, learningRate }),
-    );
-    for await (const checkpoint of checkpoints) {
+    for await (const checkpoint of tune(context, { model, trusted }, pool, options)) {
       yield checkpoint;
       if (checkpoint.step < options.steps) await renew(checkpoint.step, checkpoint.model);
     }
@@ -163,7 +158,7 @@ function tune(
   return fineTune(context, input, {
     ...options,
     stage: STAGE,
-    startsLow: true,
+    governed: true,
     schedule: cosine(options.learningRate, options.steps),
     optimiser: sgd({ momentum: options.momentum, weightDecay: options.weightDecay }),
     stamp: (images, random) => stampSome(images, pool, options, random),

@@ -43,9 +43,9 @@ const device = await testDevice();
 test("the registry of repairs lists every repair file under its own name", () => {
   const shared = [
     "fine-tune.ts",
-    "fitting-rate.ts",
     "index.ts",
     "options.ts",
+    "rate-governor.ts",
     "repair.ts",
     "slol.ts",
   ];
