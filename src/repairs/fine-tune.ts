@@ -9,6 +9,7 @@ import { ReinsertedBatchNorm } from "../models/reinserted-batch-norm.ts";
 import type { GraphBuilder } from "../onnx/builder.ts";
 import type { StaticGraph, Value } from "../onnx/graph.ts";
 import type { RunContext } from "../runtime/context.ts";
+import { correct } from "../train/losses.ts";
 import type { Optimiser } from "../train/optimisers.ts";
 import type { Schedule } from "../train/schedules.ts";
 import { compileStep } from "../train/step.ts";
@@ -104,8 +105,7 @@ export async function* fineTune(
       };
       const loss = plan.loss(b, { student, pivot, labels, weight: at, pivotWeight, names });
       const updates = new Map([...tuned.updates].map(([name, out]) => [name, student.tensor(out)]));
-      const answers = (logits: Value) => b.argMax(logits, 1); // [N]
-      const agreement = b.cast(b.equal(answers(student.logits), answers(pivot.logits)), "float32");
+      const agreement = correct(b, student.logits, b.argMax(pivot.logits, 1)); // [N]
       return { loss, updates, metrics: { agreement } };
     },
   });

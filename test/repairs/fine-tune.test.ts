@@ -6,7 +6,7 @@ import { Classifier } from "../../src/models/classifier.ts";
 import { fineTune } from "../../src/repairs/fine-tune.ts";
 import type { Device, Tensors } from "../../src/runtime/device.ts";
 import { crossEntropy } from "../../src/train/losses.ts";
-import { sgd } from "../../src/train/optimisers.ts";
+import { type Optimiser, sgd } from "../../src/train/optimisers.ts";
 import { constant } from "../../src/train/schedules.ts";
 import { testDevice } from "../support/device.ts";
 import { noise, plainNet } from "../support/networks.ts";
@@ -69,4 +69,32 @@ test("augmentation moves the images, but not the trigger on them", async () => {
   }
   // Crops differ from step to step.
   expect(seen[0]!["images"]!.data).not.toEqual(seen[2]!["images"]!.data);
+});
+
+test("a governed rate starts small and grows while answers are kept, any other follows its schedule", async () => {
+  const model = await Classifier.fromGraph(plainNet(8), device);
+  const ratesOf = async (governed: boolean) => {
+    const rates: number[] = [];
+    const plain = sgd();
+    const optimiser: Optimiser = {
+      ...plain,
+      coefficients(step, rate) {
+        rates.push(rate);
+        return plain.coefficients(step, rate);
+      },
+    };
+    const checkpoints = fineTune(
+      { device, random: Random.fromSeed(0), emit: silent },
+      { model, trusted: TRUSTED },
+      {
+        ...{ stage: "test", steps: 3, batchSize: 8, checkpointEvery: 3, augment: false, governed },
+        ...{ batchNorm: "frozen", schedule: constant(1e-6), optimiser },
+        loss: (b, { student, labels }) => b.mean(crossEntropy(b, student.logits, labels)),
+      },
+    );
+    for await (const { step } of checkpoints) expect(step).toBe(3);
+    return rates.map((rate) => rate / 1e-6);
+  };
+  expect(await ratesOf(false)).toEqual([1, 1, 1]);
+  expect(await ratesOf(true)).toEqual([1, 1.25, 1.25 ** 2].map((share) => share / 32));
 });

@@ -85,21 +85,4 @@ describe("trigger unlearning", () => {
     await expect(run()).rejects.toMatchObject({ code: "CANCELLED" });
     expect(record.open).toBe(0);
   });
-
-  test("starts again with half the learning rate where its first steps made things worse", async () => {
-    const events: Progress[] = [];
-    const emit = (event: Progress) => events.push(event);
-    const options = { steps: 20, checkpointEvery: 20, learningRate: 60, batchNorm: "frozen" };
-    const context = { device, random: Random.fromSeed(0), emit };
-    const input = { model, trusted: TRUSTED, triggers: [] };
-    const steps = [];
-    for await (const { step, loss } of triggerUnlearning.run(context, input, config(options))) {
-      steps.push(step);
-      expect(loss).toBeLessThan(2);
-    }
-    expect(steps).toEqual([20]);
-    const notes = events.flatMap((event) => (event.kind === "note" ? [event.message] : []));
-    expect(notes.length).toBeGreaterThan(0);
-    expect(notes[0]).toContain("learning rate 60 is too high");
-  });
 });
