@@ -78,7 +78,7 @@ type Options = z.output<typeof config>;
  *     L = w·CE(f(x'), y) + λ·T²·KL(softmax(f̃(x)/T) ‖ softmax(f(x')/T)),  x' = x ⊕ T_c for some x
  *
  * Every network has triggers; unlearning those that are as large as any other class's costs accuracy and
- * mends nothing, so they are left alone, and a clean model stays nearly as it was.
+ * mends nothing, so they are left alone. Where none stands out the model stays as it is.
  *
  * The smallest trigger is the least that opens a backdoor; the attacker's is larger and may still work when
  * the smallest no longer does. So for the most suspicious class the strongest trigger up to a size between
@@ -111,6 +111,12 @@ export const triggerUnlearning: Repair<typeof config> = {
     const suspicious = known.filter(
       ({ reached, suspicion }) => reached && suspicion >= options.suspicious,
     );
+    if (suspicious.length === 0) {
+      const message = "no trigger stands out: nothing to unlearn, the model stays as it is";
+      context.emit({ kind: "note", stage: STAGE, message });
+      yield { step: options.steps, loss: 0, model };
+      return;
+    }
     const pool = suspicious.map((trigger) => shownAsFound(trigger, options));
     const worst = options.renew ? mostSuspicious(suspicious) : undefined;
     const renew = async (step: number, searched: Classifier) => {
@@ -193,7 +199,6 @@ function stampSome(
   { stamped }: Options,
   random: Random,
 ): FloatTensor {
-  if (triggers.length === 0) return images;
   const weights = triggers.map(({ weight }) => weight);
   const rows = new Map<number, number[]>();
   for (let row = 0; row < Math.round(stamped * images.shape[0]!); row++) {

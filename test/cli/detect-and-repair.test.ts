@@ -64,8 +64,9 @@ describe("repair", () => {
     antidote(["repair", model, "--images", images, "--repair.steps", "10", ...SHORT, ...words]);
 
   test("writes the chosen checkpoint and states how it was chosen", async () => {
-    const words = ["--repair.checkpoint-every", "3", "--json", "--out", out()];
-    const { code, stdout } = await repair(...words);
+    // A repair that tunes whether a trigger stands out or not.
+    const tuning = ["--repair", "pivotal-tuning", "--repair.checkpoint-every", "3"];
+    const { code, stdout } = await repair(...tuning, "--json", "--out", out());
     const record = repairRecord.parse(JSON.parse(stdout));
     expect(code).toBe(0);
     expect(record.repairedModel).toBe(out());

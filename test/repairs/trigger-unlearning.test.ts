@@ -46,12 +46,11 @@ describe("trigger unlearning", () => {
     expect(sameBits(await unlearned(one, low), await unlearned(both, low))).toBe(false);
   });
 
-  test("without a suspicious trigger tunes on clean images", async () => {
-    const none = await unlearned([]);
-    expect(none.size).toBeGreaterThan(0);
-    expect(sameBits(none, await unlearned([shade(1, 0.3, 0)]))).toBe(true);
-    expect(sameBits(none, await unlearned([shade(1, 0.3, 1)]))).toBe(true);
-    expect(sameBits(none, await unlearned([shade(1, 0.3, 2)]))).toBe(false);
+  test("without a suspicious trigger leaves the model as it is", async () => {
+    expect((await unlearned([])).size).toBe(0);
+    expect((await unlearned([shade(1, 0.3, 0)])).size).toBe(0);
+    expect((await unlearned([shade(1, 0.3, 1)])).size).toBe(0);
+    expect((await unlearned([shade(1, 0.3, 2)])).size).toBeGreaterThan(0);
   });
 
   test("searches triggers itself where none are given", async () => {
