@@ -56,8 +56,11 @@ export function reasonsFor({
     : [
         "Every checkpoint of the repair loses more than the allowed accuracy on held-out trusted images: the repaired model is the most accurate one.",
       ];
+  // Every model has triggers; those of one without evidence are none of the repair's business.
   const left =
-    repaired.value > REMOVED ? ["The repair has not removed this trigger altogether."] : [];
+    repaired.value > REMOVED && verdict !== "no-evidence"
+      ? ["The repair has not removed this trigger altogether."]
+      : [];
   return [measured, meaning, effect, ...left, ...undecided, ...shipped];
 }
 
