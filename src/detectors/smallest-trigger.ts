@@ -1,5 +1,10 @@
 import { z } from "zod";
-import { type SmallestTriggers, searchSmallestTriggers, sizeGaps } from "../inversion/smallest.ts";
+import {
+  DEFAULT_EFFORT,
+  type SmallestTriggers,
+  searchSmallestTriggers,
+  sizeGaps,
+} from "../inversion/smallest.ts";
 import { FAMILY_NAMES } from "../inversion/trigger-family.ts";
 import type { RunContext } from "../runtime/context.ts";
 import { type Detector, type DetectorInput, detection } from "./detector.ts";
@@ -9,18 +14,26 @@ const config = z.strictObject({
   families: z
     .array(z.enum(FAMILY_NAMES))
     .min(1)
-    .default([...FAMILY_NAMES])
+    .default([...DEFAULT_EFFORT.families])
     .describe(
       'kinds of trigger to search: "masked" patches, "smooth" patterns added to the whole image, "additive" ones of any frequency',
     ),
-  steps: z.int().min(1).default(120).describe("Adam steps per group of classes"),
-  images: z.int().min(1).default(8).describe("trusted images per class and step"),
-  classesPerStep: z.int().min(1).default(10).describe("classes that share a step"),
+  steps: z.int().min(1).default(DEFAULT_EFFORT.steps).describe("Adam steps per group of classes"),
+  images: z
+    .int()
+    .min(1)
+    .default(DEFAULT_EFFORT.images)
+    .describe("trusted images per class and step"),
+  classesPerStep: z
+    .int()
+    .min(1)
+    .default(DEFAULT_EFFORT.classesPerStep)
+    .describe("classes that share a step"),
   success: z
     .number()
     .gt(0)
     .max(1)
-    .default(0.9)
+    .default(DEFAULT_EFFORT.success)
     .describe("success on the suspect that a trigger must have"),
 });
 

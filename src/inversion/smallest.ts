@@ -1,4 +1,4 @@
-import type { ImageSet } from "../data/images.ts";
+import { ascending, type ImageSet } from "../data/images.ts";
 import type { Classifier } from "../models/classifier.ts";
 import type { RunContext } from "../runtime/context.ts";
 import { type Inverted, invertTriggers } from "./invert.ts";
@@ -38,8 +38,8 @@ export async function searchSmallestTriggers(
   suspect: Classifier,
   images: ImageSet,
   effort: SearchEffort = DEFAULT_EFFORT,
-  targets: readonly number[] = Array.from({ length: suspect.classes }, (_, target) => target),
 ): Promise<SmallestTriggers> {
+  const targets = ascending(suspect.classes);
   const found: Inverted[][] = [];
   for (const name of effort.families) {
     const plan = searchPlan(name, effort, (adaptation) => smallest(effort.success, adaptation));

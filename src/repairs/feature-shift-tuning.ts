@@ -12,7 +12,7 @@ import { tuningFields } from "./options.ts";
 import type { Repair } from "./repair.ts";
 
 const config = z.strictObject({
-  ...tuningFields({ steps: 100, learningRate: 0.01, checkpointEvery: 25 }),
+  ...tuningFields({ steps: 100, learningRate: 0.01, checkpointEvery: 25, batchNorm: "reinsert" }),
   alpha: z
     .number()
     .min(0)

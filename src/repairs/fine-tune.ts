@@ -112,17 +112,17 @@ export async function* fineTune(
 
   try {
     let loss = Number.NaN;
-    const governor = new RateGovernor();
+    const governor = plan.governed ? new RateGovernor() : undefined;
     for (let i = 0, epoch = 0; i < plan.steps; epoch++) {
       for (const indices of epochBatches(count(trusted), batchSize, epoch, random.fork("order"))) {
         if (i === plan.steps) break;
         throwIfCancelled(signal);
         const draws = random.fork(`step/${i}`);
         const feeds = feedsOf(trusted, indices, plan, draws);
-        const rate = plan.schedule(i) * (plan.governed ? governor.share : 1);
+        const rate = plan.schedule(i) * (governor?.share ?? 1);
         const { loss: now, metrics } = await step.run(feeds, rate, signal);
         loss = now;
-        governor.observe(meanOfClean(metrics.agreement, feeds));
+        governor?.observe(meanOfClean(metrics.agreement, feeds));
         i++;
         if (!Number.isFinite(loss)) throw diverged(plan.stage, i);
         emit({ kind: "step", stage: plan.stage, done: i, total: plan.steps });

@@ -6,8 +6,7 @@ export function tuningFields(defaults: {
   readonly steps: number;
   readonly learningRate: number;
   readonly checkpointEvery: number;
-  /** By default "reinsert". */
-  readonly batchNorm?: FineTunePlan["batchNorm"];
+  readonly batchNorm: FineTunePlan["batchNorm"];
 }) {
   return {
     steps: z.int().min(1).default(defaults.steps).describe("optimiser steps"),
@@ -27,7 +26,7 @@ export function tuningFields(defaults: {
     augment: z.boolean().default(true).describe("random crop and flip of the trusted images"),
     batchNorm: z
       .enum(["reinsert", "live", "frozen"])
-      .default(defaults.batchNorm ?? "reinsert")
+      .default(defaults.batchNorm)
       .describe(
         'how batch norm is tuned: "live" with batch statistics where the graph has it, "reinsert" also where it was folded into convolutions, "frozen" not at all',
       ),

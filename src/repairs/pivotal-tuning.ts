@@ -10,11 +10,8 @@ import type { Repair } from "./repair.ts";
 import { slol } from "./slol.ts";
 
 const config = z.strictObject({
-  ...tuningFields({ steps: 2000, learningRate: 0.01, checkpointEvery: 50 }),
-  batchNorm: z
-    .enum(["reinsert", "live", "frozen"])
-    .default("live")
-    .describe('as in the paper "live"; "reinsert" also puts folded batch norm back while tuning'),
+  // Batch norm as in the paper.
+  ...tuningFields({ steps: 2000, learningRate: 0.01, checkpointEvery: 50, batchNorm: "live" }),
   optimiser: z.enum(["sgd", "adam"]).default("sgd").describe("SGD is with Nesterov momentum"),
   lambdaS: z.number().min(0).default(0.05).describe("λ_S, weight of SLOL"),
   lambdaP: z.number().min(0).default(20_000).describe("λ_P, weight of the parameter distance"),

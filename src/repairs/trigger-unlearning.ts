@@ -157,7 +157,7 @@ function shownAsFound(trigger: SuspectedTrigger, options: Options): Shown {
 
 function tune(
   context: RunContext,
-  input: Pick<RepairInput, "model" | "trusted">,
+  input: RepairInput,
   pool: readonly Shown[],
   options: Options,
 ): AsyncGenerator<Checkpoint> {

@@ -1,9 +1,8 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { Tensor } from "../../src/core/tensor.ts";
 import type { Detector, DetectorInput } from "../../src/detectors/detector.ts";
 import { DETECTORS } from "../../src/detectors/index.ts";
 import { Classifier } from "../../src/models/classifier.ts";
-import { openDevice, type ProcessDevice } from "../../src/runtime/process-device.ts";
 import {
   expectDescribed,
   expectProgress,
@@ -11,6 +10,7 @@ import {
   sameBits,
   watched,
 } from "../support/contract.ts";
+import { testDevice } from "../support/device.ts";
 import { noise, plainNet } from "../support/networks.ts";
 import { recording } from "../support/recording.ts";
 import { tinyNet } from "../train/tiny.ts";
@@ -23,15 +23,12 @@ const HELD_OUT = noise(
 /** Three classes a step: the last group of five is not full. */
 const SHORT = { steps: 6, images: 4, classesPerStep: 3 };
 
-let device: ProcessDevice;
-let input: DetectorInput;
-beforeAll(async () => {
-  device = await openDevice({ name: "cpu", threads: 1 });
-  const model = await Classifier.fromGraph(tinyNet(8), device);
-  const repaired = await Classifier.fromGraph(plainNet(8), device);
-  input = { model, repaired, search: SEARCH, heldOut: HELD_OUT };
-});
-afterAll(() => device.close());
+const device = await testDevice();
+const input: DetectorInput = {
+  model: await Classifier.fromGraph(tinyNet(8), device),
+  repaired: await Classifier.fromGraph(plainNet(8), device),
+  ...{ search: SEARCH, heldOut: HELD_OUT },
+};
 
 test("the registry of detectors lists every detector file under its own name", () => {
   expectRegistryIsFolder("detectors", DETECTORS, ["detector.ts", "index.ts", "measure.ts"]);

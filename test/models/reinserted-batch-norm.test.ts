@@ -1,5 +1,5 @@
 import { toBinary } from "@bufbuild/protobuf";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { silent } from "../../src/core/progress.ts";
 import { Random } from "../../src/core/random.ts";
 import { type FloatTensor, float32, type Tensor } from "../../src/core/tensor.ts";
@@ -11,8 +11,8 @@ import { GraphBuilder } from "../../src/onnx/builder.ts";
 import { exportModel } from "../../src/onnx/export.ts";
 import type { Graph, StaticGraph } from "../../src/onnx/graph.ts";
 import { ModelProtoSchema } from "../../src/onnx/proto/generated/onnx_pb.ts";
-import { openDevice, type ProcessDevice } from "../../src/runtime/process-device.ts";
 import { runModel } from "../onnx/run.ts";
+import { testDevice } from "../support/device.ts";
 import { conv, noise, openBatch, pooled } from "../support/networks.ts";
 import { fill, startValue } from "../train/fill.ts";
 
@@ -47,16 +47,13 @@ function assorted(): Graph {
 const IMAGES = noise(Array.from({ length: 20 }, (_, i) => i % CLASSES));
 const N = count(IMAGES);
 
-let device: ProcessDevice;
-let model: Classifier;
-let norm: ReinsertedBatchNorm;
-beforeAll(async () => {
-  device = await openDevice({ name: "cpu", threads: 1 });
-  model = await Classifier.fromGraph(assorted(), device);
-  const context = { device, random: Random.fromSeed(0), emit: silent };
-  norm = await ReinsertedBatchNorm.measure(context, model, IMAGES);
-});
-afterAll(() => device.close());
+const device = await testDevice();
+const model = await Classifier.fromGraph(assorted(), device);
+const norm = await ReinsertedBatchNorm.measure(
+  { device, random: Random.fromSeed(0), emit: silent },
+  model,
+  IMAGES,
+);
 
 const values = (tensor: Tensor) => (tensor as FloatTensor).data;
 

@@ -4,45 +4,22 @@ import { Random } from "../../src/core/random.ts";
 import { float32 } from "../../src/core/tensor.ts";
 import { Classifier } from "../../src/models/classifier.ts";
 import { fineTune } from "../../src/repairs/fine-tune.ts";
-import type { Device, Tensors } from "../../src/runtime/device.ts";
 import { crossEntropy } from "../../src/train/losses.ts";
 import { type Optimiser, sgd } from "../../src/train/optimisers.ts";
 import { constant } from "../../src/train/schedules.ts";
 import { testDevice } from "../support/device.ts";
 import { noise, plainNet } from "../support/networks.ts";
+import { recording } from "../support/recording.ts";
 
 const TRUSTED = noise(Array.from({ length: 16 }, (_, i) => i % 5));
 const IMAGE = 3 * 8 * 8;
 
 const device = await testDevice();
 
-/** A device that keeps what programs with images are fed. */
-function feeding(seen: Tensors[]): Device {
-  return {
-    ...{ name: device.name, threads: device.threads, close: async () => {} },
-    peakMemory: () => device.peakMemory(),
-    [Symbol.asyncDispose]: async () => {},
-    async compile(graph, options) {
-      const program = await device.compile(graph, options);
-      return {
-        outputTypes: program.outputTypes,
-        write: (state) => program.write(state),
-        read: (names) => program.read(names),
-        release: () => program.release(),
-        [Symbol.asyncDispose]: () => program.release(),
-        run(feeds, given) {
-          if (feeds["stamped"]) seen.push(feeds);
-          return program.run(feeds, given);
-        },
-      };
-    },
-  };
-}
-
 test("augmentation moves the images, but not the trigger on them", async () => {
-  const seen: Tensors[] = [];
+  const record = recording(device);
   const model = await Classifier.fromGraph(plainNet(8), device);
-  const context = { device: feeding(seen), random: Random.fromSeed(0), emit: silent };
+  const context = { device: record, random: Random.fromSeed(0), emit: silent };
   const checkpoints = fineTune(
     context,
     { model, trusted: TRUSTED },
@@ -61,6 +38,7 @@ test("augmentation moves the images, but not the trigger on them", async () => {
   );
   for await (const { step } of checkpoints) expect(step).toBe(3);
 
+  const seen = record.feeds;
   expect(seen).toHaveLength(3);
   for (const { images, stamped } of seen) {
     const [plain, marked] = [images!.data as Float32Array, stamped!.data as Float32Array];

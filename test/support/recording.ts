@@ -1,8 +1,10 @@
-import type { Device, Program } from "../../src/runtime/device.ts";
+import type { Device, Program, Tensors } from "../../src/runtime/device.ts";
 
-/** A device that counts what is compiled and not yet released, and keeps the loss of every step. */
+/** A device that counts what is compiled and not yet released, and keeps feeds and loss of every step. */
 export interface RecordingDevice extends Device {
   readonly losses: readonly number[];
+  /** What the steps were fed, in the order of their losses. */
+  readonly feeds: readonly Tensors[];
   /** Programs that were compiled. */
   readonly compiled: number;
   /** Programs that were compiled and not released. */
@@ -12,6 +14,7 @@ export interface RecordingDevice extends Device {
 /** Puts a record before a device; closing is left to the owner of the device. */
 export function recording(device: Device): RecordingDevice {
   const losses: number[] = [];
+  const fed: Tensors[] = [];
   let compiled = 0;
   const open = new Set<Program>();
   const watched = (program: Program): Program => {
@@ -20,7 +23,10 @@ export function recording(device: Device): RecordingDevice {
       async run(feeds, options) {
         const outputs = await program.run(feeds, options);
         const loss = outputs["metric/loss"];
-        if (loss) losses.push(Number(loss.data[0]));
+        if (loss) {
+          losses.push(Number(loss.data[0]));
+          fed.push(feeds);
+        }
         return outputs;
       },
       write: (state) => program.write(state),
@@ -45,6 +51,7 @@ export function recording(device: Device): RecordingDevice {
     close: async () => {},
     [Symbol.asyncDispose]: async () => {},
     losses,
+    feeds: fed,
     get compiled() {
       return compiled;
     },
