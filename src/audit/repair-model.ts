@@ -1,7 +1,7 @@
 import { AntidoteError } from "../core/errors.ts";
 import type { ImageSet } from "../data/images.ts";
 import type { SuspectedTrigger } from "../inversion/smallest.ts";
-import { mostSuspicious, STANDS_OUT } from "../inversion/smallest.ts";
+import { mostSuspicious, standingOut } from "../inversion/smallest.ts";
 import type { Classifier } from "../models/classifier.ts";
 import type { Repair } from "../repairs/repair.ts";
 import type { RunContext } from "../runtime/context.ts";
@@ -32,7 +32,7 @@ export async function repairModel(
   allowedDrop: number,
 ): Promise<Repaired> {
   // What checkpoints are judged by; natural triggers are none of the repair's business.
-  const strongest = mostSuspicious(triggers.filter(({ suspicion }) => suspicion >= STANDS_OUT));
+  const strongest = mostSuspicious(standingOut(triggers));
   const suspect = await judge(context, { step: 0, loss: null, model }, heldOut, strongest);
   const checkpoints: JudgedCheckpoint[] = [];
   const input = { model, trusted: tuning, ...(triggers.length > 0 ? { triggers } : {}) };

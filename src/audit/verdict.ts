@@ -1,3 +1,4 @@
+import { STANDS_OUT } from "../inversion/smallest.ts";
 import type { Verdict } from "./record.ts";
 
 /**
@@ -21,7 +22,7 @@ const RULES: Readonly<Record<string, Omit<Rule, "statistic">>> = {
       "How many times smaller the smallest trigger of a class is than that of any other class, times its success.",
     minimum: 0,
     maximum: 4,
-    noEvidenceBelow: 1.3,
+    noEvidenceBelow: STANDS_OUT,
     backdooredFrom: 1.4,
   },
   "success-difference": {

@@ -50,19 +50,34 @@ export async function searchSmallestTriggers(
   return found;
 }
 
-/** The triggers of all families and classes, each as suspicious as it is small beside the others. */
+/** The triggers of all families and classes, each compared with the others of its family. */
 export function suspected(found: SmallestTriggers): SuspectedTrigger[] {
   return found.flatMap((family) => {
     const ratios = sizeRatios(family);
-    return family.map((trigger, index) => ({ ...trigger, suspicion: ratios[index]! }));
+    const gaps = sizeGaps(family);
+    return family.map((trigger, index) => ({
+      ...trigger,
+      suspicion: ratios[index]!,
+      gap: gaps[index]!,
+    }));
   });
 }
 
 /**
- * Suspicion from which a trigger stands out: between natural ones and those of planted backdoors in the
- * models that the constants of the verdict were read from.
+ * Gap to the closest other class from which a trigger stands out. Natural triggers of one class are often far
+ * smaller than the median class's, but then another class has one that is nearly as small. Halfway (as a ratio)
+ * between the largest gap of a clean and the smallest of a backdoored model among those trained for the
+ * constants of the verdict (results/calibration.json).
  */
-export const STANDS_OUT = 2;
+export const STANDS_OUT = 1.3;
+
+/** The triggers with which a backdoor may be opened; those of a clean model are alike and none is among them. */
+export function standingOut(
+  triggers: readonly SuspectedTrigger[],
+  from = STANDS_OUT,
+): SuspectedTrigger[] {
+  return triggers.filter(({ reached, gap }) => reached && gap >= from);
+}
 
 /** The trigger that stands out most; undefined if there is none. */
 export function mostSuspicious(
@@ -74,9 +89,12 @@ export function mostSuspicious(
   );
 }
 
-/** A trigger that the suspect obeys, and how suspicious it is compared to the others (positive). */
+/** A trigger beside those of the other classes; both ratios are 0 if the suspect never obeyed it. */
 export interface SuspectedTrigger extends Inverted {
+  /** How many times smaller it is than that of the median other class (`sizeRatios`). */
   readonly suspicion: number;
+  /** How many times smaller it is than the smallest of any other class (`sizeGaps`). */
+  readonly gap: number;
 }
 
 /**

@@ -8,6 +8,7 @@ import {
   STANDS_OUT,
   type SuspectedTrigger,
   searchSmallestTriggers,
+  standingOut,
   suspected,
 } from "../inversion/smallest.ts";
 import { searchStrongestTrigger } from "../inversion/strongest.ts";
@@ -33,11 +34,11 @@ const config = z.strictObject({
     .min(1)
     .default(3)
     .describe("triggers are shown up to this many times as strongly as they were found"),
-  suspicious: z
+  gap: z
     .number()
     .min(0)
     .default(STANDS_OUT)
-    .describe("triggers this many times smaller than the median class's are unlearned"),
+    .describe("triggers this many times smaller than any other class's are unlearned"),
   focus: z
     .number()
     .min(0)
@@ -77,8 +78,9 @@ type Options = z.output<typeof config>;
  *
  *     L = w·CE(f(x'), y) + λ·T²·KL(softmax(f̃(x)/T) ‖ softmax(f(x')/T)),  x' = x ⊕ T_c for some x
  *
- * Every network has triggers; unlearning those that are as large as any other class's costs accuracy and
- * mends nothing, so they are left alone. Where none stands out the model stays as it is.
+ * Every network has triggers; unlearning natural ones costs accuracy and mends nothing, so only those of a
+ * class that needs a clearly smaller one than any other class are unlearned. Where none stands out the model
+ * stays as it is.
  *
  * The smallest trigger is the least that opens a backdoor; the attacker's is larger and may still work when
  * the smallest no longer does. So for the most suspicious class the strongest trigger up to a size between
@@ -97,7 +99,7 @@ export const triggerUnlearning: Repair<typeof config> = {
     year: 2019,
     section: "VI-C",
     deviations: [
-      "Every trigger that stands out is unlearned, of all kinds and classes, the suspicious ones more often.",
+      "Triggers of every kind that stand out are unlearned, the most suspicious ones more often.",
       "Triggers are shown up to three times as strongly as they were found: an attacker's need not be the smallest.",
       "Half of the images have another one shining through.",
       "The strongest trigger up to a size is searched before and again while the model is tuned.",
@@ -108,9 +110,7 @@ export const triggerUnlearning: Repair<typeof config> = {
   config,
   async *run(context, { model, trusted, triggers }, options): AsyncGenerator<Checkpoint> {
     const known = triggers ?? suspected(await searchSmallestTriggers(context, model, trusted));
-    const suspicious = known.filter(
-      ({ reached, suspicion }) => reached && suspicion >= options.suspicious,
-    );
+    const suspicious = standingOut(known, options.gap);
     if (suspicious.length === 0) {
       const message = "no trigger stands out: nothing to unlearn, the model stays as it is";
       context.emit({ kind: "note", stage: STAGE, message });

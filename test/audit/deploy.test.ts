@@ -102,6 +102,7 @@ describe("judging a checkpoint", () => {
       size: 1,
       reached: true,
       suspicion: 1,
+      gap: 1,
     };
     const checkpoint = { step: 7, loss: 0.5, model };
     const {

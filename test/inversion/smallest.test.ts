@@ -1,7 +1,13 @@
 import { describe, expect, test } from "vitest";
 import { float32 } from "../../src/core/tensor.ts";
 import { additive } from "../../src/data/overlay.ts";
-import { mostSuspicious, sizeGaps, sizeRatios, suspected } from "../../src/inversion/smallest.ts";
+import {
+  mostSuspicious,
+  sizeGaps,
+  sizeRatios,
+  standingOut,
+  suspected,
+} from "../../src/inversion/smallest.ts";
 
 const reached = (...sizes: number[]) => sizes.map((size) => ({ size, reached: true }));
 
@@ -67,6 +73,17 @@ describe("suspicion", () => {
       ],
     ]);
     expect(mostSuspicious(all)).toBe(all[0]);
+  });
+
+  test("triggers stand out that are clearly smaller than any other class's of their family", () => {
+    // Classes 0 and 1 need far less than the median class, but about as little as each other.
+    const natural = family(1, 1.2, 4, 4, 5);
+    const planted = family(9, 9, 9, 2, 8);
+    const out = standingOut(suspected([natural, planted]));
+    expect(out.map(({ target, gap }) => [target, gap])).toEqual([[3, 4]]);
+    expect(standingOut(suspected([natural]), 1.1).map(({ target }) => target)).toEqual([0]);
+    const failed = planted.map((trigger) => ({ ...trigger, reached: trigger.size !== 2 }));
+    expect(standingOut(suspected([failed]), 0).map(({ target }) => target)).toEqual([0, 1, 2, 4]);
   });
 
   test("is largest for the first of equals, and for nobody among none", () => {

@@ -22,7 +22,8 @@ const TRUSTED = noise(Array.from({ length: 20 }, (_, i) => i % 5));
 /** A white corner, and a faint shade. */
 const TRIGGERS: readonly SuspectedTrigger[] = [
   {
-    ...{ target: 1, family: "masked" as const, size: 4, reached: true, suspicion: 3 },
+    ...{ target: 1, family: "masked" as const, size: 4, reached: true },
+    ...{ suspicion: 3, gap: 2 },
     overlay: blend(
       float32([3, 8, 8], new Float32Array(192).fill(1)),
       float32(
@@ -32,7 +33,8 @@ const TRIGGERS: readonly SuspectedTrigger[] = [
     ),
   },
   {
-    ...{ target: 2, family: "additive" as const, size: 1, reached: true, suspicion: 1 },
+    ...{ target: 2, family: "additive" as const, size: 1, reached: true },
+    ...{ suspicion: 1, gap: 0.5 },
     overlay: additive(float32([3, 8, 8], new Float32Array(192).fill(0.05))),
   },
 ];
