@@ -1,4 +1,4 @@
-import type { Shape } from "../../core/tensor.ts";
+import { type Shape, sizeOf } from "../../core/tensor.ts";
 import type { GraphBuilder } from "../../onnx/builder.ts";
 import type { Value } from "../../onnx/graph.ts";
 import type { Window } from "../../onnx/shapes.ts";
@@ -116,6 +116,9 @@ export function convWeightGradient(
   const [outputs, inputs, ...kernel] = shape as [number, number, ...number[]];
   if (inputs === 1 && outputs === group) return depthwise(b, x, dy, window, shape);
   const [batch, , ...extents] = dy.shape as [number, number, ...number[]];
+  const large = sizeOf(extents) >= POSITIONS_PER_OUTPUT * (outputs / group);
+  if (large && inputs >= JOINED_BELOW && kernel.length === 2 && window.strides[0] === 1)
+    return byImage(b, x, dy, window, group, shape);
   const samples = extents.reduce((product, extent) => product * extent, batch);
 
   const left = b.reshape(channelsFirst(b, dy), [group, outputs / group, samples]); // [G, K, M]
@@ -127,6 +130,60 @@ export function convWeightGradient(
   const products = rights.map((right) => b.matmul(left, b.transpose(right, [0, 2, 1])));
   const taps = b.reshape(b.concat(products, 2), [outputs, entries.length, inputs]); // [G·K, taps, C]
   return b.reshape(b.transpose(taps, [0, 2, 1]), shape);
+}
+
+/** From so many positions per output channel on, products image by image are smaller than what they are made of. */
+const POSITIONS_PER_OUTPUT = 2;
+
+/**
+ * The same image by image, summed afterwards, where rows have stride 1. The two shifts of a tap are divided
+ * between the factors: copies of dy are shifted by rows and copies of x by columns, so a 3×3 kernel takes 3 + 3
+ * copies instead of 9, and one product does all taps of a column. For 3×3 kernels with 32, 64 and 128 channels
+ * (32², 32², 16² positions, batch 128) it takes 0.7, 0.65 and 0.9 times as long.
+ */
+function byImage(
+  b: GraphBuilder,
+  x: Value,
+  dy: Value,
+  window: Window,
+  group: number,
+  shape: Shape,
+): Value {
+  const [outputs, inputs, tall, wide] = shape as [number, number, number, number];
+  const [batch, , height] = x.shape as [number, number, number, number];
+  const [, , rows, columns] = dy.shape as [number, number, number, number];
+  const across: Window = {
+    kernel: [1, wide],
+    strides: [1, window.strides[1]!],
+    dilations: [1, window.dilations[1]!],
+    pads: [0, window.pads[1]!, 0, window.pads[3]!],
+  };
+  const extents = [height, columns];
+  const source = padded(b, x, across, extents); // [N, C, H, …]
+  const down = shiftedRows(
+    b,
+    dy,
+    positions([tall, height]).map(([tap, row]) => {
+      const met = row! - tap! * window.dilations[0]! + window.pads[0]!;
+      return met >= 0 && met < rows ? met : undefined;
+    }),
+  ); // [N, K, tall·H, W']
+  const left = b.reshape(down, [batch, group, (outputs / group) * tall, height * columns]);
+  const products = positions([1, wide]).map((tap) => {
+    const entries = met(b, source, tap, across, extents);
+    const right = b.reshape(entries, [batch, group, inputs, height * columns]);
+    const product = b.sum(b.matmul(left, b.transpose(right, [0, 1, 3, 2])), [0]);
+    return b.reshape(product, [outputs, tall, 1, inputs]);
+  });
+  return b.transpose(b.concat(products, 2), [0, 3, 1, 2]);
+}
+
+/** The given rows of x [N, C, H, W] one after the other; undefined stands for zeros. */
+function shiftedRows(b: GraphBuilder, x: Value, rows: readonly (number | undefined)[]): Value {
+  const height = x.shape[2]!;
+  if (rows.length === height && rows.every((row, at) => row === at)) return x;
+  const zeroed = b.pad(x, [0, 0, 0, 0, 0, 0, 1, 0]);
+  return b.gather(zeroed, b.ints(rows.map((row) => row ?? height)), 2);
 }
 
 /** [N, C, …] → [C, N, …]. */
