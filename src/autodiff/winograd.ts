@@ -178,9 +178,8 @@ function tileEntries(b: GraphBuilder, x: Value, begins: Shape, size: number, gri
   const inside = (at: number, extent: number) => at >= 0 && at < extent;
   const indices = positions([size, size]).flatMap(([i, j]) =>
     positions(grid).map(([row, column]) => {
-      const y = 2 * row! + i! - begins[0]!;
-      const x = 2 * column! + j! - begins[1]!;
-      return inside(y, height) && inside(x, width) ? y * width + x : height * width;
+      const [h, w] = [2 * row! + i! - begins[0]!, 2 * column! + j! - begins[1]!];
+      return inside(h, height) && inside(w, width) ? h * width + w : height * width;
     }),
   );
   const entries = b.gather(zeroed, b.ints(indices)); // [size²·tiles, N·C]
