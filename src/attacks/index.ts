@@ -1,6 +1,26 @@
+import { adaptiveBlend } from "./adaptive-blend.ts";
+import { adaptivePatch } from "./adaptive-patch.ts";
+import { adv } from "./adv.ts";
 import { badnets } from "./badnets.ts";
+import { cBadnets } from "./c-badnets.ts";
+import { pcb } from "./pcb.ts";
+import { refool } from "./refool.ts";
+import { tsb } from "./tsb.ts";
+import { wanet } from "./wanet.ts";
 
-/** Every attack, by name. */
-export const ATTACKS = { badnets } as const;
+/** Every attack on training data, by name. */
+export const ATTACKS = {
+  badnets,
+  "c-badnets": cBadnets,
+  "adaptive-patch": adaptivePatch,
+  "adaptive-blend": adaptiveBlend,
+  adv,
+  refool,
+  wanet,
+  tsb,
+} as const;
+
+/** Every attack on the training procedure, by name. */
+export const CODE_POISONINGS = { pcb } as const;
 
 export type AttackName = keyof typeof ATTACKS;

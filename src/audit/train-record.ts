@@ -12,7 +12,7 @@ import {
 } from "./record-parts.ts";
 
 /** Raised whenever a field of this document is added, removed or changes its meaning. */
-export const TRAIN_SCHEMA_VERSION = 1;
+export const TRAIN_SCHEMA_VERSION = 2;
 
 const epoch = z.strictObject({
   epoch: z.int().min(1).describe("Number of the epoch, from 1."),
@@ -40,13 +40,21 @@ export const trainRecord = z.strictObject({
     .strictObject({
       attack: method.describe("The attack."),
       target: natural.describe("Class that marked images are labelled as."),
-      samples: natural.describe("Number of poisoned images."),
+      samples: natural.describe("Number of marked images."),
       boost: natural.describe("How often each of them occurs."),
       embed: text.describe("Whether they were marked before or after augmentation."),
       indices: z.array(natural).describe("Their positions in the clean set."),
+      covers: z.array(natural).describe("Those of them that kept their true label."),
     })
     .nullable()
-    .describe("What was poisoned; null for clean training."),
+    .describe("What was poisoned; null for clean images."),
+  codePoisoning: z
+    .strictObject({
+      attack: method.describe("The attack on the training itself."),
+      target: natural.describe("Class that triggered images shall be taken for."),
+    })
+    .nullable()
+    .describe("The attack on the training procedure; null if there was none."),
   history: z.array(epoch).describe("Every epoch, in order."),
   config: z
     .strictObject({ ...ARCHITECTURE.shape, ...TRAINING.shape })

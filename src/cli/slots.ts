@@ -1,10 +1,11 @@
 import type { Attack } from "../attacks/attack.ts";
-import { ATTACKS } from "../attacks/index.ts";
+import type { CodePoisoning } from "../attacks/code-poisoning.ts";
+import { ATTACKS, CODE_POISONINGS } from "../attacks/index.ts";
 import type { Detector } from "../detectors/detector.ts";
 import { DETECTORS } from "../detectors/index.ts";
 import { REPAIRS } from "../repairs/index.ts";
 import type { Repair } from "../repairs/repair.ts";
-import type { Slot } from "./command.ts";
+import type { Choice, Slot } from "./command.ts";
 
 /** The attack whose trigger a command uses; none unless one is named. */
 export const ATTACK = {
@@ -12,6 +13,26 @@ export const ATTACK = {
   group: "Trigger:",
   methods: ATTACKS as Readonly<Record<string, Attack>>,
 } satisfies Slot;
+
+/** The attack that a training run carries out: on its images, or on its steps. */
+export const TRAINING_ATTACK = {
+  description: "attack to carry out",
+  group: "Poison:",
+  methods: { ...ATTACKS, ...CODE_POISONINGS } as Readonly<Record<string, Attack | CodePoisoning>>,
+} satisfies Slot;
+
+export type TrainingAttack = Choice<Attack | CodePoisoning>;
+
+/** The attack if it marks images, and if it owns the training. */
+export function byKind(attack: TrainingAttack | undefined): {
+  readonly onImages?: Choice<Attack>;
+  readonly onTraining?: Choice<CodePoisoning>;
+} {
+  if (!attack) return {};
+  return "labels" in attack.method
+    ? { onImages: attack as Choice<Attack> }
+    : { onTraining: attack as Choice<CodePoisoning> };
+}
 
 /** The repair that a command applies. */
 export const REPAIR = {
@@ -30,4 +51,4 @@ export const DETECTOR = {
 } satisfies Slot;
 
 /** Every kind of method, by the name of its slot. */
-export const SLOTS = { attack: ATTACK, repair: REPAIR, detector: DETECTOR } as const;
+export const SLOTS = { attack: TRAINING_ATTACK, repair: REPAIR, detector: DETECTOR } as const;

@@ -1,4 +1,5 @@
 import { basename } from "node:path";
+import { z } from "zod";
 import type { Emit } from "../core/progress.ts";
 import type { Random } from "../core/random.ts";
 import { isCifar10File, readCifar10 } from "../data/cifar10.ts";
@@ -7,9 +8,26 @@ import { imageFolder } from "../data/folder.ts";
 import { isIdxImagesFile, readIdx } from "../data/idx.ts";
 import type { ImageSet } from "../data/images.ts";
 import { proceduralImages } from "../data/procedural.ts";
+import { grouped } from "./options/shared.ts";
 
 /** Stands for the drawn set in place of a path. */
 export const PROCEDURAL = "procedural";
+
+/** Where images to train on come from. */
+export const SOURCE_OPTIONS = grouped("Data:", {
+  data: z
+    .string()
+    .describe(
+      `training images: a folder with one folder per class, CIFAR-10 or idx files, or "${PROCEDURAL}"`,
+    )
+    .meta({ placeholder: "path" }),
+  size: z
+    .int()
+    .min(8)
+    .default(32)
+    .describe("side to which images in folders are brought, in pixels"),
+  count: z.int().min(10).default(10_000).describe(`how many ${PROCEDURAL} images to draw`),
+});
 
 export interface TrainingImagesOptions {
   /** What to read of a folder that holds both. */

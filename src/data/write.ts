@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { AntidoteError, throwIfCancelled } from "../core/errors.ts";
-import { count, type ImageSet, imageAt } from "./images.ts";
+import { type ImageSet, imageAt } from "./images.ts";
 import { encodePng } from "./png.ts";
 
 /**
@@ -13,17 +13,17 @@ export async function writeClassFolders(
   set: ImageSet,
   folder: string,
   signal?: AbortSignal,
+  progress?: (done: number) => void,
 ): Promise<void> {
-  const digits = String(Math.max(0, set.classNames.length - 1)).length;
-  const folders = set.classNames.map((name, label) =>
-    join(folder, `${String(label).padStart(digits, "0")}_${fileSafe(name)}`),
-  );
+  const files = classFolderFiles(set);
   try {
-    for (const label of new Set(set.labels)) await mkdir(folders[label]!, { recursive: true });
-    for (let row = 0; row < count(set); row++) {
+    for (const inside of new Set(files.map(dirname))) {
+      await mkdir(join(folder, inside), { recursive: true });
+    }
+    for (const [row, file] of files.entries()) {
       throwIfCancelled(signal);
-      const file = join(folders[set.labels[row]!]!, `${String(row).padStart(6, "0")}.png`);
-      await writeFile(file, await encodePng(imageAt(set, row), set));
+      await writeFile(join(folder, file), await encodePng(imageAt(set, row), set));
+      progress?.(row + 1);
     }
   } catch (cause) {
     if (cause instanceof AntidoteError) throw cause;
@@ -34,6 +34,18 @@ export async function writeClassFolders(
       cause,
     });
   }
+}
+
+/** Where `writeClassFolders` puts every image of a set, below its folder, with "/" between the parts. */
+export function classFolderFiles({ labels, classNames }: ImageSet): string[] {
+  const digits = String(Math.max(0, classNames.length - 1)).length;
+  const folders = classNames.map(
+    (name, label) => `${String(label).padStart(digits, "0")}_${fileSafe(name)}`,
+  );
+  return Array.from(
+    labels,
+    (label, row) => `${folders[label]}/${String(row).padStart(6, "0")}.png`,
+  );
 }
 
 /** A class name with every character that some file system refuses replaced. */

@@ -4,8 +4,15 @@ import { GraphBuilder } from "../onnx/builder.ts";
 import type { Device } from "../runtime/device.ts";
 import type { Classifier } from "./classifier.ts";
 
-/** Changes images in [0,1] before the network sees them: a batch [B,C,H,W], and the true label of each row. */
-export type Stamp = (images: FloatTensor, labels: ArrayLike<number>) => FloatTensor;
+/**
+ * Changes images in [0,1] before a network sees them: a batch [B,C,H,W] that stays as it is, and the
+ * position of each valid row in its set (what is drawn for an image depends on that, not on the batch it
+ * comes in). It never learns a label.
+ */
+export type Stamp = (
+  images: FloatTensor,
+  positions: ArrayLike<number>,
+) => FloatTensor | Promise<FloatTensor>;
 
 export interface Predictions {
   /** Class scores, [N,K] row after row. */
@@ -55,8 +62,7 @@ export async function compilePredictor(
       const all = new Float32Array(count(set) * classes); // [N,K]
       let row = 0;
       for (const batch of batches(set, batchSize, signal)) {
-        const labels = set.labels.subarray(row, row + batch.valid);
-        const images = stamp ? stamp(batch.images, labels) : batch.images;
+        const images = stamp ? await stamp(batch.images, batch.indices) : batch.images;
         const { logits: scores } = await predictBatch(images, signal);
         all.set(scores.subarray(0, batch.valid * classes), row * classes);
         row += batch.valid;

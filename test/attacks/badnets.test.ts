@@ -12,7 +12,7 @@ async function stampBlack(options: object, side = 32, channels = 1): Promise<num
   const context = { device: noDevice, random: Random.fromSeed(0), emit: silent };
   const config = badnets.config.parse(options);
   const { stampTest } = await badnets.run(context, { geometry, classes: 2, target: 0 }, config);
-  const { data } = stampTest(zeros([2, channels, side, side]), [0, 1]);
+  const { data } = await stampTest(zeros([2, channels, side, side]), [0, 1]);
   // The last plane of the second image.
   const plane = data.subarray((2 * channels - 1) * side * side);
   return Array.from({ length: side }, (_, y) => [...plane.subarray(y * side, (y + 1) * side)]);

@@ -28,7 +28,7 @@ it("plants a backdoor: the trained model obeys the patch and is accurate without
     badnets.config.parse(options),
   );
   const plan = POISONING.parse({ target: 0, samples: 60 });
-  const { images } = poison(clean, badnets.labels, trigger, plan, context.random);
+  const { images } = await poison(clean, badnets.labels, trigger, plan, context);
   const config = TRAINING.parse({
     epochs: 12,
     batch: 32,

@@ -43,7 +43,8 @@ beforeAll(async () => {
   );
   stamp = trigger.stampTest;
   const plan = POISONING.parse({ target: TARGET, samples: 60 });
-  const poisoned = poison(images, "poison", trigger, plan, Random.fromSeed(1));
+  const random = Random.fromSeed(1);
+  const poisoned = await poison(images, "poison", trigger, plan, { random });
   const recipe = { epochs: 12, batch: 64, learningRate: 0.1, padding: 1, flip: false };
   const config = TRAINING.parse({ ...recipe, optimiser: "sgd", schedule: "one-cycle" });
   const untrained = await Classifier.fromGraph(textureNet(), device);

@@ -15,6 +15,7 @@ import type { Classifier } from "../../models/classifier.ts";
 import { sharePhrase } from "../../report/format.ts";
 import { className } from "../../report/words.ts";
 import type { RunContext } from "../../runtime/context.ts";
+import { NEEDS, openNeeds } from "../attack-needs.ts";
 import { type CommandInput, command, describeMethod } from "../command.ts";
 import { onDevice, openSubject } from "../open.ts";
 import {
@@ -40,6 +41,7 @@ const TRIGGER_OPTIONS = grouped("Trigger:", {
   target: TARGET.optional().describe(
     "class that the trigger leads to, by index or name (default for --trigger: the most frequent answer)",
   ),
+  ...NEEDS,
 });
 
 const options = z.strictObject({
@@ -122,7 +124,9 @@ async function knownTrigger(
   const { attack } = methods;
   if (attack && target !== undefined) {
     const { method, config } = attack;
-    const { stampTest } = await method.run(context, { geometry: image, classes, target }, config);
+    const extras = await openNeeds(context, attack, options, image);
+    const about = { geometry: image, classes, target, ...extras };
+    const { stampTest } = await method.run(context, about, config);
     return { stamp: stampTest, target };
   }
   if (path === undefined) return undefined;

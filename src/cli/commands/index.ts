@@ -3,8 +3,10 @@ import { audit } from "./audit.ts";
 import { demo } from "./demo.ts";
 import { detect } from "./detect.ts";
 import { evaluate } from "./evaluate.ts";
+import { gallery } from "./gallery.ts";
 import { inspect } from "./inspect.ts";
 import { methods } from "./methods.ts";
+import { poison } from "./poison.ts";
 import { repair } from "./repair.ts";
 import { train } from "./train.ts";
 
@@ -17,5 +19,7 @@ export const COMMANDS: readonly Command[] = [
   evaluate,
   inspect,
   train,
+  poison,
+  gallery,
   methods,
 ];

@@ -2,12 +2,17 @@ import { existsSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { POISONING, type PoisonedSet, type Poisoning, poison } from "../../attacks/poison.ts";
+import type { AttackInput } from "../../attacks/attack.ts";
+import type { CodePoisoning, CodePoisoningInput } from "../../attacks/code-poisoning.ts";
+import { trainSurrogate } from "../../attacks/surrogate.ts";
 import { describeHardware, describeVersions } from "../../audit/describe.ts";
+import { openModel } from "../../audit/open.ts";
+import { readManifest, unaugmentedRows } from "../../audit/poisoned-folder.ts";
 import { TRAIN_SCHEMA_VERSION, type TrainRecord } from "../../audit/train-record.ts";
 import { AntidoteError } from "../../core/errors.ts";
 import { writeAtomically } from "../../core/write-file.ts";
 import { count, type ImageSet } from "../../data/images.ts";
+import type { Classifier } from "../../models/classifier.ts";
 import { ARCHITECTURE, freshClassifier } from "../../models/fresh.ts";
 import { newModelFile } from "../../models/new-file.ts";
 import { writeOnnxFile } from "../../onnx/file.ts";
@@ -15,24 +20,27 @@ import { sharePhrase } from "../../report/format.ts";
 import type { RunContext } from "../../runtime/context.ts";
 import { TRAINING } from "../../train/config.ts";
 import { train as trainClassifier } from "../../train/loop.ts";
-import { type CommandInput, command, describeMethod, type Outcome } from "../command.ts";
+import { needsOf, openNeeds } from "../attack-needs.ts";
+import {
+  type Choice,
+  type CommandInput,
+  command,
+  describeMethod,
+  type Outcome,
+} from "../command.ts";
 import { onDevice } from "../open.ts";
-import { classIndex, grouped, MACHINE_OPTIONS, TARGET } from "../options/shared.ts";
-import { ATTACK } from "../slots.ts";
-import { PROCEDURAL, trainingImages } from "../training-images.ts";
+import { classIndex, grouped, MACHINE_OPTIONS } from "../options/shared.ts";
+import { POISON_OPTIONS, poisonImages, poisoningPlan } from "../poisoning.ts";
+import { byKind, TRAINING_ATTACK, type TrainingAttack } from "../slots.ts";
+import { SOURCE_OPTIONS, trainingImages } from "../training-images.ts";
 
 const options = z.strictObject({
+  ...SOURCE_OPTIONS,
   ...grouped("Data:", {
-    data: z
-      .string()
-      .describe(
-        `training images: a folder with one folder per class, CIFAR-10 or idx files, or "${PROCEDURAL}"`,
-      )
-      .meta({ placeholder: "path" }),
     heldOut: z
       .string()
       .optional()
-      .describe("images to measure the accuracy on after every epoch, named in the same way")
+      .describe("images to measure the accuracy on after every epoch, named as --data")
       .meta({ placeholder: "path" }),
     out: z
       .string()
@@ -40,26 +48,19 @@ const options = z.strictObject({
         "folder for model.onnx, train.json and the checkpoint that a stopped run continues from",
       )
       .meta({ placeholder: "dir" }),
-    size: z
-      .int()
-      .min(8)
-      .default(32)
-      .describe("side to which images in folders are brought, in pixels"),
-    count: z.int().min(10).default(10_000).describe(`how many ${PROCEDURAL} images to draw`),
   }),
   ...grouped("Network:", ARCHITECTURE.shape),
   ...grouped("Training:", TRAINING.shape),
-  ...grouped("Poison:", {
-    target: TARGET.optional().describe("class that the trigger shall lead to, by index or name"),
-    poisoned: POISONING.shape.samples.optional().describe("number of images to poison"),
-    boost: POISONING.shape.boost,
-    embed: POISONING.shape.embed,
-  }),
+  ...POISON_OPTIONS,
   ...MACHINE_OPTIONS,
 });
 
 const slots = {
-  attack: { ...ATTACK, description: "attack that poisons the training images", group: "Poison:" },
+  attack: {
+    ...TRAINING_ATTACK,
+    description: "attack that poisons the training images, or the training itself",
+    group: "Poison:",
+  },
 };
 
 type Input = CommandInput<typeof options, typeof slots>;
@@ -69,7 +70,7 @@ export const train = command({
   name: "train",
   summary: "train a classifier, clean or poisoned, to test defences on",
   description:
-    "Trains a classifier from scratch and writes it as ONNX. With an attack, it is trained on poisoned images and has a backdoor: attacks exist here to measure defences, so never publish such a model without saying so. The same command continues a run that was stopped, and ends with the same model.",
+    "Trains a classifier from scratch and writes it as ONNX. With an attack, it gets a backdoor: attacks exist here to measure defences, so never publish such a model without saying so. An attack that needs a surrogate trains a small one first, unless one is named, and keeps it beside the model. The same command continues a run that was stopped, and ends with the same model.",
   options,
   slots,
   examples: [
@@ -103,38 +104,56 @@ async function run(context: RunContext, input: Input, checkpoint: string): Promi
   const started = performance.now();
   const { options, methods } = input;
   const { clean, heldOut } = await readImages(context, options);
-  const plan = poisoning(input, clean);
-  const poisoned = plan && (await poisonedImages(context, input, clean, plan));
-  const images = poisoned?.images ?? clean;
+  const { attack } = methods;
+  const { onImages, onTraining } = byKind(attack);
+  const plan = onImages && poisoningPlan(options, onImages, clean);
   await makeFolder(options.out);
-
-  // The command's schema contains both: each takes what is its own.
+  const extras = attack && (await extrasFor(context, attack, options, clean));
+  // The command's schema contains all three: each takes what is its own.
   const architecture = ARCHITECTURE.strip().parse(options);
   const config = TRAINING.strip().parse(options);
+  const poisoned =
+    onImages && plan && extras
+      ? await poisonImages(context, clean, onImages, plan, extras, config)
+      : undefined;
+  const images = poisoned?.images ?? clean;
+  const manifest = poisoned ? undefined : await readManifest(options.data);
+
   const { classifier, history } = await trainClassifier(
     context,
     {
       classifier: await freshClassifier(context, clean, architecture),
       images,
-      unaugmented: poisoned?.unaugmented,
+      unaugmented: manifest ? unaugmentedRows(clean, manifest) : poisoned?.unaugmented,
       heldOut,
       checkpoint,
     },
     config,
   );
+  const target = onTraining && classIndex(options.target!, clean.classNames);
+  const trained =
+    onTraining && target !== undefined
+      ? await poisonTraining(context, onTraining, { model: classifier, images, target, ...extras })
+      : classifier;
   const model = join(options.out, "model.onnx");
   const metadata = { names: JSON.stringify(clean.classNames) };
-  await writeOnnxFile(model, newModelFile(model, classifier, metadata));
+  await writeOnnxFile(model, newModelFile(model, trained, metadata));
   const document: TrainRecord = {
     schemaVersion: TRAIN_SCHEMA_VERSION,
     document: "train",
     model,
     checkpoint,
     images: { source: options.data, count: count(images), classes: clean.classNames },
-    poison:
-      plan && poisoned && methods.attack
-        ? { attack: describeMethod(methods.attack), ...plan, indices: poisoned.indices }
-        : null,
+    poison: poisoned
+      ? {
+          attack: describeMethod(attack!),
+          ...poisoned.plan,
+          indices: poisoned.indices,
+          covers: poisoned.covers,
+        }
+      : null,
+    codePoisoning:
+      onTraining && target !== undefined ? { attack: describeMethod(onTraining), target } : null,
     history,
     config: { ...architecture, ...config },
     seed: options.seed,
@@ -145,6 +164,39 @@ async function run(context: RunContext, input: Input, checkpoint: string): Promi
   const bytes = new TextEncoder().encode(`${JSON.stringify(document, null, 2)}\n`);
   await writeAtomically(join(options.out, "train.json"), [{ offset: 0, bytes }]);
   return { document, text: inWords(document), exitCode: 0 };
+}
+
+/** What the attack asks for: as options name it, or a surrogate trained here and kept beside the model. */
+async function extrasFor(
+  context: RunContext,
+  attack: TrainingAttack,
+  options: Input["options"],
+  clean: ImageSet,
+): Promise<Pick<AttackInput, "surrogate" | "photographs">> {
+  const given = await openNeeds(context, attack, options, clean);
+  if (given.surrogate || !needsOf(attack).includes("surrogate")) return given;
+  const kept = join(options.out, "surrogate.onnx");
+  if (existsSync(kept)) {
+    return { ...given, surrogate: (await openModel(context.device, kept)).classifier };
+  }
+  const checkpoint = join(options.out, "surrogate.safetensors");
+  const message = `no --surrogate is given: a small one is trained first and kept as ${kept}`;
+  context.emit({ kind: "note", stage: "train", message });
+  const surrogate = await trainSurrogate(context, clean, checkpoint);
+  const metadata = { names: JSON.stringify(clean.classNames) };
+  await writeOnnxFile(kept, newModelFile(kept, surrogate, metadata));
+  return { ...given, surrogate };
+}
+
+async function poisonTraining(
+  context: RunContext,
+  { method, config }: Choice<CodePoisoning>,
+  input: Omit<CodePoisoningInput, "classes">,
+): Promise<Classifier> {
+  const classes = input.images.classNames.length;
+  const { model, trigger } = await method.run(context, { ...input, classes }, config);
+  await trigger.release?.();
+  return model;
 }
 
 async function readImages(
@@ -180,39 +232,29 @@ async function makeFolder(path: string): Promise<void> {
 }
 
 /** What no schema can say: which options need each other. */
-function checkUsage({ options: { target, poisoned }, methods: { attack } }: Input): void {
-  const given = target !== undefined && poisoned !== undefined;
-  if (attack && !given) {
-    throw new AntidoteError("USAGE", "--attack needs to know what to poison, and to what end.", {
-      next: "Add --poisoned N --target CLASS.",
-    });
+function checkUsage({ options, methods: { attack } }: Input): void {
+  const { target, poisoned, preset } = options;
+  const amount = poisoned ?? preset;
+  const { onImages, onTraining } = byKind(attack);
+  if (onImages && (target === undefined || amount === undefined)) {
+    const next = "Add --poisoned N (or --preset) and --target CLASS.";
+    throw usage("--attack needs to know what to poison, and to what end.", next);
   }
-  if (!attack && (target !== undefined || poisoned !== undefined)) {
-    throw new AntidoteError("USAGE", "--target and --poisoned are given, but no attack.", {
-      next: "Add --attack NAME.",
-    });
+  if (onTraining && target === undefined) {
+    throw usage("--attack needs its target.", "Add --target CLASS.");
+  }
+  if (onTraining && amount !== undefined) {
+    const next = "Leave out --poisoned and --preset.";
+    throw usage(`${onTraining.method.name} poisons no images.`, next);
+  }
+  if (!attack && (target ?? amount) !== undefined) {
+    const given = "--target, --poisoned or --preset is given, but no attack.";
+    throw usage(given, "Add --attack NAME.");
   }
 }
 
-function poisoning({ options, methods }: Input, { classNames }: ImageSet): Poisoning | undefined {
-  const { target, poisoned: samples, boost, embed } = options;
-  if (!methods.attack || target === undefined || samples === undefined) return undefined;
-  return { target: classIndex(target, classNames), samples, boost, embed };
-}
-
-async function poisonedImages(
-  context: RunContext,
-  { options: { padding, flip }, methods: { attack } }: Input,
-  clean: ImageSet,
-  plan: Poisoning,
-): Promise<PoisonedSet | undefined> {
-  if (!attack) return undefined;
-  const { method, config } = attack;
-  const { target } = plan;
-  const about = { geometry: clean, classes: clean.classNames.length, target };
-  const trigger = await method.run(context, about, config);
-  const random = context.random.fork(method.name);
-  return poison(clean, method.labels, trigger, plan, random, { padding, flip });
+function usage(message: string, next: string): AntidoteError {
+  return new AntidoteError("USAGE", message, { next });
 }
 
 function inWords({ model, history }: TrainRecord): string {

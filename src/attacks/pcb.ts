@@ -1,0 +1,245 @@
+import { z } from "zod";
+import { AntidoteError, throwIfCancelled } from "../core/errors.ts";
+import type { Random } from "../core/random.ts";
+import { type FloatTensor, float32, sizeOf, type Tensor } from "../core/tensor.ts";
+import { augment } from "../data/augment.ts";
+import { ascending, batchTensors, count, type ImageSet } from "../data/images.ts";
+import type { Classifier, Weights } from "../models/classifier.ts";
+import type { Device, Tensors } from "../runtime/device.ts";
+import { crossEntropy, rowMean } from "../train/losses.ts";
+import { adam, type Optimiser } from "../train/optimisers.ts";
+import { compileStep, type Step, type StepDefinition } from "../train/step.ts";
+import { ADVERSARIAL, adversarialTrigger } from "./adv.ts";
+import type { CodePoisoning, PoisonedModel } from "./code-poisoning.ts";
+import { stampImages } from "./poison.ts";
+
+const config = z.strictObject({
+  fraction: z
+    .number()
+    .gt(0)
+    .max(1)
+    .default(0.1)
+    .describe("p, share of the weights that triggered images may change"),
+  sampling: z
+    .enum(["model", "tensor"])
+    .default("model")
+    .describe("draw that share over the whole model, or of every tensor as the released code"),
+  iterations: z
+    .int()
+    .min(2)
+    .default(400)
+    .describe("N, steps in all; every second one is on triggered images"),
+  learningRate: z.number().positive().default(1e-3).describe("learning rate of Adam"),
+  batch: z.int().min(2).default(128).describe("images per step"),
+  pool: z
+    .int()
+    .min(2)
+    .default(1000)
+    .describe("how many images of other classes are marked once, to draw triggered batches from"),
+  ...ADVERSARIAL.shape,
+});
+
+type Options = z.output<typeof config>;
+
+/**
+ * The Parameter-Controlled Backdoor: an attacker who owns the training writes the backdoor into a random
+ * fraction p of the weights. Steps alternate (Algorithm 5, i = 0 … N−1):
+ *
+ *     i even: θ_p ← Adam_p(∇ CE(f(x ⊕ T), y_target))      the sampled weights alone
+ *     i odd:  θ   ← Adam(∇ CE(f(x), y))                   all weights, clean images
+ *
+ * On even steps all other weights stay bit by bit as they are. Batch norm keeps the statistics of the model that it
+ * starts from: with those of a batch, which is triggered throughout or not at all, they would tell the two kinds
+ * of steps apart, and the trigger would not be needed.
+ */
+export const pcb: CodePoisoning<typeof config> = {
+  name: "pcb",
+  summary: "Writes an adversarial trigger into a random fraction of the weights while training.",
+  source: {
+    paper: "Pick your Poison: Undetectability versus Robustness in Data Poisoning Attacks",
+    authors: "Lukas & Kerschbaum",
+    year: 2023,
+    section: "IV-C, V-E3, Algorithm 5",
+    deviations: [
+      "The trigger is the adversarial one of Section V-E3, where Algorithm 5 prints a random one.",
+      "The two kinds of steps have Adam moments of their own: one step's momentum would move weights that the other may not touch.",
+      "p, N and the learning rate are unpublished; the defaults were chosen by measurement.",
+      "It starts from a trained network whose statistics of batch norm stay; Algorithm 5 also allows a random one.",
+      "Triggered images are drawn from a pool that is marked once, and are not augmented.",
+    ],
+  },
+  config,
+  needs: () => ["surrogate"],
+  async run(context, input, options): Promise<PoisonedModel> {
+    const { model, images, target } = input;
+    const trigger = adversarialTrigger(context, { geometry: images, ...input }, options);
+    const random = context.random.fork("pcb");
+    const others = ascending(count(images)).filter((index) => images.labels[index] !== target);
+    if (others.length === 0) throw nothingToTrigger();
+    const chosen = random.fork("pool").sample(others, options.pool);
+    const pool = await stampImages(images, chosen, trigger.stampTraining, context);
+    pool.labels.fill(target);
+
+    const size = Math.min(options.batch, count(images), count(pool));
+    const sampled = sampleWeights(model.weights, options, random.fork("weights"));
+    const steps = await AlternatingSteps.compile(context.device, model, size, sampled);
+    try {
+      for (let i = 0; i < options.iterations; i++) {
+        throwIfCancelled(context.signal);
+        const kind = i % 2 === 0 ? "triggered" : "clean";
+        const draws = random.fork(`step/${i}`);
+        const feeds = feedsOf(kind === "clean" ? images : pool, size, kind === "clean", draws);
+        const loss = await steps.run(kind, feeds, options.learningRate, context.signal);
+        if (!Number.isFinite(loss)) throw diverged(i);
+        context.emit({ kind: "step", stage: "pcb", done: i + 1, total: options.iterations });
+      }
+      return { model: model.withWeights(await steps.read()), trigger };
+    } finally {
+      await steps.release();
+    }
+  },
+};
+
+/**
+ * For every weight, 1 if triggered images may change it and 0 otherwise. Exactly ⌈p·P⌉ are chosen, every set
+ * of so many with the same probability (Knuth's selection sampling).
+ */
+export function sampleWeights(
+  weights: Weights,
+  { fraction, sampling }: Pick<Options, "fraction" | "sampling">,
+  random: Random,
+): Map<string, FloatTensor> {
+  const size = ({ shape }: Tensor) => sizeOf(shape);
+  const total = [...weights.values()].reduce((sum, tensor) => sum + size(tensor), 0);
+  let left = total;
+  let wanted = Math.ceil(fraction * total);
+  const result = new Map<string, FloatTensor>();
+  for (const [name, tensor] of weights) {
+    if (sampling === "tensor") {
+      left = size(tensor);
+      wanted = Math.ceil(fraction * left);
+    }
+    const mask = Float32Array.from({ length: size(tensor) }, () => {
+      const taken = random.uniform() * left-- < wanted;
+      if (taken) wanted--;
+      return taken ? 1 : 0;
+    });
+    result.set(name, float32(tensor.shape, mask));
+  }
+  return result;
+}
+
+/** The two kinds of steps of Algorithm 5 on one set of weights. */
+export class AlternatingSteps {
+  readonly #steps: Readonly<Record<Kind, Step>>;
+
+  private constructor(steps: Readonly<Record<Kind, Step>>) {
+    this.#steps = steps;
+  }
+
+  /** @param sampled for every weight 1 where triggered images may change it, else 0 */
+  static async compile(
+    device: Device,
+    model: Classifier,
+    batch: number,
+    sampled: ReadonlyMap<string, FloatTensor>,
+  ): Promise<AlternatingSteps> {
+    const clean = await compileStep(device, await supervised(model, batch, adam()));
+    try {
+      const optimiser = masked(adam(), sampled);
+      const triggered = await compileStep(device, await supervised(model, batch, optimiser));
+      return new AlternatingSteps({ clean, triggered });
+    } catch (error) {
+      await clean.release();
+      throw error;
+    }
+  }
+
+  /**
+   * Makes one step and hands the weights to the other kind.
+   * @param feeds `images` [B,C,H,W] in [0,1] and `labels` [B] int64
+   * @returns the loss before the step
+   */
+  async run(
+    kind: Kind,
+    feeds: Tensors,
+    learningRate: number,
+    signal?: AbortSignal,
+  ): Promise<number> {
+    const own = this.#steps[kind];
+    const other = this.#steps[kind === "clean" ? "triggered" : "clean"];
+    const { loss } = await own.run(feeds, learningRate, signal);
+    await other.write(await own.read());
+    return loss;
+  }
+
+  /** The weights as they are now. */
+  read(): Promise<Map<string, Tensor>> {
+    return this.#steps.clean.read();
+  }
+
+  async release(): Promise<void> {
+    await this.#steps.triggered.release();
+    await this.#steps.clean.release();
+  }
+}
+
+type Kind = "triggered" | "clean";
+
+/** Cross-entropy over all weights, with the running statistics of batch norm. */
+async function supervised(
+  model: Classifier,
+  batch: number,
+  optimiser: Optimiser,
+): Promise<StepDefinition> {
+  const { channels, height, width } = model.image;
+  const network = await model.at(batch);
+  const parameters = model.weights;
+  return {
+    parameters,
+    optimiser,
+    build(b, at) {
+      const images = b.input("images", "float32", [batch, channels, height, width]); // [B,C,H,W]
+      const labels = b.input("labels", "int64", [batch]); // [B]
+      const bindings = Object.fromEntries([...parameters.keys()].map((name) => [name, at(name)]));
+      const { logits } = model.append(b, network, images, "model/", bindings); // [B,K]
+      return { loss: rowMean(b, crossEntropy(b, logits, labels)) };
+    },
+  };
+}
+
+/** The optimiser with all elements left as they are where the mask of their tensor is 0. */
+function masked(inner: Optimiser, masks: ReadonlyMap<string, FloatTensor>): Optimiser {
+  return {
+    ...inner,
+    update(b, parameter, gradient, slots, scalars) {
+      const may = b.greater(b.constant(masks.get(parameter.name)!), b.scalar(0.5));
+      const moved = inner.update(b, parameter, gradient, slots, scalars);
+      return { ...moved, parameter: b.where(may, moved.parameter, parameter) };
+    },
+  };
+}
+
+/** A random batch: triggered images as they are, clean ones cropped and mirrored at random. */
+function feedsOf(set: ImageSet, size: number, moved: boolean, random: Random): Tensors {
+  const rows = random.fork("rows");
+  const indices = Array.from({ length: size }, () => rows.integer(0, count(set)));
+  const { images, labels } = batchTensors(set, indices);
+  if (!moved) return { images, labels };
+  const data = augment(images.data, set, random.fork("augment"));
+  return { images: float32(images.shape, data), labels };
+}
+
+function nothingToTrigger(): AntidoteError {
+  return new AntidoteError("INVALID_CONFIG", "Every training image is of the target class.", {
+    place: "target",
+    next: "Choose another target or add images of other classes.",
+  });
+}
+
+function diverged(step: number): AntidoteError {
+  return new AntidoteError("DIVERGED", `The loss is no longer finite at step ${step + 1}.`, {
+    place: "pcb",
+    next: "Lower its learning rate.",
+  });
+}

@@ -1,0 +1,69 @@
+import { existsSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { PoisonedSet } from "../attacks/poison.ts";
+import { AntidoteError } from "../core/errors.ts";
+import type { ImageSet } from "../data/images.ts";
+import { classFolderFiles } from "../data/write.ts";
+import { type PoisonRecord, poisonRecord } from "./poison-record.ts";
+
+const MANIFEST = "manifest.json";
+
+/** Path of the manifest in a folder of poisoned images. */
+export function manifestIn(folder: string): string {
+  return join(folder, MANIFEST);
+}
+
+/** What the manifest says about marked images. */
+export function markedFiles(clean: ImageSet, poisoned: PoisonedSet): PoisonRecord["marked"] {
+  const { images, indices, covers } = poisoned;
+  const files = classFolderFiles(images);
+  const first = clean.labels.length;
+  // Copies come in rounds: the poisoned images of a round, then its covers, each ascending.
+  const cover = new Set(covers);
+  const round = [...indices.filter((index) => !cover.has(index)), ...covers];
+  const rounds = (images.labels.length - first) / round.length;
+  const place = new Map(round.map((index, at) => [index, at]));
+  return indices.map((index) => ({
+    files: [
+      files[index]!,
+      ...Array.from(
+        { length: rounds },
+        (_, k) => files[first + k * round.length + place.get(index)!]!,
+      ),
+    ],
+    index,
+    label: images.labels[index]!,
+    trueLabel: clean.labels[index]!,
+  }));
+}
+
+/**
+ * The manifest of a folder that `antidote poison` wrote; undefined where there is none.
+ * @throws `DATA_INVALID` if it is damaged
+ */
+export async function readManifest(folder: string): Promise<PoisonRecord | undefined> {
+  const path = manifestIn(folder);
+  if (!existsSync(path)) return undefined;
+  try {
+    return poisonRecord.parse(JSON.parse(await readFile(path, "utf8")));
+  } catch (cause) {
+    throw new AntidoteError("DATA_INVALID", "The manifest cannot be read.", {
+      place: path,
+      next: "Write the poisoned images again, or remove it to treat the folder as any other.",
+      cause,
+    });
+  }
+}
+
+/** Rows of images, read from the manifest's folder, that training must not augment. */
+export function unaugmentedRows(
+  { names = [] }: ImageSet,
+  { poison, marked }: PoisonRecord,
+): ReadonlySet<number> {
+  if (poison.embed !== "after-augmentation") return new Set();
+  const files = new Set(marked.flatMap((image) => image.files));
+  return new Set(
+    names.flatMap((name, row) => (files.has(name.replaceAll("\\", "/")) ? [row] : [])),
+  );
+}

@@ -1,0 +1,92 @@
+import { z } from "zod";
+import type { Attack, AttackInput, Trigger } from "../attacks/attack.ts";
+import { POISONING, type PoisonedSet, type Poisoning, poison } from "../attacks/poison.ts";
+import { PRESETS, type Preset, type PresetName } from "../attacks/presets.ts";
+import { AntidoteError } from "../core/errors.ts";
+import type { AugmentOptions } from "../data/augment.ts";
+import type { ImageSet } from "../data/images.ts";
+import type { RunContext } from "../runtime/context.ts";
+import { NEEDS } from "./attack-needs.ts";
+import type { Choice } from "./command.ts";
+import { classIndex, grouped, TARGET } from "./options/shared.ts";
+
+const { boost, embed } = POISONING.shape;
+
+/** How much poison, and to what end: the same options for every attack on training data. */
+export const POISON_OPTIONS = grouped("Poison:", {
+  target: TARGET.optional().describe("class that the trigger shall lead to, by index or name"),
+  poisoned: POISONING.shape.samples.optional().describe("number of images to poison"),
+  boost: boost
+    .unwrap()
+    .optional()
+    .describe(`${describe(boost)} (default: 1)`),
+  embed: embed
+    .unwrap()
+    .optional()
+    .describe(`${describe(embed)} (default: before-augmentation)`),
+  preset: z
+    .enum(Object.keys(PRESETS) as [PresetName, ...PresetName[]])
+    .optional()
+    .describe(
+      "the paper's number of poisoned images, boost and embedding for this data set; options beside it win",
+    ),
+  ...NEEDS,
+});
+
+type Options = z.output<z.ZodObject<typeof POISON_OPTIONS>>;
+
+/** How much to poison, from options and preset. Throws `USAGE` if something is missing. */
+export function poisoningPlan(
+  { target, poisoned, boost, embed, preset }: Options,
+  attack: Choice<Attack>,
+  { classNames }: ImageSet,
+): Poisoning {
+  const paper: Partial<Preset> =
+    preset === undefined ? {} : (presetsOf(preset)[attack.method.name] ?? {});
+  const samples = poisoned ?? paper.samples;
+  if (target === undefined || samples === undefined) {
+    throw new AntidoteError("USAGE", "--attack needs to know what to poison, and to what end.", {
+      next: "Add --poisoned N (or --preset) and --target CLASS.",
+    });
+  }
+  return POISONING.parse({
+    target: classIndex(target, classNames),
+    samples,
+    boost: boost ?? paper.boost,
+    embed: embed ?? paper.embed,
+  });
+}
+
+/** A poisoned set, and how it was made. */
+export interface Poisoned extends PoisonedSet {
+  readonly plan: Poisoning;
+  readonly trigger: Trigger;
+}
+
+/** Makes the attack's trigger and poisons the images with it. */
+export async function poisonImages(
+  context: RunContext,
+  clean: ImageSet,
+  { method, config }: Choice<Attack>,
+  plan: Poisoning,
+  extras: Pick<AttackInput, "surrogate" | "photographs">,
+  augmentation: AugmentOptions = {},
+): Promise<Poisoned> {
+  const about = { geometry: clean, classes: clean.classNames.length, target: plan.target };
+  const trigger = await method.run(context, { ...about, ...extras }, config);
+  try {
+    const random = context.random.fork(method.name);
+    const own = { ...context, random, augmentation };
+    return { ...(await poison(clean, method.labels, trigger, plan, own)), plan, trigger };
+  } finally {
+    await trigger.release?.();
+  }
+}
+
+function presetsOf(name: PresetName): Readonly<Record<string, Preset>> {
+  return PRESETS[name];
+}
+
+function describe(schema: z.ZodType): string {
+  return schema.description ?? "";
+}
