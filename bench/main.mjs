@@ -2,7 +2,8 @@
  * Times a full training step and a trigger-inversion step of ResNet-18 with the stem for small images,
  * beside the same work in PyTorch where Python has it. Both sides take turns, so that what else the
  * machine does meets both; a ratio is formed within each turn. Where other programs keep the processors
- * busy, the ratio of processor time says more than that of elapsed time.
+ * busy, the ratio of processor time says more than that of elapsed time. Afterwards it times how long every
+ * attack takes to mark a batch of training images.
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { availableParallelism, loadavg } from "node:os";
@@ -11,6 +12,7 @@ import { parseArgs } from "node:util";
 import { describeHardware, describeVersions } from "../dist/audit/describe.js";
 import { openDevice } from "../dist/runtime/process-device.js";
 import { median, medianWithInterval, Stopwatch } from "./measure.mjs";
+import { stampingShares } from "./stamping.mjs";
 import { openSteps } from "./steps.mjs";
 import { Torch } from "./torch.mjs";
 
@@ -91,6 +93,7 @@ async function benchOn(device, config) {
   torch?.close();
   return {
     ...results,
+    stamping: await stampingShares(device, config, results.training.seconds),
     config: { ...config, model: "resnet18", image: [3, 32, 32], type: "float32" },
     machine: { ...describeHardware(device), load: { before: loadBefore, after: loadavg()[0] } },
     versions: { ...describeVersions(), torch: torch?.version ?? null },
@@ -154,7 +157,7 @@ async function fasterLayout(work, torch) {
   return LAYOUTS.toSorted((a, b) => medians.get(a) - medians.get(b))[0];
 }
 
-function summary({ config, machine, versions, ...results }) {
+function summary({ config, machine, versions, stamping, ...results }) {
   const range = ([low, high]) => `[${low.toFixed(2)}, ${high.toFixed(2)}]`;
   const lines = WORKS.map((work) => {
     const { seconds, gflops, torch, ...ratio } = results[work];
@@ -167,12 +170,17 @@ function summary({ config, machine, versions, ...results }) {
       `of processor time ${ratio.cpuRatio.toFixed(2)} ${range(ratio.cpuRatioInterval)}`,
     ].join("  ");
   });
+  const marking = Object.entries(stamping).map(
+    ([name, { seconds, share }]) =>
+      `${name} ${(1000 * seconds).toFixed(0)} ms (${(100 * share).toFixed(1)} %)`,
+  );
   const { width, batch, repeats, threads } = config;
   const { before, after } = machine.load;
   const torch = versions.torch ? `PyTorch ${versions.torch}` : "no PyTorch found (--python PATH)";
   return [
     `ResNet-18, width ${width}, batch ${batch}, float32; ${threads} threads on ${machine.cores} processors ${machine.cpu}`,
     ...lines,
+    `marking a batch, as a share of a training step: ${marking.join(", ")}`,
     `medians of ${repeats} turns; ratio = PyTorch's time / ours, 95 % interval; ${torch}; load ${before.toFixed(1)} before, ${after.toFixed(1)} after`,
     "",
   ].join("\n");

@@ -2,6 +2,7 @@ import { encodeGraph } from "../onnx/encode.ts";
 import { exportModel } from "../onnx/export.ts";
 import type { OnnxFile } from "../onnx/file.ts";
 import type { GraphInput } from "../onnx/graph.ts";
+import { storeInHalf } from "../onnx/halve.ts";
 import { parseModel } from "../onnx/parse.ts";
 import type { Classifier } from "./classifier.ts";
 
@@ -10,11 +11,13 @@ import type { Classifier } from "./classifier.ts";
  * size, with its current weights.
  * @param path where it is going to be written
  * @param metadata entries of `metadata_props`, such as the names of the classes
+ * @param storage type in which weights are stored; they are computed with as float32
  */
 export function newModelFile(
   path: string,
   classifier: Classifier,
   metadata: Readonly<Record<string, string>>,
+  storage: "float32" | "float16" = "float32",
 ): OnnxFile {
   const { graph, changes, classes } = classifier;
   const outputs = graph.outputs.map((name): [string, GraphInput] => [
@@ -26,5 +29,7 @@ export function newModelFile(
     constants: new Map([...graph.constants, ...changes]),
     values: new Map(outputs),
   });
-  return exportModel({ path, model: parseModel(bytes, path) }, new Map(), metadata);
+  const model = parseModel(bytes, path);
+  if (storage === "float16") storeInHalf(model);
+  return exportModel({ path, model }, new Map(), metadata);
 }

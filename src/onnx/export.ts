@@ -48,13 +48,17 @@ export function exportModel(
   return { path: file.path, model };
 }
 
-/** Tensors that can be replaced, by their names in the graph: initializers and Constant nodes. */
+/** Tensors that can be replaced, by the names that `importGraph` gives them. */
 function storedTensors(model: ModelProto): Map<string, TensorProto> {
   invariant(model.graph, "a model without a graph cannot be read");
   const tensors = new Map(model.graph.initializer.map((tensor) => [tensor.name, tensor]));
-  for (const { opType, domain, output, attribute } of model.graph.node) {
+  for (const { opType, domain, input, output, attribute } of model.graph.node) {
+    if (plainDomain(domain) !== "") continue;
+    // A weight that is stored in half precision is known by what its Cast makes of it.
+    const narrow = opType === "Cast" ? tensors.get(input[0]!) : undefined;
+    if (narrow) tensors.set(output[0]!, narrow);
     const value = attribute.find(({ name }) => name === "value")?.t;
-    if (opType === "Constant" && plainDomain(domain) === "" && value) {
+    if (opType === "Constant" && value) {
       tensors.set(output[0]!, value);
     }
   }

@@ -3,6 +3,7 @@ import type { Tensor } from "../core/tensor.ts";
 import { decodeAttribute } from "./attributes.ts";
 import { BUILDER_OPSET } from "./builder.ts";
 import { constantOf } from "./constants.ts";
+import { ELEMENT_CODES } from "./element-types.ts";
 import type { OnnxFile } from "./file.ts";
 import { inlineFunctions } from "./functions.ts";
 import type { Graph, GraphInput, Node } from "./graph.ts";
@@ -14,7 +15,7 @@ import type {
   ValueInfoProto,
 } from "./proto/generated/onnx_pb.ts";
 import { refuseQuantised } from "./quantised.ts";
-import { decodeTensor, supportedType } from "./tensors.ts";
+import { convertFloat, decodeTensor, supportedType } from "./tensors.ts";
 import { upgradeNode } from "./upgrade.ts";
 import { UpgradeContext } from "./upgrade-context.ts";
 
@@ -51,6 +52,10 @@ export function importGraph({ path, model }: OnnxFile): Graph {
       const name = node.outputs[0]!;
       define(name, defined);
       constants.set(name, constantOf(node));
+    } else if (isWidenedWeight(node, constants)) {
+      const name = node.outputs[0]!;
+      define(name, defined);
+      constants.set(name, convertFloat(constants.get(node.inputs[0]!)!, "float32"));
     } else {
       nodes.push(node);
       opsets.set(node, opset);
@@ -102,6 +107,14 @@ function graphInput({ name, type }: ValueInfoProto): GraphInput {
     return Number(extent.value);
   });
   return { name, type: supportedType(value.value.elemType, name), shape };
+}
+
+/** Whether the node only widens a weight that is stored in half precision: training changes what it makes. */
+function isWidenedWeight({ op, domain, inputs, attributes }: Node, constants: Graph["constants"]) {
+  const type = constants.get(inputs[0]!)?.type;
+  const to = attributes.get("to")?.value;
+  const isHalf = type === "float16" || type === "bfloat16";
+  return op === "Cast" && domain === "" && isHalf && Number(to) === ELEMENT_CODES.float32;
 }
 
 /** Calls of one function share its tensors: a small file cannot ask for them many times. */

@@ -48,6 +48,12 @@ const options = z.strictObject({
         "folder for model.onnx, train.json and the checkpoint that a stopped run continues from",
       )
       .meta({ placeholder: "dir" }),
+    storage: z
+      .enum(["float32", "float16"])
+      .default("float32")
+      .describe(
+        "type in which model.onnx stores the weights; float16 rounds them to half the size",
+      ),
   }),
   ...grouped("Network:", ARCHITECTURE.shape),
   ...grouped("Training:", TRAINING.shape),
@@ -137,7 +143,7 @@ async function run(context: RunContext, input: Input, checkpoint: string): Promi
       : classifier;
   const model = join(options.out, "model.onnx");
   const metadata = { names: JSON.stringify(clean.classNames) };
-  await writeOnnxFile(model, newModelFile(model, trained, metadata));
+  await writeOnnxFile(model, newModelFile(model, trained, metadata, options.storage));
   const document: TrainRecord = {
     schemaVersion: TRAIN_SCHEMA_VERSION,
     document: "train",

@@ -1,0 +1,128 @@
+/**
+ * Trains a model for every attack on CIFAR-10 with the paper's amounts of poison, and measures on test
+ * images what came out: clean accuracy (CDA) and attack success (ASR). It runs the program's own commands,
+ * so an interrupted training continues from its checkpoint; runs that the record holds are not repeated.
+ *
+ *     ANTIDOTE_DATA=... node bench/attacks/run.mjs --models DIR --out results/attacks.json
+ */
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+
+const HELP = `node bench/attacks/run.mjs --models DIR --out RECORD [options]
+
+  --models DIR   where models and checkpoints go
+  --out FILE     the record; what it already holds is not run again
+  --attacks A,B  only these
+  --embed E      before-augmentation, after-augmentation or both (both)
+  --width N      channels of the first stage (12)
+  --epochs N     epochs (6)
+  --seed N       seed (0)
+`;
+const MAIN = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
+const MANIFEST = new URL("manifest.json", import.meta.url);
+const EMBEDDINGS = ["after-augmentation", "before-augmentation"];
+
+const { values: flags } = parseArgs({
+  options: {
+    models: { type: "string" },
+    out: { type: "string" },
+    attacks: { type: "string" },
+    embed: { type: "string", default: "both" },
+    width: { type: "string", default: "12" },
+    epochs: { type: "string", default: "6" },
+    seed: { type: "string", default: "0" },
+    help: { type: "boolean", default: false },
+  },
+});
+const data = process.env.ANTIDOTE_DATA;
+if (flags.help || !flags.models || !flags.out || !data) {
+  process.stdout.write(data ? HELP : `${HELP}\nANTIDOTE_DATA names the folder of real data.\n`);
+  process.exit(flags.help ? 0 : 4);
+}
+
+const { target, runs: planned } = JSON.parse(readFileSync(MANIFEST, "utf8"));
+const runs = existsSync(flags.out) ? JSON.parse(readFileSync(flags.out, "utf8")).runs : [];
+const only = flags.attacks?.split(",");
+const cifar = resolve(data, "cifar10");
+const test = join(cifar, "test_batch.bin");
+
+for (const { attack, paper } of planned) {
+  if (only && !only.includes(attack)) continue;
+  // An attack on the training itself marks no file: nothing is embedded.
+  const embeddings = attack === "pcb" ? [null] : EMBEDDINGS;
+  for (const embed of embeddings) {
+    if (embed && flags.embed !== "both" && flags.embed !== embed) continue;
+    const is = (run) => run.attack.name === attack && run.embed === embed && same(run.config);
+    if (runs.some(is)) continue;
+    const run = runOne(attack, embed, paper);
+    runs.push(run);
+    mkdirSync(dirname(flags.out), { recursive: true });
+    writeFileSync(flags.out, `${JSON.stringify({ command: command(), runs }, null, 2)}\n`);
+    const share = ({ value }) => (100 * value).toFixed(1);
+    process.stdout.write(
+      `${attack} ${embed ?? ""} CDA ${share(run.accuracy)} ASR ${share(run.attackSuccess)} in ${Math.round(run.duration)} s\n`,
+    );
+  }
+}
+
+function same({ width, epochs, seed }) {
+  return (
+    width === Number(flags.width) && epochs === Number(flags.epochs) && seed === Number(flags.seed)
+  );
+}
+
+function command() {
+  return "node bench/attacks/run.mjs --models DIR --out results/attacks.json";
+}
+
+function runOne(attack, embed, paper) {
+  const { width, epochs, seed } = flags;
+  const folder = resolve(
+    flags.models,
+    [attack, embed, `w${width}`, `e${epochs}`, `s${seed}`].filter(Boolean).join("-"),
+  );
+  // One surrogate serves all attacks that need one.
+  const kept = resolve(flags.models, "surrogate.onnx");
+  const needsSurrogate = attack === "adv" || attack === "pcb";
+  const surrogate = needsSurrogate && existsSync(kept) ? ["--surrogate", kept] : [];
+  const amount = embed ? ["--preset", "cifar10", "--embed", embed] : [];
+  const trained = antidote([
+    ...["train", "--data", cifar, "--width", width, "--epochs", epochs, "--seed", seed],
+    ...["--attack", attack, "--target", String(target), ...amount, ...surrogate, "--storage", "float16", "--out", folder],
+  ]);
+  if (needsSurrogate && surrogate.length === 0) {
+    writeFileSync(kept, readFileSync(join(folder, "surrogate.onnx")));
+  }
+  const judged = antidote([
+    ...["evaluate", trained.model, "--images", test, "--target", String(target), "--seed", seed],
+    ...["--attack", attack === "pcb" ? "adv" : attack],
+    ...(needsSurrogate ? ["--surrogate", kept] : []),
+  ]);
+  const { attack: method, ...poison } = trained.poison ?? trained.codePoisoning;
+  return {
+    attack: method,
+    embed,
+    samples: poison.samples ?? null,
+    boost: poison.boost ?? null,
+    accuracy: judged.accuracy,
+    attackSuccess: judged.attackSuccess,
+    paper,
+    config: { width: Number(width), epochs: Number(epochs), seed: Number(seed) },
+    duration: trained.duration,
+    hardware: trained.hardware,
+    versions: trained.versions,
+  };
+}
+
+/** Runs a command of the built program and returns its JSON document; what it reports goes to stderr. */
+function antidote(words) {
+  const child = spawnSync(process.execPath, [MAIN, ...words, "--json"], {
+    stdio: ["ignore", "pipe", "inherit"],
+    maxBuffer: 2 ** 28,
+  });
+  if (child.status !== 0) process.exit(child.status ?? 1);
+  return JSON.parse(child.stdout);
+}
