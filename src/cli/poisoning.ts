@@ -33,11 +33,11 @@ export const POISON_OPTIONS = grouped("Poison:", {
   ...NEEDS,
 });
 
-type Options = z.output<z.ZodObject<typeof POISON_OPTIONS>>;
+export type PoisonOptions = z.output<z.ZodObject<typeof POISON_OPTIONS>>;
 
 /** How much to poison, from options and preset. Throws `USAGE` if something is missing. */
 export function poisoningPlan(
-  { target, poisoned, boost, embed, preset }: Options,
+  { target, poisoned, boost, embed, preset }: PoisonOptions,
   attack: Choice<Attack>,
   { classNames }: ImageSet,
 ): Poisoning {

@@ -2,17 +2,11 @@ import { existsSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import type { AttackInput } from "../../attacks/attack.ts";
-import type { CodePoisoning, CodePoisoningInput } from "../../attacks/code-poisoning.ts";
-import { trainSurrogate } from "../../attacks/surrogate.ts";
 import { describeHardware, describeVersions } from "../../audit/describe.ts";
-import { openModel } from "../../audit/open.ts";
-import { readManifest, unaugmentedRows } from "../../audit/poisoned-folder.ts";
 import { TRAIN_SCHEMA_VERSION, type TrainRecord } from "../../audit/train-record.ts";
 import { AntidoteError } from "../../core/errors.ts";
 import { writeAtomically } from "../../core/write-file.ts";
 import { count, type ImageSet } from "../../data/images.ts";
-import type { Classifier } from "../../models/classifier.ts";
 import { ARCHITECTURE, freshClassifier } from "../../models/fresh.ts";
 import { newModelFile } from "../../models/new-file.ts";
 import { writeOnnxFile } from "../../onnx/file.ts";
@@ -20,18 +14,12 @@ import { sharePhrase } from "../../report/format.ts";
 import type { RunContext } from "../../runtime/context.ts";
 import { TRAINING } from "../../train/config.ts";
 import { train as trainClassifier } from "../../train/loop.ts";
-import { needsOf, openNeeds } from "../attack-needs.ts";
-import {
-  type Choice,
-  type CommandInput,
-  command,
-  describeMethod,
-  type Outcome,
-} from "../command.ts";
+import { type CommandInput, command, type Outcome } from "../command.ts";
+import { intrusionInto } from "../intrusion.ts";
 import { onDevice } from "../open.ts";
-import { classIndex, grouped, MACHINE_OPTIONS } from "../options/shared.ts";
-import { POISON_OPTIONS, poisonImages, poisoningPlan } from "../poisoning.ts";
-import { byKind, TRAINING_ATTACK, type TrainingAttack } from "../slots.ts";
+import { grouped, MACHINE_OPTIONS } from "../options/shared.ts";
+import { POISON_OPTIONS } from "../poisoning.ts";
+import { byKind, TRAINING_ATTACK } from "../slots.ts";
 import { SOURCE_OPTIONS, trainingImages } from "../training-images.ts";
 
 const options = z.strictObject({
@@ -110,39 +98,19 @@ async function run(context: RunContext, input: Input, checkpoint: string): Promi
   const started = performance.now();
   const { options, methods } = input;
   const { clean, heldOut } = await readImages(context, options);
-  const { attack } = methods;
-  const { onImages, onTraining } = byKind(attack);
-  const plan = onImages && poisoningPlan(options, onImages, clean);
   await makeFolder(options.out);
-  const extras = attack && (await extrasFor(context, attack, options, clean));
   // The command's schema contains all three: each takes what is its own.
   const architecture = ARCHITECTURE.strip().parse(options);
   const config = TRAINING.strip().parse(options);
-  const poisoned =
-    onImages && plan && extras
-      ? await poisonImages(context, clean, onImages, plan, extras, config)
-      : undefined;
-  const images = poisoned?.images ?? clean;
-  const manifest = poisoned ? undefined : await readManifest(options.data);
+  const intrusion = await intrusionInto(context, methods.attack, options, clean, config);
+  const { images, unaugmented } = intrusion;
 
-  const { classifier, history } = await trainClassifier(
-    context,
-    {
-      classifier: await freshClassifier(context, clean, architecture),
-      images,
-      unaugmented: manifest ? unaugmentedRows(clean, manifest) : poisoned?.unaugmented,
-      heldOut,
-      checkpoint,
-    },
-    config,
-  );
-  const target = onTraining && classIndex(options.target!, clean.classNames);
-  const trained =
-    onTraining && target !== undefined
-      ? await poisonTraining(context, onTraining, { model: classifier, images, target, ...extras })
-      : classifier;
+  const fresh = await freshClassifier(context, clean, architecture);
+  const material = { classifier: fresh, images, unaugmented, heldOut, checkpoint };
+  const { classifier, history } = await trainClassifier(context, material, config);
   const model = join(options.out, "model.onnx");
   const metadata = { names: JSON.stringify(clean.classNames) };
+  const trained = await intrusion.finish(classifier);
   await writeOnnxFile(model, newModelFile(model, trained, metadata, options.storage));
   const document: TrainRecord = {
     schemaVersion: TRAIN_SCHEMA_VERSION,
@@ -150,16 +118,7 @@ async function run(context: RunContext, input: Input, checkpoint: string): Promi
     model,
     checkpoint,
     images: { source: options.data, count: count(images), classes: clean.classNames },
-    poison: poisoned
-      ? {
-          attack: describeMethod(attack!),
-          ...poisoned.plan,
-          indices: poisoned.indices,
-          covers: poisoned.covers,
-        }
-      : null,
-    codePoisoning:
-      onTraining && target !== undefined ? { attack: describeMethod(onTraining), target } : null,
+    ...intrusion.record,
     history,
     config: { ...architecture, ...config },
     seed: options.seed,
@@ -170,39 +129,6 @@ async function run(context: RunContext, input: Input, checkpoint: string): Promi
   const bytes = new TextEncoder().encode(`${JSON.stringify(document, null, 2)}\n`);
   await writeAtomically(join(options.out, "train.json"), [{ offset: 0, bytes }]);
   return { document, text: inWords(document), exitCode: 0 };
-}
-
-/** What the attack asks for: as options name it, or a surrogate trained here and kept beside the model. */
-async function extrasFor(
-  context: RunContext,
-  attack: TrainingAttack,
-  options: Input["options"],
-  clean: ImageSet,
-): Promise<Pick<AttackInput, "surrogate" | "photographs">> {
-  const given = await openNeeds(context, attack, options, clean);
-  if (given.surrogate || !needsOf(attack).includes("surrogate")) return given;
-  const kept = join(options.out, "surrogate.onnx");
-  if (existsSync(kept)) {
-    return { ...given, surrogate: (await openModel(context.device, kept)).classifier };
-  }
-  const checkpoint = join(options.out, "surrogate.safetensors");
-  const message = `no --surrogate is given: a small one is trained first and kept as ${kept}`;
-  context.emit({ kind: "note", stage: "train", message });
-  const surrogate = await trainSurrogate(context, clean, checkpoint);
-  const metadata = { names: JSON.stringify(clean.classNames) };
-  await writeOnnxFile(kept, newModelFile(kept, surrogate, metadata));
-  return { ...given, surrogate };
-}
-
-async function poisonTraining(
-  context: RunContext,
-  { method, config }: Choice<CodePoisoning>,
-  input: Omit<CodePoisoningInput, "classes">,
-): Promise<Classifier> {
-  const classes = input.images.classNames.length;
-  const { model, trigger } = await method.run(context, { ...input, classes }, config);
-  await trigger.release?.();
-  return model;
 }
 
 async function readImages(
