@@ -12,8 +12,17 @@
  */
 
 // Methods, and what it takes to run one
-export type { Attack, AttackInput, Trigger } from "./attacks/attack.ts";
-export { ATTACKS, type AttackName } from "./attacks/index.ts";
+export type { Attack, AttackInput, Cover, Need, Trigger } from "./attacks/attack.ts";
+export type { CodePoisoning, CodePoisoningInput, PoisonedModel } from "./attacks/code-poisoning.ts";
+export { ATTACKS, type AttackName, CODE_POISONINGS } from "./attacks/index.ts";
+export {
+  POISONING,
+  type PoisonContext,
+  type PoisonedSet,
+  type Poisoning,
+  poison,
+} from "./attacks/poison.ts";
+export { PRESETS, type PresetName } from "./attacks/presets.ts";
 export type { AuditResult } from "./audit/audit.ts";
 export { type ImagesFor, openImagesFor } from "./audit/open.ts";
 export type { AuditOptions, Effort } from "./audit/options.ts";
