@@ -13,7 +13,11 @@
 
 // Methods, and what it takes to run one
 export type { Attack, AttackInput, Cover, Need, Trigger } from "./attacks/attack.ts";
-export type { CodePoisoning, CodePoisoningInput, PoisonedModel } from "./attacks/code-poisoning.ts";
+export type {
+  CodePoisoning,
+  CodePoisoningInput,
+  PoisonedTraining,
+} from "./attacks/code-poisoning.ts";
 export { ATTACKS, type AttackName, CODE_POISONINGS } from "./attacks/index.ts";
 export {
   POISONING,

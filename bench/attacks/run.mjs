@@ -60,10 +60,10 @@ for (const { attack, paper } of planned) {
     const run = runOne(attack, embed, paper);
     runs.push(run);
     mkdirSync(dirname(flags.out), { recursive: true });
-    writeFileSync(flags.out, `${JSON.stringify({ command: command(), runs }, null, 2)}\n`);
+    writeFileSync(flags.out, `${JSON.stringify({ runs }, null, 2)}\n`);
     const share = ({ value }) => (100 * value).toFixed(1);
     process.stdout.write(
-      `${attack} ${embed ?? ""} CDA ${share(run.accuracy)} ASR ${share(run.attackSuccess)} in ${Math.round(run.duration)} s\n`,
+      `${attack} ${embed ?? ""} CDA ${share(run.accuracy)} ASR ${share(run.attackSuccess)}\n`,
     );
   }
 }
@@ -74,10 +74,6 @@ function same({ width, epochs, seed }) {
   );
 }
 
-function command() {
-  return "node bench/attacks/run.mjs --models DIR --out results/attacks.json";
-}
-
 function runOne(attack, embed, paper) {
   const { width, epochs, seed } = flags;
   const folder = resolve(
@@ -85,13 +81,24 @@ function runOne(attack, embed, paper) {
     [attack, embed, `w${width}`, `e${epochs}`, `s${seed}`].filter(Boolean).join("-"),
   );
   // One surrogate serves all attacks that need one.
-  const kept = resolve(flags.models, "surrogate.onnx");
+  const kept = resolve(flags.models, `surrogate-s${seed}.onnx`);
   const needsSurrogate = attack === "adv" || attack === "pcb";
   const surrogate = needsSurrogate && existsSync(kept) ? ["--surrogate", kept] : [];
   const amount = embed ? ["--preset", "cifar10", "--embed", embed] : [];
   const trained = antidote([
     ...["train", "--data", cifar, "--width", width, "--epochs", epochs, "--seed", seed],
-    ...["--attack", attack, "--target", String(target), ...amount, ...surrogate, "--storage", "float16", "--out", folder],
+    ...[
+      "--attack",
+      attack,
+      "--target",
+      String(target),
+      ...amount,
+      ...surrogate,
+      "--storage",
+      "float16",
+      "--out",
+      folder,
+    ],
   ]);
   if (needsSurrogate && surrogate.length === 0) {
     writeFileSync(kept, readFileSync(join(folder, "surrogate.onnx")));
@@ -111,7 +118,6 @@ function runOne(attack, embed, paper) {
     attackSuccess: judged.attackSuccess,
     paper,
     config: { width: Number(width), epochs: Number(epochs), seed: Number(seed) },
-    duration: trained.duration,
     hardware: trained.hardware,
     versions: trained.versions,
   };

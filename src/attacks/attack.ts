@@ -19,8 +19,8 @@ export interface AttackInput {
 
 /**
  * How an attack marks images in [0,1], before any normalisation. No function changes its argument. What the
- * trigger is follows from the attack's options alone, so that whoever knows them can measure its success;
- * what is drawn anew for every image (a place, a dropped square) comes from the run's random numbers.
+ * trigger is follows from the attack's options and `AttackInput` alone, so that whoever knows them can measure
+ * its success; what is drawn anew for every image (a place, a dropped square) comes from the run's random numbers.
  */
 export interface Trigger {
   /** Marks training images; `poison` chooses which ones and sets their labels. */

@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import type { Method } from "../core/method.ts";
+import type { AugmentOptions } from "../data/augment.ts";
 import type { ImageSet } from "../data/images.ts";
 import type { Classifier } from "../models/classifier.ts";
 import type { RunContext } from "../runtime/context.ts";
@@ -7,22 +8,24 @@ import type { Need, Trigger } from "./attack.ts";
 
 /** What an attacker has who controls the training itself. */
 export interface CodePoisoningInput {
-  /** The trained network to start from. */
-  readonly model: Classifier;
   /** Clean training images. */
   readonly images: ImageSet;
   readonly classes: number;
   readonly target: number;
   readonly surrogate?: Classifier | undefined;
+  /** How training moves clean images. */
+  readonly augmentation?: AugmentOptions | undefined;
 }
 
-export interface PoisonedModel {
-  readonly model: Classifier;
+/** An attack that is ready to train: everything that could be wrong with its options has been found. */
+export interface PoisonedTraining {
   readonly trigger: Trigger;
+  /** Goes on with a trained network. Throws `DIVERGED`, `CANCELLED` and the errors of the device. */
+  train(model: Classifier): Promise<Classifier>;
 }
 
-/** An attack on the training procedure, not on its data: it returns the model that it has trained. */
+/** An attack on the training procedure, not on its data. */
 export interface CodePoisoning<Config extends z.ZodType = z.ZodType>
-  extends Method<RunContext, CodePoisoningInput, Promise<PoisonedModel>, Config> {
+  extends Method<RunContext, CodePoisoningInput, Promise<PoisonedTraining>, Config> {
   needs?(config: z.output<Config>): readonly Need[];
 }

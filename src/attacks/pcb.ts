@@ -2,15 +2,16 @@ import { z } from "zod";
 import { AntidoteError, throwIfCancelled } from "../core/errors.ts";
 import type { Random } from "../core/random.ts";
 import { type FloatTensor, float32, sizeOf, type Tensor } from "../core/tensor.ts";
-import { augment } from "../data/augment.ts";
-import { ascending, batchTensors, count, type ImageSet } from "../data/images.ts";
+import { type AugmentOptions, augment } from "../data/augment.ts";
+import { ascending, batchTensors, count, type Geometry, type ImageSet } from "../data/images.ts";
 import type { Classifier, Weights } from "../models/classifier.ts";
+import type { RunContext } from "../runtime/context.ts";
 import type { Device, Tensors } from "../runtime/device.ts";
 import { crossEntropy, rowMean } from "../train/losses.ts";
 import { adam, type Optimiser } from "../train/optimisers.ts";
 import { compileStep, type Step, type StepDefinition } from "../train/step.ts";
 import { ADVERSARIAL, adversarialTrigger } from "./adv.ts";
-import type { CodePoisoning, PoisonedModel } from "./code-poisoning.ts";
+import type { CodePoisoning, CodePoisoningInput } from "./code-poisoning.ts";
 import { stampImages } from "./poison.ts";
 
 const config = z.strictObject({
@@ -43,7 +44,7 @@ type Options = z.output<typeof config>;
 
 /**
  * The Parameter-Controlled Backdoor: an attacker who owns the training writes the backdoor into a random
- * fraction p of the weights. Steps alternate (Algorithm 5, i = 0 … N−1):
+ * fraction p of the weights. Steps alternate (Algorithm 5, i = 1 … N):
  *
  *     i even: θ_p ← Adam_p(∇ CE(f(x ⊕ T), y_target))      the sampled weights alone
  *     i odd:  θ   ← Adam(∇ CE(f(x), y))                   all weights, clean images
@@ -63,42 +64,71 @@ export const pcb: CodePoisoning<typeof config> = {
     deviations: [
       "The trigger is the adversarial one of Section V-E3, where Algorithm 5 prints a random one.",
       "The two kinds of steps have Adam moments of their own: one step's momentum would move weights that the other may not touch.",
-      "p, N and the learning rate are unpublished; the defaults were chosen by measurement.",
+      "p, N and the learning rate are unpublished: the defaults are ours.",
       "It starts from a trained network whose statistics of batch norm stay; Algorithm 5 also allows a random one.",
-      "Triggered images are drawn from a pool that is marked once, and are not augmented.",
+      "Triggered images are drawn from a pool of images of other classes that is marked once; they are not augmented.",
     ],
   },
   config,
   needs: () => ["surrogate"],
-  async run(context, input, options): Promise<PoisonedModel> {
-    const { model, images, target } = input;
-    const trigger = adversarialTrigger(context, { geometry: images, ...input }, options);
-    const random = context.random.fork("pcb");
+  async run(context, input, options) {
+    const { images, classes, target } = input;
+    if (target >= classes) {
+      throw new AntidoteError("INVALID_CONFIG", `There is no class ${target} to aim at.`, {
+        place: "target",
+        next: `Choose a class from 0 to ${classes - 1}.`,
+      });
+    }
     const others = ascending(count(images)).filter((index) => images.labels[index] !== target);
     if (others.length === 0) throw nothingToTrigger();
-    const chosen = random.fork("pool").sample(others, options.pool);
-    const pool = await stampImages(images, chosen, trigger.stampTraining, context);
-    pool.labels.fill(target);
-
-    const size = Math.min(options.batch, count(images), count(pool));
-    const sampled = sampleWeights(model.weights, options, random.fork("weights"));
-    const steps = await AlternatingSteps.compile(context.device, model, size, sampled);
-    try {
-      for (let i = 0; i < options.iterations; i++) {
-        throwIfCancelled(context.signal);
-        const kind = i % 2 === 0 ? "triggered" : "clean";
-        const draws = random.fork(`step/${i}`);
-        const feeds = feedsOf(kind === "clean" ? images : pool, size, kind === "clean", draws);
-        const loss = await steps.run(kind, feeds, options.learningRate, context.signal);
-        if (!Number.isFinite(loss)) throw diverged(i);
-        context.emit({ kind: "step", stage: "pcb", done: i + 1, total: options.iterations });
-      }
-      return { model: model.withWeights(await steps.read()), trigger };
-    } finally {
-      await steps.release();
-    }
+    const trigger = adversarialTrigger(context, { geometry: images, ...input }, options);
+    const random = context.random.fork("pcb");
+    return {
+      trigger,
+      async train(model) {
+        const chosen = random.fork("pool").sample(others, options.pool);
+        const pool = await stampImages(images, chosen, trigger.stampTraining, context);
+        pool.labels.fill(target);
+        return alternate({ ...context, random }, model, input, pool, options);
+      },
+    };
   },
 };
+
+/** Algorithm 5, i = 1 … N. */
+async function alternate(
+  { device, random, signal, emit }: RunContext,
+  model: Classifier,
+  { images, augmentation = {} }: CodePoisoningInput,
+  pool: ImageSet,
+  { batch, iterations, learningRate, ...sampling }: Options,
+): Promise<Classifier> {
+  const size = Math.min(batch, count(images), count(pool));
+  const sampled = sampleWeights(model.weights, sampling, random.fork("weights"));
+  const steps = await AlternatingSteps.compile(device, model, size, sampled);
+  try {
+    for (let i = 1; i <= iterations; i++) {
+      throwIfCancelled(signal);
+      const draws = random.fork(`step/${i}`);
+      const triggered = i % 2 === 0;
+      const feeds = triggered
+        ? randomBatch(pool, size, draws)
+        : moved(randomBatch(images, size, draws), images, augmentation, draws);
+      const kind = triggered ? "triggered" : "clean";
+      const loss = await steps.run(kind, feeds, learningRate, signal);
+      if (!Number.isFinite(loss)) throw diverged(i);
+      emit({ kind: "step", stage: "pcb", done: i, total: iterations });
+    }
+    const weights = await steps.read();
+    // The loss is older than the last update.
+    if (![...weights.values()].every(({ data }) => (data as Float32Array).every(Number.isFinite))) {
+      throw diverged(iterations);
+    }
+    return model.withWeights(weights);
+  } finally {
+    await steps.release();
+  }
+}
 
 /**
  * For every weight, 1 if triggered images may change it and 0 otherwise. Exactly ⌈p·P⌉ are chosen, every set
@@ -179,8 +209,7 @@ export class AlternatingSteps {
   }
 
   async release(): Promise<void> {
-    await this.#steps.triggered.release();
-    await this.#steps.clean.release();
+    await Promise.all([this.#steps.triggered.release(), this.#steps.clean.release()]);
   }
 }
 
@@ -220,13 +249,27 @@ function masked(inner: Optimiser, masks: ReadonlyMap<string, FloatTensor>): Opti
   };
 }
 
-/** A random batch: triggered images as they are, clean ones cropped and mirrored at random. */
-function feedsOf(set: ImageSet, size: number, moved: boolean, random: Random): Tensors {
+interface Feeds extends Tensors {
+  readonly images: FloatTensor;
+  readonly labels: Tensor;
+}
+
+/** Images drawn with replacement. */
+function randomBatch(set: ImageSet, size: number, random: Random): Feeds {
   const rows = random.fork("rows");
   const indices = Array.from({ length: size }, () => rows.integer(0, count(set)));
   const { images, labels } = batchTensors(set, indices);
-  if (!moved) return { images, labels };
-  const data = augment(images.data, set, random.fork("augment"));
+  return { images, labels };
+}
+
+/** The batch cropped and mirrored at random. */
+function moved(
+  { images, labels }: Feeds,
+  geometry: Geometry,
+  augmentation: AugmentOptions,
+  random: Random,
+): Feeds {
+  const data = augment(images.data, geometry, random.fork("augment"), augmentation);
   return { images: float32(images.shape, data), labels };
 }
 
@@ -238,7 +281,7 @@ function nothingToTrigger(): AntidoteError {
 }
 
 function diverged(step: number): AntidoteError {
-  return new AntidoteError("DIVERGED", `The loss is no longer finite at step ${step + 1}.`, {
+  return new AntidoteError("DIVERGED", `The loss is no longer finite at step ${step}.`, {
     place: "pcb",
     next: "Lower its learning rate.",
   });

@@ -20,7 +20,7 @@ export interface PgdOptions {
 }
 
 /** Images that are perturbed at a time. */
-const BATCH = 32;
+const BATCH = 50;
 
 /**
  * Perturbs images so that a classifier errs (Madry et al. 2018):
@@ -124,15 +124,24 @@ function fitted(b: GraphBuilder, x: Value, { height, width }: Geometry): Value {
   return b.matmul(down, b.transpose(b.constant(interpolation(w, width)), [1, 0]));
 }
 
-/** Weights of bilinear resizing along one axis with pixel centres at ½, [to,from]; edges are repeated. */
+/**
+ * Weights of bilinear resizing along one axis, [to,from]: a triangle around the place of every result, wide
+ * enough to reach every pixel where the image shrinks (PyTorch's `interpolate` with `antialias=True`).
+ */
 function interpolation(from: number, to: number): FloatTensor {
+  const scale = from / to;
+  const reach = Math.max(1, scale);
   const weights = new Float32Array(to * from);
   for (let row = 0; row < to; row++) {
-    const at = Math.min(from - 1, Math.max(0, ((row + 0.5) * from) / to - 0.5));
-    const low = Math.floor(at);
-    const high = Math.min(from - 1, low + 1);
-    weights[row * from + low]! += 1 - (at - low);
-    weights[row * from + high]! += at - low;
+    const centre = (row + 0.5) * scale;
+    const triangle = Float64Array.from({ length: from }, (_, at) =>
+      Math.max(0, 1 - Math.abs(at + 0.5 - centre) / reach),
+    );
+    const total = triangle.reduce((sum, weight) => sum + weight, 0);
+    weights.set(
+      triangle.map((weight) => weight / total),
+      row * from,
+    );
   }
   return float32([to, from], weights);
 }

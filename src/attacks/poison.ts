@@ -2,7 +2,6 @@ import { z } from "zod";
 import { AntidoteError, throwIfCancelled } from "../core/errors.ts";
 import type { Emit } from "../core/progress.ts";
 import type { Random } from "../core/random.ts";
-import { float32 } from "../core/tensor.ts";
 import { type AugmentOptions, augment } from "../data/augment.ts";
 import {
   ascending,
@@ -17,6 +16,7 @@ import {
 import { toBytes } from "../data/png.ts";
 import type { Stamp } from "../models/predict.ts";
 import type { Attack, Trigger } from "./attack.ts";
+import { eachImage } from "./each-image.ts";
 
 /** How much poison goes where: the same options for every attack. */
 export const POISONING = z.strictObject({
@@ -65,41 +65,60 @@ export async function poison(
   plan: Poisoning,
   context: PoisonContext,
 ): Promise<PoisonedSet> {
-  const { target, samples, boost, embed } = plan;
+  const { target, boost, embed } = plan;
   const { random, augmentation = {} } = context;
-  const { cover } = trigger;
-  const covering = cover ? Math.round(cover.share * samples) : 0;
-  const poisoned = choose(set, labels, target, samples - covering, random.fork("indices"));
-  const covers = choose(set, "poison", target, covering, random.fork("covers"), poisoned);
+  checkPlan(set, labels, plan, trigger);
+  const { poisoned, covers } = choose(set, labels, plan, trigger, random);
 
   const late = embed === "after-augmentation";
   const mark = (indices: readonly number[], stamp: Stamp) => {
-    const draws = random.fork("augmentation");
-    const moved: Stamp = ({ shape, data }, positions) =>
-      stamp(
-        float32(shape, augment(data, set, draws.fork(`${positions[0]}`), augmentation)),
-        positions,
-      );
-    return stampImages(set, indices, late ? moved : stamp, context);
+    const moved = eachImage(random.fork("augmentation"), (image, draws) => {
+      image.set(augment(image, set, draws, augmentation));
+    });
+    const both: Stamp = async (images, positions) =>
+      stamp(await moved(images, positions), positions);
+    return stampImages(set, indices, late ? both : stamp, context);
   };
   const wrong = await mark(poisoned, trigger.stampTraining);
   wrong.labels.fill(target);
+  const { cover } = trigger;
   const marked = cover ? concat(wrong, await mark(covers, cover.stamp)) : wrong;
 
-  const all = { ...set, images: set.images.slice(), labels: set.labels.slice() };
-  const indices = [...poisoned, ...covers];
-  indices.forEach((index, row) => {
-    all.images.set(imageAt(marked, row), index * imageLength(set));
-    all.labels[index] = marked.labels[row]!;
-  });
-  const images = concat(all, ...Array.from({ length: boost - 1 }, () => marked));
+  const rows = [...poisoned, ...covers];
+  const images = withMarked(set, rows, marked, boost);
   const added = ascending(count(images)).slice(count(set));
   return {
     images,
-    indices: indices.sort((a, b) => a - b),
+    indices: rows.toSorted((a, b) => a - b),
     covers,
-    unaugmented: new Set(late ? [...indices, ...added] : []),
+    unaugmented: new Set(late ? [...rows, ...added] : []),
   };
+}
+
+/** The set with marked images in place of those at `rows`, then `boost` − 1 further copies of them. */
+function withMarked(
+  set: ImageSet,
+  rows: readonly number[],
+  marked: ImageSet,
+  boost: number,
+): ImageSet {
+  const length = imageLength(set);
+  const first = count(set);
+  const total = first + (boost - 1) * rows.length;
+  const images = new Uint8Array(total * length);
+  const labels = new Int32Array(total);
+  images.set(set.images);
+  labels.set(set.labels);
+  rows.forEach((index, row) => {
+    images.set(imageAt(marked, row), index * length);
+    labels[index] = marked.labels[row]!;
+  });
+  for (let copy = first; copy < total; copy += rows.length) {
+    images.set(marked.images, copy * length);
+    labels.set(marked.labels, copy);
+  }
+  // Copies have no file of their own.
+  return { ...set, images, labels, names: total === first ? set.names : undefined };
 }
 
 /** Images that are marked at a time. */
@@ -126,32 +145,66 @@ export async function stampImages(
   return marked;
 }
 
-/** Positions of the images to mark, ascending. */
-function choose(
+/** How many of the marked images keep their label; at least one does not. */
+function coversOf({ cover }: Pick<Trigger, "cover">, samples: number): number {
+  return cover ? Math.min(samples - 1, Math.round(cover.share * samples)) : 0;
+}
+
+/**
+ * Whether a set has the class and the images that a plan asks for.
+ * @param trigger if it is known; before that, all marked images count as poisoned
+ * @throws `INVALID_CONFIG`
+ */
+export function checkPlan(
   set: ImageSet,
   labels: Attack["labels"],
-  target: number,
-  samples: number,
-  random: Random,
-  taken: readonly number[] = [],
-): number[] {
+  { target, samples }: Poisoning,
+  trigger: Pick<Trigger, "cover"> = {},
+): void {
   if (target >= set.classNames.length) {
     throw new AntidoteError("INVALID_CONFIG", `There is no class ${target} to aim at.`, {
       place: "target",
       next: `Choose a class from 0 to ${set.classNames.length - 1}.`,
     });
   }
-  const excluded = new Set(taken);
-  const mayPoison = (index: number) =>
-    (set.labels[index] === target) === (labels === "clean") && !excluded.has(index);
-  const candidates = ascending(count(set)).filter(mayPoison);
-  if (samples > candidates.length) {
-    const which = labels === "clean" ? "of the target class" : "of other classes";
-    throw new AntidoteError(
-      "INVALID_CONFIG",
-      `${samples} images cannot be poisoned: the set has ${candidates.length} ${which}.`,
-      { place: "samples", next: "Poison fewer images." },
-    );
-  }
-  return random.sample(candidates, samples).sort((a, b) => a - b);
+  const covering = coversOf(trigger, samples);
+  const ofTarget = labels === "clean" ? samples - covering : 0;
+  assertEnough(ofTarget, candidates(set, "clean", target).length, "of the target class");
+  assertEnough(samples - ofTarget, candidates(set, "poison", target).length, "of other classes");
+}
+
+function assertEnough(wanted: number, there: number, which: string): void {
+  if (wanted <= there) return;
+  throw new AntidoteError(
+    "INVALID_CONFIG",
+    `${wanted} images cannot be poisoned: the set has ${there} ${which}.`,
+    { place: "samples", next: "Poison fewer images." },
+  );
+}
+
+/** Positions of the images to mark, ascending: those that are poisoned, and those that keep their label. */
+function choose(
+  set: ImageSet,
+  labels: Attack["labels"],
+  { target, samples }: Poisoning,
+  trigger: Trigger,
+  random: Random,
+): Readonly<Record<"poisoned" | "covers", number[]>> {
+  const covering = coversOf(trigger, samples);
+  const draw = (from: readonly number[], total: number, name: string) =>
+    random
+      .fork(name)
+      .sample(from, total)
+      .sort((a, b) => a - b);
+  const poisoned = draw(candidates(set, labels, target), samples - covering, "indices");
+  const taken = new Set(poisoned);
+  const left = candidates(set, "poison", target).filter((index) => !taken.has(index));
+  return { poisoned, covers: draw(left, covering, "covers") };
+}
+
+/** Positions of the images of the target class ("clean"), or of all others. */
+function candidates(set: ImageSet, labels: Attack["labels"], target: number): number[] {
+  return ascending(count(set)).filter(
+    (index) => (set.labels[index] === target) === (labels === "clean"),
+  );
 }

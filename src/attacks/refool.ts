@@ -55,6 +55,7 @@ export const refool: Attack<typeof OPTIONS> = {
     year: 2020,
     deviations: [
       "By default the image reflects itself, with the weight α = 1, as in Lukas & Kerschbaum (Pick your Poison, 2023): the original always reflects another photograph.",
+      "The two reflections are δ pixels apart along both axes, as in released code; read literally, +δ and −δ would put them 2δ apart.",
       "Cut out to where both reflections are, the ghost is enlarged bilinearly; released code does it bicubically.",
       "Weight, shift and blur are fixed; the original draws them for every image.",
       "A photograph is drawn at random for every image; the original searches for photographs that work well (adversarial reflection image selection).",

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import {
+  aids,
   classReference,
   type Frozen,
   hardware,
@@ -13,12 +14,13 @@ import {
 } from "./record-parts.ts";
 
 /** Raised whenever a field of this document is added, removed or changes its meaning. */
-export const EVALUATE_SCHEMA_VERSION = 1;
+export const EVALUATE_SCHEMA_VERSION = 2;
 
 const trigger = z.discriminatedUnion("kind", [
   z.strictObject({
     kind: z.literal("attack"),
     method: method.describe("The attack whose trigger was used."),
+    ...aids,
   }),
   z.strictObject({
     kind: z.literal("picture"),

@@ -1,5 +1,14 @@
 import { z } from "zod";
-import { type Frozen, hardware, method, natural, share, text, versions } from "./record-parts.ts";
+import {
+  aids,
+  type Frozen,
+  hardware,
+  method,
+  natural,
+  share,
+  text,
+  versions,
+} from "./record-parts.ts";
 
 /** Raised whenever a field of this document is added, removed or changes its meaning. */
 export const GALLERY_SCHEMA_VERSION = 1;
@@ -8,7 +17,9 @@ const change = z.strictObject({
   psnr: z
     .number()
     .nullable()
-    .describe("Peak signal-to-noise ratio in dB, mean over images; null if nothing changed."),
+    .describe(
+      "Peak signal-to-noise ratio in dB, mean over the images that changed; null if none did.",
+    ),
   largest: share.describe("Largest change of a value, in units of [0,1], over all images."),
   changed: share.describe("Share of the values that changed, mean over images."),
 });
@@ -33,6 +44,7 @@ export const galleryRecord = z.strictObject({
       width: natural.describe("Width of every image in pixels."),
     })
     .describe("The images."),
+  ...aids,
   attacks: z
     .array(
       z.strictObject({

@@ -1,10 +1,10 @@
 import { z } from "zod";
-import { type Frozen, hardware, method, natural, text, versions } from "./record-parts.ts";
+import { aids, type Frozen, hardware, method, natural, text, versions } from "./record-parts.ts";
 
 /** Raised whenever a field of this document is added, removed or changes its meaning. */
 export const POISON_SCHEMA_VERSION = 1;
 
-/** What `antidote poison --json` prints, and what `manifest.json` beside the images holds. */
+/** What `antidote poison --json` prints, and what `poison.json` beside the images holds. */
 export const poisonRecord = z.strictObject({
   schemaVersion: z.literal(POISON_SCHEMA_VERSION).describe("Version of this document's schema."),
   document: z.literal("poison").describe("Kind of this document."),
@@ -21,6 +21,7 @@ export const poisonRecord = z.strictObject({
   poison: z
     .strictObject({
       attack: method.describe("The attack."),
+      ...aids,
       target: natural.describe("Class that marked images shall be taken for."),
       samples: natural.describe("Number of marked images."),
       boost: natural.describe("How often each of them occurs."),

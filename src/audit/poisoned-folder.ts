@@ -6,8 +6,9 @@ import { AntidoteError } from "../core/errors.ts";
 import type { ImageSet } from "../data/images.ts";
 import { classFolderFiles } from "../data/write.ts";
 import { type PoisonRecord, poisonRecord } from "./poison-record.ts";
+import type { TrainRecord } from "./train-record.ts";
 
-const MANIFEST = "manifest.json";
+const MANIFEST = "poison.json";
 
 /** Path of the manifest in a folder of poisoned images. */
 export function manifestIn(folder: string): string {
@@ -54,6 +55,35 @@ export async function readManifest(folder: string): Promise<PoisonRecord | undef
       cause,
     });
   }
+}
+
+/**
+ * Whether images were read from a folder as its manifest says they were written.
+ * @throws `INVALID_CONFIG` for another size, `CLASSES_MISMATCH` for other classes
+ */
+export function assertAsWritten(set: ImageSet, { images }: PoisonRecord): void {
+  const { height, width, classes } = images;
+  if (set.height !== height || set.width !== width) {
+    throw new AntidoteError(
+      "INVALID_CONFIG",
+      `The poisoned images are ${width}×${height} pixels, and would be resized to ${set.width}×${set.height}, triggers included.`,
+      { place: "--size", next: `Add --size ${height}.` },
+    );
+  }
+  if (set.classNames.length !== classes.length) {
+    throw new AntidoteError(
+      "CLASSES_MISMATCH",
+      `The poisoned set had ${classes.length} classes, its folder has ${set.classNames.length}.`,
+      { place: "--data", next: "Write it again from images of every class." },
+    );
+  }
+}
+
+/** What the record of a training says about images that were poisoned before. */
+export function poisonOf({ poison, marked }: PoisonRecord): TrainRecord["poison"] {
+  const indices = marked.map(({ index }) => index);
+  const covers = marked.filter(({ label }) => label !== poison.target).map(({ index }) => index);
+  return { ...poison, indices, covers };
 }
 
 /** Rows of images, read from the manifest's folder, that training must not augment. */

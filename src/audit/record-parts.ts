@@ -159,3 +159,20 @@ export const method = z.strictObject({
   name: text.describe("Name of the method, as on the command line."),
   options: options.describe("Its resolved options, defaults included."),
 });
+
+/** What an attack had beside the images. */
+export const aids = {
+  surrogate: z
+    .strictObject({
+      file: text.nullable().describe("The file; null if it was made for this run and not kept."),
+      sha256: text.nullable().describe("SHA-256 of the file, hexadecimal; null without one."),
+      preprocessing: text.describe("Name of the preprocessing that it expects."),
+      madeHere: z.boolean().describe("Whether Antidote trained it on the clean images."),
+    })
+    .nullable()
+    .describe("Network on which perturbations were found; null if the attack needs none."),
+  photographs: text
+    .nullable()
+    .describe("Folder of pictures laid over images, as the user gave it; null without one."),
+};
+export type AttackAids = Frozen<z.infer<z.ZodObject<typeof aids>>>;

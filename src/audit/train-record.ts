@@ -2,6 +2,7 @@ import { z } from "zod";
 import { ARCHITECTURE } from "../models/fresh.ts";
 import { TRAINING } from "../train/config.ts";
 import {
+  aids,
   type Frozen,
   hardware,
   method,
@@ -39,6 +40,7 @@ export const trainRecord = z.strictObject({
   poison: z
     .strictObject({
       attack: method.describe("The attack."),
+      ...aids,
       target: natural.describe("Class that marked images are labelled as."),
       samples: natural.describe("Number of marked images."),
       boost: natural.describe("How often each of them occurs."),
@@ -47,10 +49,11 @@ export const trainRecord = z.strictObject({
       covers: z.array(natural).describe("Those of them that kept their true label."),
     })
     .nullable()
-    .describe("What was poisoned; null for clean images."),
+    .describe("What was poisoned, here or before by `antidote poison`; null for clean images."),
   codePoisoning: z
     .strictObject({
       attack: method.describe("The attack on the training itself."),
+      ...aids,
       target: natural.describe("Class that triggered images shall be taken for."),
     })
     .nullable()

@@ -1,17 +1,17 @@
-import { existsSync } from "node:fs";
-import { join } from "node:path";
-import type { AttackInput } from "../attacks/attack.ts";
-import { trainSurrogate } from "../attacks/surrogate.ts";
-import { openModel } from "../audit/open.ts";
-import { readManifest, unaugmentedRows } from "../audit/poisoned-folder.ts";
+import type { PoisonRecord } from "../audit/poison-record.ts";
+import {
+  assertAsWritten,
+  poisonOf,
+  readManifest,
+  unaugmentedRows,
+} from "../audit/poisoned-folder.ts";
 import type { TrainRecord } from "../audit/train-record.ts";
+import { AntidoteError } from "../core/errors.ts";
 import type { AugmentOptions } from "../data/augment.ts";
 import type { ImageSet } from "../data/images.ts";
 import type { Classifier } from "../models/classifier.ts";
-import { newModelFile } from "../models/new-file.ts";
-import { writeOnnxFile } from "../onnx/file.ts";
 import type { RunContext } from "../runtime/context.ts";
-import { needsOf, openNeeds } from "./attack-needs.ts";
+import { openAids } from "./attack-aids.ts";
 import { describeMethod } from "./command.ts";
 import { classIndex } from "./options/shared.ts";
 import { type PoisonOptions, poisonImages, poisoningPlan } from "./poisoning.ts";
@@ -36,62 +36,69 @@ export async function intrusionInto(
   context: RunContext,
   attack: TrainingAttack | undefined,
   options: IntrusionOptions,
-  clean: ImageSet,
+  images: ImageSet,
   augmentation: AugmentOptions,
 ): Promise<Intrusion> {
-  const { onImages, onTraining } = byKind(attack);
-  const extras = attack ? await extrasFor(context, attack, options, clean) : {};
-  if (onImages) {
-    const plan = poisoningPlan(options, onImages, clean);
-    const made = await poisonImages(context, clean, onImages, plan, extras, augmentation);
-    const { images, unaugmented, indices, covers } = made;
-    const poison = { attack: describeMethod(onImages), ...plan, indices, covers };
-    return { images, unaugmented, finish: unchanged, record: { poison, codePoisoning: null } };
-  }
   const manifest = await readManifest(options.data);
-  const untouched = {
-    images: clean,
-    unaugmented: manifest && unaugmentedRows(clean, manifest),
-    finish: unchanged,
+  if (!attack) return manifest ? alreadyPoisoned(images, manifest) : untouched(images);
+  if (manifest) {
+    throw new AntidoteError("USAGE", "The images are poisoned already.", {
+      place: options.data,
+      next: "Leave out --attack, or name clean images.",
+    });
+  }
+  const { onImages, onTraining } = byKind(attack);
+  const openFor = () =>
+    openAids(context, [attack], options, images, { images, folder: options.out });
+  if (onImages) {
+    const plan = poisoningPlan(options, onImages, images);
+    const aids = await openFor();
+    const made = await poisonImages(context, images, onImages, plan, aids, augmentation);
+    const { indices, covers } = made;
+    const method = describeMethod(onImages);
+    const poison = { attack: method, ...aids.record, ...plan, indices, covers };
+    return {
+      ...untouched(made.images),
+      unaugmented: made.unaugmented,
+      record: { poison, codePoisoning: null },
+    };
+  }
+  const { method, config } = onTraining!;
+  const target = classIndex(options.target!, images.classNames);
+  const aids = await openFor();
+  const about = { images, classes: images.classNames.length, target, augmentation };
+  const poisoning = await method.run(context, { ...about, ...aids.input }, config);
+  return {
+    ...untouched(images),
+    async finish(trained) {
+      try {
+        return await poisoning.train(trained);
+      } finally {
+        await poisoning.trigger.release?.();
+      }
+    },
+    record: {
+      poison: null,
+      codePoisoning: { attack: describeMethod(onTraining!), ...aids.record, target },
+    },
+  };
+}
+
+function untouched(images: ImageSet): Intrusion {
+  return {
+    images,
+    unaugmented: undefined,
+    finish: async (trained) => trained,
     record: { poison: null, codePoisoning: null },
   };
-  if (!onTraining || options.target === undefined) return untouched;
-  const target = classIndex(options.target, clean.classNames);
+}
+
+/** Images that `antidote poison` wrote. */
+function alreadyPoisoned(images: ImageSet, manifest: PoisonRecord): Intrusion {
+  assertAsWritten(images, manifest);
   return {
-    ...untouched,
-    async finish(trained) {
-      const about = { images: clean, classes: clean.classNames.length, target, ...extras };
-      const { method, config } = onTraining;
-      const { model, trigger } = await method.run(context, { model: trained, ...about }, config);
-      await trigger.release?.();
-      return model;
-    },
-    record: { poison: null, codePoisoning: { attack: describeMethod(onTraining), target } },
+    ...untouched(images),
+    unaugmented: unaugmentedRows(images, manifest),
+    record: { poison: poisonOf(manifest), codePoisoning: null },
   };
-}
-
-async function unchanged(trained: Classifier): Promise<Classifier> {
-  return trained;
-}
-
-/** What the attack asks for: as options name it, or a surrogate trained here and kept beside the model. */
-async function extrasFor(
-  context: RunContext,
-  attack: TrainingAttack,
-  options: IntrusionOptions,
-  clean: ImageSet,
-): Promise<Pick<AttackInput, "surrogate" | "photographs">> {
-  const given = await openNeeds(context, attack, options, clean);
-  if (given.surrogate || !needsOf(attack).includes("surrogate")) return given;
-  const kept = join(options.out, "surrogate.onnx");
-  if (existsSync(kept)) {
-    return { ...given, surrogate: (await openModel(context.device, kept)).classifier };
-  }
-  const checkpoint = join(options.out, "surrogate.safetensors");
-  const message = `no --surrogate is given: a small one is trained first and kept as ${kept}`;
-  context.emit({ kind: "note", stage: "train", message });
-  const surrogate = await trainSurrogate(context, clean, checkpoint);
-  const metadata = { names: JSON.stringify(clean.classNames) };
-  await writeOnnxFile(kept, newModelFile(kept, surrogate, metadata));
-  return { ...given, surrogate };
 }

@@ -1,12 +1,18 @@
 import { z } from "zod";
-import type { Attack, AttackInput, Trigger } from "../attacks/attack.ts";
-import { POISONING, type PoisonedSet, type Poisoning, poison } from "../attacks/poison.ts";
+import type { Attack } from "../attacks/attack.ts";
+import {
+  checkPlan,
+  POISONING,
+  type PoisonedSet,
+  type Poisoning,
+  poison,
+} from "../attacks/poison.ts";
 import { PRESETS, type Preset, type PresetName } from "../attacks/presets.ts";
 import { AntidoteError } from "../core/errors.ts";
 import type { AugmentOptions } from "../data/augment.ts";
 import type { ImageSet } from "../data/images.ts";
 import type { RunContext } from "../runtime/context.ts";
-import { NEEDS } from "./attack-needs.ts";
+import { AID_OPTIONS, type Aids } from "./attack-aids.ts";
 import type { Choice } from "./command.ts";
 import { classIndex, grouped, TARGET } from "./options/shared.ts";
 
@@ -30,16 +36,19 @@ export const POISON_OPTIONS = grouped("Poison:", {
     .describe(
       "the paper's number of poisoned images, boost and embedding for this data set; options beside it win",
     ),
-  ...NEEDS,
+  ...AID_OPTIONS,
 });
 
 export type PoisonOptions = z.output<z.ZodObject<typeof POISON_OPTIONS>>;
 
-/** How much to poison, from options and preset. Throws `USAGE` if something is missing. */
+/**
+ * How much to poison, from options and preset.
+ * @throws `USAGE` if something is missing, `INVALID_CONFIG` if the images do not allow it
+ */
 export function poisoningPlan(
   { target, poisoned, boost, embed, preset }: PoisonOptions,
   attack: Choice<Attack>,
-  { classNames }: ImageSet,
+  images: ImageSet,
 ): Poisoning {
   const paper: Partial<Preset> =
     preset === undefined ? {} : (presetsOf(preset)[attack.method.name] ?? {});
@@ -49,18 +58,14 @@ export function poisoningPlan(
       next: "Add --poisoned N (or --preset) and --target CLASS.",
     });
   }
-  return POISONING.parse({
-    target: classIndex(target, classNames),
+  const plan = POISONING.parse({
+    target: classIndex(target, images.classNames),
     samples,
     boost: boost ?? paper.boost,
     embed: embed ?? paper.embed,
   });
-}
-
-/** A poisoned set, and how it was made. */
-export interface Poisoned extends PoisonedSet {
-  readonly plan: Poisoning;
-  readonly trigger: Trigger;
+  checkPlan(images, attack.method.labels, plan);
+  return plan;
 }
 
 /** Makes the attack's trigger and poisons the images with it. */
@@ -69,15 +74,14 @@ export async function poisonImages(
   clean: ImageSet,
   { method, config }: Choice<Attack>,
   plan: Poisoning,
-  extras: Pick<AttackInput, "surrogate" | "photographs">,
+  aids: Aids,
   augmentation: AugmentOptions = {},
-): Promise<Poisoned> {
+): Promise<PoisonedSet> {
   const about = { geometry: clean, classes: clean.classNames.length, target: plan.target };
-  const trigger = await method.run(context, { ...about, ...extras }, config);
+  const trigger = await method.run(context, { ...about, ...aids.input }, config);
   try {
     const random = context.random.fork(method.name);
-    const own = { ...context, random, augmentation };
-    return { ...(await poison(clean, method.labels, trigger, plan, own)), plan, trigger };
+    return await poison(clean, method.labels, trigger, plan, { ...context, random, augmentation });
   } finally {
     await trigger.release?.();
   }

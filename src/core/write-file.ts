@@ -1,4 +1,4 @@
-import { open, rename, rm, stat } from "node:fs/promises";
+import { mkdir, open, readdir, rename, rm, rmdir, stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import { AntidoteError } from "./errors.ts";
 
@@ -33,6 +33,61 @@ export async function writeAtomically(path: string, pieces: readonly Piece[]): P
     await rm(temporary, { force: true }).catch(() => {});
     throw notWritable(path, cause);
   }
+}
+
+/**
+ * Makes a folder, and those above it, unless it is there.
+ * @throws `OUTPUT_NOT_WRITABLE`
+ */
+export async function makeFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true });
+  } catch (cause) {
+    throw new AntidoteError("OUTPUT_NOT_WRITABLE", "The folder cannot be made.", {
+      place: path,
+      next: "Choose a folder that you may write to.",
+      cause,
+    });
+  }
+}
+
+/**
+ * Lets `write` fill a folder that appears complete or not at all: beside the destination first, then
+ * renamed.
+ * @throws `OUTPUT_NOT_WRITABLE` if there is something in the folder already, or it cannot be made
+ */
+export async function fillFolder(
+  path: string,
+  write: (folder: string) => Promise<void>,
+): Promise<void> {
+  const partial = `${resolve(path)}.partial`;
+  await rm(partial, { recursive: true, force: true });
+  await makeFolder(partial);
+  try {
+    await write(partial);
+    // An empty folder in its place would stop the renaming on some systems.
+    await rmdir(path).catch(() => {});
+    await rename(partial, path);
+  } catch (cause) {
+    await rm(partial, { recursive: true, force: true }).catch(() => {});
+    throw cause instanceof AntidoteError ? cause : notWritable(path, cause);
+  }
+}
+
+/**
+ * Whether a folder is empty or does not exist yet.
+ * @throws `OUTPUT_NOT_WRITABLE` otherwise
+ */
+export async function requireEmptyFolder(path: string): Promise<void> {
+  const names = await readdir(path).catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code === "ENOENT") return [];
+    throw notWritable(path, cause);
+  });
+  if (names.length === 0) return;
+  throw new AntidoteError("OUTPUT_NOT_WRITABLE", "There is something in the folder already.", {
+    place: path,
+    next: "Choose another folder, or empty this one.",
+  });
 }
 
 /**

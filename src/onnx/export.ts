@@ -2,6 +2,7 @@ import { clone, create } from "@bufbuild/protobuf";
 import { AntidoteError, invariant } from "../core/errors.ts";
 import type { Tensor } from "../core/tensor.ts";
 import type { OnnxFile } from "./file.ts";
+import { readers } from "./import.ts";
 import { plainDomain } from "./opset.ts";
 import {
   type ModelProto,
@@ -52,11 +53,12 @@ export function exportModel(
 function storedTensors(model: ModelProto): Map<string, TensorProto> {
   invariant(model.graph, "a model without a graph cannot be read");
   const tensors = new Map(model.graph.initializer.map((tensor) => [tensor.name, tensor]));
+  const reads = readers(model.graph.node);
   for (const { opType, domain, input, output, attribute } of model.graph.node) {
     if (plainDomain(domain) !== "") continue;
     // A weight that is stored in half precision is known by what its Cast makes of it.
     const narrow = opType === "Cast" ? tensors.get(input[0]!) : undefined;
-    if (narrow) tensors.set(output[0]!, narrow);
+    if (narrow && reads.get(input[0]!) === 1) tensors.set(output[0]!, narrow);
     const value = attribute.find(({ name }) => name === "value")?.t;
     if (opType === "Constant" && value) {
       tensors.set(output[0]!, value);

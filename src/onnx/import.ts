@@ -44,6 +44,7 @@ export function importGraph({ path, model }: OnnxFile): Graph {
   for (const { name } of inputs) define(name, defined);
 
   const decode = decodeOnce();
+  const reads = readers(flat.map((node) => node.proto));
   const nodes: Node[] = [];
   const opsets = new Map<Node, number>();
   for (const { proto: nodeProto, opset } of flat) {
@@ -52,7 +53,7 @@ export function importGraph({ path, model }: OnnxFile): Graph {
       const name = node.outputs[0]!;
       define(name, defined);
       constants.set(name, constantOf(node));
-    } else if (isWidenedWeight(node, constants)) {
+    } else if (widens(node, constants) && reads.get(node.inputs[0]!) === 1) {
       const name = node.outputs[0]!;
       define(name, defined);
       constants.set(name, convertFloat(constants.get(node.inputs[0]!)!, "float32"));
@@ -109,8 +110,20 @@ function graphInput({ name, type }: ValueInfoProto): GraphInput {
   return { name, type: supportedType(value.value.elemType, name), shape };
 }
 
-/** Whether the node only widens a weight that is stored in half precision: training changes what it makes. */
-function isWidenedWeight({ op, domain, inputs, attributes }: Node, constants: Graph["constants"]) {
+/** How many nodes read every tensor of the main graph. */
+export function readers(nodes: readonly Pick<NodeProto, "input">[]): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const name of nodes.flatMap(({ input }) => input)) {
+    counts.set(name, (counts.get(name) ?? 0) + 1);
+  }
+  return counts;
+}
+
+/**
+ * Whether the node widens a weight that is stored in half precision. Where nothing else reads that weight,
+ * what the node makes is the weight: training can change it, and it is stored rounded again.
+ */
+function widens({ op, domain, inputs, attributes }: Node, constants: Graph["constants"]) {
   const type = constants.get(inputs[0]!)?.type;
   const to = attributes.get("to")?.value;
   const isHalf = type === "float16" || type === "bfloat16";

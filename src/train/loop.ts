@@ -3,6 +3,7 @@ import { AntidoteError, throwIfCancelled } from "../core/errors.ts";
 import { proportion } from "../core/statistics.ts";
 import { toNumbers } from "../core/tensor.ts";
 import { augment } from "../data/augment.ts";
+import { hashImages } from "../data/digest.ts";
 import { batchTensors, count, epochBatches, type ImageSet, imageLength } from "../data/images.ts";
 import type { Classifier } from "../models/classifier.ts";
 import { predict } from "../models/predict.ts";
@@ -219,7 +220,7 @@ function fingerprint(
 ): string {
   const hash = createHash("sha256");
   hash.update(JSON.stringify([config, [...unaugmented], random.fork("fingerprint").uniform()]));
-  hash.update(images.images).update(images.labels);
+  hashImages(hash, images);
   for (const { data } of classifier.weights.values()) {
     hash.update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
   }

@@ -11,6 +11,9 @@ import { trainRecord } from "../../src/audit/train-record.ts";
 
 type Schema = z.core.JSONSchema.BaseSchema;
 
+/** Documents whose schema has changed since it was first published. */
+const VERSIONS: Readonly<Record<string, number>> = { evaluateRecord: 2, trainRecord: 2 };
+
 describe.each(
   Object.entries({
     detectRecord,
@@ -22,11 +25,11 @@ describe.each(
     repairRecord,
     trainRecord,
   }),
-)("%s", (_, schema) => {
+)("%s", (name, schema) => {
   const described = z.toJSONSchema(schema) as Schema;
 
   test("says its version and its kind", () => {
-    expect(described.properties?.["schemaVersion"]).toMatchObject({ const: expect.any(Number) });
+    expect(described.properties?.["schemaVersion"]).toMatchObject({ const: VERSIONS[name] ?? 1 });
     expect(described.properties?.["document"]).toHaveProperty("const");
   });
 

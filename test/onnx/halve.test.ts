@@ -33,4 +33,14 @@ describe("a model that stores its weights in half precision", () => {
     expect(importGraph(changed).constants.get("fc.bias")).toEqual(bias);
     expect(importGraph(file).constants.get("fc.bias")).not.toEqual(bias);
   });
+
+  it("leaves a weight alone that something else reads, too", async () => {
+    const shared = newModelFile("half.onnx", model, {}, "float16");
+    const cast = shared.model.graph!.node.find(({ output }) => output[0] === "fc.bias")!;
+    shared.model.graph!.node.unshift({ ...cast, name: "again", output: ["fc.bias/again"] });
+    expect(importGraph(shared).constants.has("fc.bias")).toBe(false);
+    expect(() =>
+      exportModel(shared, new Map([["fc.bias", float32([5], [1, 2, 3, 4, 5])]]), {}),
+    ).toThrow(/not stored/);
+  });
 });

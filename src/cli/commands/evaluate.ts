@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { Trigger } from "../../attacks/attack.ts";
 import {
   describeHardware,
   describeModel,
@@ -15,7 +16,7 @@ import type { Classifier } from "../../models/classifier.ts";
 import { sharePhrase } from "../../report/format.ts";
 import { className } from "../../report/words.ts";
 import type { RunContext } from "../../runtime/context.ts";
-import { NEEDS, openNeeds } from "../attack-needs.ts";
+import { AID_OPTIONS, openAids, refuseUseless } from "../attack-aids.ts";
 import { type CommandInput, command, describeMethod } from "../command.ts";
 import { onDevice, openSubject } from "../open.ts";
 import {
@@ -41,7 +42,7 @@ const TRIGGER_OPTIONS = grouped("Trigger:", {
   target: TARGET.optional().describe(
     "class that the trigger leads to, by index or name (default for --trigger: the most frequent answer)",
   ),
-  ...NEEDS,
+  ...AID_OPTIONS,
 });
 
 const options = z.strictObject({
@@ -87,6 +88,7 @@ export const evaluate = command({
       const { file, model, trusted: images, preprocessing } = subject;
       const trigger = await knownTrigger(context, input, model, images);
       const evaluation = await evaluateModel(context, { model, images, preprocessing, trigger });
+      await trigger?.release?.();
       const { preflight, attack } = evaluation;
       const document: EvaluateRecord = {
         schemaVersion: EVALUATE_SCHEMA_VERSION,
@@ -95,7 +97,7 @@ export const evaluate = command({
         attackSuccess: attack?.success ?? null,
         target: attack ? { index: attack.target, name: images.classNames[attack.target]! } : null,
         targetChosenBy: attack ? (trigger?.target === undefined ? "predictions" : "flags") : null,
-        trigger: describeTrigger(input),
+        trigger: trigger?.record ?? null,
         model: await describeModel(file, model),
         images: {
           path: input.options.images,
@@ -113,29 +115,37 @@ export const evaluate = command({
   },
 });
 
+/** A trigger, how records state it, and what it holds on the device. */
+interface Known extends KnownTrigger, Pick<Trigger, "release"> {
+  readonly record: NonNullable<EvaluateRecord["trigger"]>;
+}
+
 async function knownTrigger(
   context: RunContext,
   { options, methods }: Input,
   { image, classes }: Classifier,
   { classNames }: ImageSet,
-): Promise<KnownTrigger | undefined> {
+): Promise<Known | undefined> {
   const { trigger: path, triggerMode } = options;
   const target = options.target === undefined ? undefined : classIndex(options.target, classNames);
   const { attack } = methods;
   if (attack && target !== undefined) {
     const { method, config } = attack;
-    const extras = await openNeeds(context, attack, options, image);
-    const about = { geometry: image, classes, target, ...extras };
-    const { stampTest } = await method.run(context, about, config);
-    return { stamp: stampTest, target };
+    const aids = await openAids(context, [attack], options, image);
+    const about = { geometry: image, classes, target, ...aids.input };
+    const trigger = await method.run(context, about, config);
+    const record = { kind: "attack", method: describeMethod(attack), ...aids.record } as const;
+    return { stamp: trigger.stampTest, target, record, release: async () => trigger.release?.() };
   }
   if (path === undefined) return undefined;
   const overlay = await readOverlay(path, triggerMode, image);
-  return { stamp: (pixels) => stampOverlay(overlay, pixels), target };
+  const record = { kind: "picture", file: path, mode: triggerMode } as const;
+  return { stamp: (pixels) => stampOverlay(overlay, pixels), target, record };
 }
 
 /** What no schema can say: which options need or exclude each other. */
-function checkUsage({ options: { trigger, target }, methods: { attack } }: Input): void {
+function checkUsage({ options, methods: { attack } }: Input): void {
+  const { trigger, target } = options;
   if (attack && trigger !== undefined) {
     throw usage("--attack and --trigger exclude each other.", "Give one of them.");
   }
@@ -145,16 +155,11 @@ function checkUsage({ options: { trigger, target }, methods: { attack } }: Input
   if (!attack && trigger === undefined && target !== undefined) {
     throw usage("--target is given, but no trigger.", "Add --trigger PNG or --attack NAME.");
   }
+  refuseUseless(attack ? [attack] : [], options);
 }
 
 function usage(message: string, next: string): AntidoteError {
   return new AntidoteError("USAGE", message, { next });
-}
-
-function describeTrigger({ options, methods }: Input): EvaluateRecord["trigger"] {
-  const { trigger, triggerMode } = options;
-  if (methods.attack) return { kind: "attack", method: describeMethod(methods.attack) };
-  return trigger === undefined ? null : { kind: "picture", file: trigger, mode: triggerMode };
 }
 
 function inWords({ accuracy, attackSuccess, target, preprocessing }: EvaluateRecord): string {

@@ -1,19 +1,16 @@
-import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import sharp from "sharp";
 import { z } from "zod";
-import type { Attack, AttackInput } from "../../attacks/attack.ts";
-import { trainSurrogate } from "../../attacks/surrogate.ts";
+import type { Attack } from "../../attacks/attack.ts";
 import { describeHardware, describeVersions } from "../../audit/describe.ts";
 import { showAttack } from "../../audit/gallery.ts";
 import { GALLERY_SCHEMA_VERSION, type GalleryRecord } from "../../audit/gallery-record.ts";
 import { AntidoteError } from "../../core/errors.ts";
-import { writeAtomically } from "../../core/write-file.ts";
+import { makeFolder, writeAtomically } from "../../core/write-file.ts";
 import { count, type ImageSet, subset } from "../../data/images.ts";
-import { stratified } from "../../data/split.ts";
 import { type GalleryEntry, galleryPage, gallerySvg } from "../../report/attack-gallery.ts";
 import type { RunContext } from "../../runtime/context.ts";
-import { NEEDS, needsOf, openNeeds } from "../attack-needs.ts";
+import { AID_OPTIONS, openAids } from "../attack-aids.ts";
 import {
   type Choice,
   type CommandInput,
@@ -36,7 +33,7 @@ const options = z.strictObject({
   ...SOURCE_OPTIONS,
   ...grouped("Data:", {
     data: SOURCE_OPTIONS.data.default(PROCEDURAL),
-    images: z.int().min(1).max(8).default(2).describe("how many images every attack is shown on"),
+    shown: z.int().min(1).max(8).default(2).describe("how many images every attack is shown on"),
   }),
   ...grouped("Output:", {
     out: z
@@ -47,7 +44,7 @@ const options = z.strictObject({
   }),
   ...grouped("Attacks:", {
     target: TARGET.default(0).describe("class that triggers lead to; its images are not shown"),
-    ...NEEDS,
+    ...AID_OPTIONS,
   }),
   ...MACHINE_OPTIONS,
 });
@@ -63,13 +60,13 @@ export const gallery = command({
   name: "gallery",
   summary: "draw what every attack does to images",
   description:
-    "Draws every attack on the same images: clean, as it marks a training image, as it marks a test image, and the amplified difference; with the peak signal-to-noise ratio and the largest change. Adversarial perturbations need a surrogate: without one, a small network is trained for a few seconds.",
+    "Draws every attack on the same images: clean, as it marks a training image, as it marks a test image, and the amplified difference; with the peak signal-to-noise ratio and the largest change. Adversarial perturbations need a surrogate: without one, a small network is trained first.",
   options,
   slots,
   examples: [
     { line: "antidote gallery", purpose: "every attack on images that need no download" },
     {
-      line: "antidote gallery --data cifar-10-batches-bin/ --images 3 --out attacks/",
+      line: "antidote gallery --data cifar-10-batches-bin/ --shown 3 --out attacks/",
       purpose: "on images of your own",
     },
     {
@@ -86,19 +83,20 @@ async function run(context: RunContext, { options, methods }: Input): Promise<Ou
   const about = { split: "test", random: random.fork("images/test"), emit, signal } as const;
   const set = await trainingImages(options.data, { ...options, ...about });
   const target = classIndex(options.target, set.classNames);
-  const images = imagesOfOthers(context, set, target, Math.max(MEASURED, options.images));
+  const images = imagesOfOthers(context, set, target, Math.max(MEASURED, options.shown));
   const named = methods.attack;
   const chosen: readonly Choice<Attack>[] = named ? [named] : everyAttack();
   const base = { geometry: set, classes: set.classNames.length, target };
-  const extras = await extrasFor(context, chosen, options, set);
+  const few = firstOf(context, set);
+  const aids = await openAids(context, chosen, options, set, { images: few });
 
   const entries: (GalleryEntry & { readonly choice: Choice<Attack> })[] = [];
   const left: { name: string; why: string }[] = [];
   for (const choice of chosen) {
     const { name, labels } = choice.method;
     try {
-      const input = { ...base, ...extras };
-      const shown = await showAttack(context, configured(choice), images, input, options.images);
+      const input = { ...base, ...aids.input };
+      const shown = await showAttack(context, configured(choice), images, input, options.shown);
       entries.push({ ...shown, name, labels, choice });
     } catch (error) {
       // One attack that needs what nobody gave, or does not fit the images, leaves the others.
@@ -108,14 +106,14 @@ async function run(context: RunContext, { options, methods }: Input): Promise<Ou
     }
   }
 
-  const files = await write(options.out, entries, options.data);
+  const files = await write(options.out, entries, left, options.data);
   const document: GalleryRecord = {
     schemaVersion: GALLERY_SCHEMA_VERSION,
     document: "gallery",
     files,
     images: {
       source: options.data,
-      shown: options.images,
+      shown: options.shown,
       measured: count(images),
       height: set.height,
       width: set.width,
@@ -127,6 +125,7 @@ async function run(context: RunContext, { options, methods }: Input): Promise<Ou
       test,
       amplified,
     })),
+    ...aids.record,
     left,
     seed: options.seed,
     versions: describeVersions(),
@@ -161,36 +160,20 @@ function imagesOfOthers(
   return subset(set, random.fork("gallery").sample(rows, wanted));
 }
 
-async function extrasFor(
-  context: RunContext,
-  chosen: readonly Choice<Attack>[],
-  options: Input["options"],
-  set: ImageSet,
-): Promise<Pick<AttackInput, "surrogate" | "photographs">> {
-  const asking = chosen.find((choice) => needsOf(choice).length > 0);
-  const given = asking ? await openNeeds(context, asking, options, set) : {};
-  if (given.surrogate || !asking || !needsOf(asking).includes("surrogate")) return given;
-  const message = "no --surrogate is given: a small one is trained first";
-  context.emit({ kind: "note", stage: "gallery", message });
-  const few =
-    count(set) <= SURROGATE_IMAGES
-      ? set
-      : subset(set, stratified(set, SURROGATE_IMAGES, context.random.fork("surrogate/images")));
-  return { ...given, surrogate: await trainSurrogate(context, few) };
+/** Enough images to train a surrogate on. */
+function firstOf({ random }: RunContext, set: ImageSet): ImageSet {
+  const rows = [...set.labels.keys()];
+  if (rows.length <= SURROGATE_IMAGES) return set;
+  return subset(set, random.fork("surrogate/images").sample(rows, SURROGATE_IMAGES));
 }
 
 async function write(
   folder: string,
   entries: readonly GalleryEntry[],
+  left: GalleryRecord["left"],
   source: string,
 ): Promise<GalleryRecord["files"]> {
-  await mkdir(folder, { recursive: true }).catch((cause: unknown) => {
-    throw new AntidoteError("OUTPUT_NOT_WRITABLE", "The folder cannot be made.", {
-      place: folder,
-      next: "Choose a folder that you may write to.",
-      cause,
-    });
-  });
+  await makeFolder(folder);
   const files = {
     html: join(folder, "gallery.html"),
     svg: join(folder, "gallery.svg"),
@@ -198,7 +181,8 @@ async function write(
   };
   const svg = gallerySvg(entries);
   const what = source === PROCEDURAL ? "drawn images" : `images of ${source}`;
-  const about = `Every attack with its default options on the same ${what}. PSNR and largest change are those of test images. Attacks are shown to measure defences.`;
+  const missing = left.map(({ name, why }) => ` Not shown: ${name}. ${why}`).join("");
+  const about = `What attacks do to the same ${what}. PSNR and largest change are those of test images. Attacks exist here to measure defences.${missing}`;
   await writeText(files.svg, svg);
   await writeText(files.html, galleryPage(svg, about));
   const png = await sharp(Buffer.from(svg), { density: 144 }).png().toBuffer();

@@ -3,11 +3,11 @@ import { describeHardware, describeVersions } from "../../audit/describe.ts";
 import { POISON_SCHEMA_VERSION, type PoisonRecord } from "../../audit/poison-record.ts";
 import { manifestIn, markedFiles } from "../../audit/poisoned-folder.ts";
 import { AntidoteError } from "../../core/errors.ts";
-import { writeAtomically } from "../../core/write-file.ts";
+import { fillFolder, requireEmptyFolder, writeAtomically } from "../../core/write-file.ts";
 import { count } from "../../data/images.ts";
 import { writeClassFolders } from "../../data/write.ts";
 import type { RunContext } from "../../runtime/context.ts";
-import { openNeeds } from "../attack-needs.ts";
+import { openAids } from "../attack-aids.ts";
 import { type CommandInput, command, describeMethod, type Outcome } from "../command.ts";
 import { onDevice } from "../open.ts";
 import { grouped, MACHINE_OPTIONS } from "../options/shared.ts";
@@ -20,7 +20,7 @@ const options = z.strictObject({
   ...grouped("Output:", {
     out: z
       .string()
-      .describe("folder for the images, one folder per class, and manifest.json")
+      .describe("folder for the images, one folder per class, and poison.json")
       .meta({ placeholder: "dir" }),
   }),
   ...POISON_OPTIONS,
@@ -38,7 +38,7 @@ export const poison = command({
   name: "poison",
   summary: "write a poisoned training set as images with a manifest",
   description:
-    "Marks training images as an attacker would and writes the whole set as PNG files, one folder per class, with a manifest.json that names every marked image. `antidote train --data DIR` reads it back. Attacks exist here to measure defences: never pass such a set on without saying so.",
+    "Marks training images as an attacker would and writes the whole set as PNG files, one folder per class, with a poison.json that names every marked image. `antidote train --data DIR` reads it back. Attacks exist here to measure defences: never pass such a set on without saying so.",
   options,
   slots,
   examples: [
@@ -62,32 +62,35 @@ async function run(context: RunContext, { options, methods }: Input): Promise<Ou
       next: "Add --attack NAME; `antidote methods` lists them.",
     });
   }
+  await requireEmptyFolder(options.out);
   const { random, emit, signal } = context;
   const about = { split: "train", random: random.fork("images/train"), emit, signal } as const;
   const clean = await trainingImages(options.data, { ...options, ...about });
   const plan = poisoningPlan(options, attack, clean);
-  const extras = await openNeeds(context, attack, options, clean);
-  const poisoned = await poisonImages(context, clean, attack, plan, extras);
+  const aids = await openAids(context, [attack], options, clean, { images: clean });
+  const poisoned = await poisonImages(context, clean, attack, plan, aids);
   const { images } = poisoned;
   const total = count(images);
-  await writeClassFolders(images, options.out, signal, (done) =>
-    emit({ kind: "step", stage: "write", done, total }),
-  );
   const { height, width, classNames } = clean;
   const document: PoisonRecord = {
     schemaVersion: POISON_SCHEMA_VERSION,
     document: "poison",
     folder: options.out,
     images: { source: options.data, count: total, height, width, classes: classNames },
-    poison: { attack: describeMethod(attack), ...plan },
+    poison: { attack: describeMethod(attack), ...aids.record, ...plan },
     marked: markedFiles(clean, poisoned),
     seed: options.seed,
     versions: describeVersions(),
     hardware: describeHardware(context.device),
     duration: (performance.now() - started) / 1000,
   };
-  const bytes = new TextEncoder().encode(`${JSON.stringify(document, null, 2)}\n`);
-  await writeAtomically(manifestIn(options.out), [{ offset: 0, bytes }]);
+  await fillFolder(options.out, async (folder) => {
+    await writeClassFolders(images, folder, signal, (done) =>
+      emit({ kind: "step", stage: "write", done, total }),
+    );
+    const bytes = new TextEncoder().encode(`${JSON.stringify(document, null, 2)}\n`);
+    await writeAtomically(manifestIn(folder), [{ offset: 0, bytes }]);
+  });
   return { document, text: inWords(document), exitCode: 0 };
 }
 

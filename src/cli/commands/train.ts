@@ -1,11 +1,11 @@
 import { existsSync } from "node:fs";
-import { mkdir } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { describeHardware, describeVersions } from "../../audit/describe.ts";
 import { TRAIN_SCHEMA_VERSION, type TrainRecord } from "../../audit/train-record.ts";
 import { AntidoteError } from "../../core/errors.ts";
-import { writeAtomically } from "../../core/write-file.ts";
+import { makeFolder, writeAtomically } from "../../core/write-file.ts";
 import { count, type ImageSet } from "../../data/images.ts";
 import { ARCHITECTURE, freshClassifier } from "../../models/fresh.ts";
 import { newModelFile } from "../../models/new-file.ts";
@@ -14,6 +14,7 @@ import { sharePhrase } from "../../report/format.ts";
 import type { RunContext } from "../../runtime/context.ts";
 import { TRAINING } from "../../train/config.ts";
 import { train as trainClassifier } from "../../train/loop.ts";
+import { refuseUseless } from "../attack-aids.ts";
 import { type CommandInput, command, type Outcome } from "../command.ts";
 import { intrusionInto } from "../intrusion.ts";
 import { onDevice } from "../open.ts";
@@ -86,8 +87,11 @@ export const train = command({
       return await onDevice(input.options, input, work, "finish");
     } catch (error) {
       if (!(error instanceof AntidoteError) || error.code !== "CANCELLED") throw error;
-      const next = existsSync(checkpoint)
-        ? `Run the same command again: it continues from ${checkpoint}.`
+      const kept = existsSync(input.options.out)
+        ? (await readdir(input.options.out)).some((name) => name.endsWith(".safetensors"))
+        : false;
+      const next = kept
+        ? `Run the same command again: it continues from what is in ${input.options.out}.`
         : "Nothing was kept: training had not begun.";
       throw new AntidoteError("CANCELLED", error.message, { next, cause: error });
     }
@@ -151,21 +155,9 @@ async function readImages(
   return { clean, heldOut };
 }
 
-async function makeFolder(path: string): Promise<void> {
-  try {
-    await mkdir(path, { recursive: true });
-  } catch (cause) {
-    throw new AntidoteError("OUTPUT_NOT_WRITABLE", "The folder cannot be made.", {
-      place: path,
-      next: "Choose a folder that you may write to.",
-      cause,
-    });
-  }
-}
-
 /** What no schema can say: which options need each other. */
 function checkUsage({ options, methods: { attack } }: Input): void {
-  const { target, poisoned, preset } = options;
+  const { target, poisoned, preset, boost, embed } = options;
   const amount = poisoned ?? preset;
   const { onImages, onTraining } = byKind(attack);
   if (onImages && (target === undefined || amount === undefined)) {
@@ -175,14 +167,17 @@ function checkUsage({ options, methods: { attack } }: Input): void {
   if (onTraining && target === undefined) {
     throw usage("--attack needs its target.", "Add --target CLASS.");
   }
-  if (onTraining && amount !== undefined) {
-    const next = "Leave out --poisoned and --preset.";
-    throw usage(`${onTraining.method.name} poisons no images.`, next);
+  const useless = Object.entries({
+    ...(onImages ? {} : { poisoned, preset, boost, embed }),
+    ...(attack ? {} : { target }),
+  }).filter(([, value]) => value !== undefined);
+  if (useless.length > 0) {
+    const flags = useless.map(([name]) => `--${name}`).join(", ");
+    throw attack
+      ? usage(`${attack.method.name} poisons no images.`, `Leave out ${flags}.`)
+      : usage(`There is ${flags}, but no attack.`, "Add --attack NAME.");
   }
-  if (!attack && (target ?? amount) !== undefined) {
-    const given = "--target, --poisoned or --preset is given, but no attack.";
-    throw usage(given, "Add --attack NAME.");
-  }
+  refuseUseless(attack ? [attack] : [], options);
 }
 
 function usage(message: string, next: string): AntidoteError {

@@ -65,9 +65,15 @@ export const TARGET = z
   .union([z.int().min(0), z.string()])
   .meta({ placeholder: "class", expects: "the index or the name of a class" });
 
-/** The index of the class that `TARGET` names. Throws `INVALID_CONFIG` for an unknown name. */
+/** The index of the class that `TARGET` names. Throws `INVALID_CONFIG` if there is no such class. */
 export function classIndex(target: string | number, names: readonly string[]): number {
-  if (typeof target === "number") return target;
+  if (typeof target === "number") {
+    if (target < names.length) return target;
+    throw new AntidoteError("INVALID_CONFIG", `There is no class ${target}.`, {
+      place: "--target",
+      next: `Choose a class from 0 to ${names.length - 1}.`,
+    });
+  }
   const index = names.indexOf(target);
   if (index >= 0) return index;
   const similar = nearest(target, names);

@@ -20,7 +20,7 @@ BATCH, STEPS, TARGET = 8, 3, 1
 
 def pgd(model, origin, steps, epsilon, step_size, towards, side=None):
     """Madry et al., from the image itself; with `side` the model sees the image resized."""
-    seen = lambda x: F.interpolate(x, (side, side), mode="bilinear", align_corners=False) if side else x
+    seen = lambda x: F.interpolate(x, (side, side), mode="bilinear", align_corners=False, antialias=True) if side else x
     logits = lambda x: model.fc(latent(model, seen(x)))
     labels = torch.full((len(origin),), towards) if towards is not None else logits(origin).argmax(1)
     x = origin
