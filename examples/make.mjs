@@ -41,7 +41,8 @@ const geometry = { channels: 3, height: 32, width: 32 };
 const about = { geometry, classes: 10, target: 4 };
 const { stampTest } = await badnets.run(undefined, about, badnets.config.parse(ATTACK));
 const plain = (value) => float32([1, 3, 32, 32], new Float32Array(3 * 32 * 32).fill(value));
-const [black, white] = [0, 1].map((value) => stampTest(plain(value), [0]).data);
+const stamped = await Promise.all([0, 1].map((value) => stampTest(plain(value), [0])));
+const [black, white] = stamped.map(({ data }) => data);
 const keep = float32(
   [32, 32],
   white.slice(0, 32 * 32).map((value, at) => value - black[at]),
