@@ -73,7 +73,7 @@ export function adversarialTrigger(
   if (!surrogate) {
     throw new AntidoteError("INVALID_CONFIG", "The attack needs a surrogate network.", {
       place: "surrogate",
-      next: "Name an ONNX classifier for such images, e.g. the one that was used when it was trained.",
+      next: "Add --surrogate FILE, an ONNX classifier for such images; train keeps the one it makes.",
     });
   }
   if (surrogate.image.channels !== geometry.channels) {

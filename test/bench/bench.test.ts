@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { ATTACKS } from "../../src/attacks/index.ts";
 
 const BENCH = fileURLToPath(new URL("../../bench/main.mjs", import.meta.url));
 const [WIDTH, BATCH] = [4, 2];
@@ -20,6 +21,7 @@ interface Work {
 interface Bench {
   training: Work;
   inversion: Work;
+  stamping: Record<string, { seconds: number; share: number }>;
   machine: { cores: number; load: { before: number } };
   versions: { onnxruntime: string; torch: string | null };
 }
@@ -49,6 +51,10 @@ describe("npm run bench", () => {
     }
     expect(record.versions).toMatchObject({ onnxruntime: expect.any(String), torch: null });
     expect(record.machine.cores).toBeGreaterThan(0);
+    expect(Object.keys(record.stamping).sort()).toEqual(Object.keys(ATTACKS).sort());
+    for (const { seconds, share } of Object.values(record.stamping)) {
+      expect(share).toBeCloseTo(seconds / record.training.seconds, 9);
+    }
     // All of forward, input and weight gradients, but for the gradient of the images: 3×3×3 taps a value.
     const stem = 2 * BATCH * WIDTH * 32 * 32 * 27;
     expect(1.5 * record.inversion.flop - record.training.flop).toBe(stem);
