@@ -8,7 +8,7 @@
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
-import { parseArgs } from "node:util";
+import { isDeepStrictEqual, parseArgs } from "node:util";
 import {
   DETECTORS,
   loadClassifier,
@@ -59,6 +59,7 @@ if (flags.help || positionals.length !== 1 || !flags.out || !data) {
 }
 
 const manifest = JSON.parse(readFileSync(positionals[0], "utf8"));
+const options = JSON.parse(flags.options);
 const folder = flags.folder ?? resolve(data, manifest.folder);
 const runs = existsSync(flags.out) ? JSON.parse(readFileSync(flags.out, "utf8")).runs : [];
 const only = flags.models?.split(",");
@@ -71,7 +72,11 @@ for (let seed = 0; seed < Number(flags.seeds); seed++) {
   for (const entry of manifest.models) {
     if (only && !only.includes(entry.name)) continue;
     const done = runs.some(
-      (run) => run.model === entry.name && run.seed === seed && run.repair === flags.repair,
+      (run) =>
+        run.model === entry.name &&
+        run.seed === seed &&
+        run.repair === flags.repair &&
+        isDeepStrictEqual(run.options, options),
     );
     if (done) continue;
     const run = await auditOne(entry, seed);
@@ -99,7 +104,7 @@ async function auditLoaded({ file, classifier: model, device }, entry, seed) {
   const watched = watching(REPAIRS[flags.repair]);
   const repair = {
     method: watched,
-    config: watched.config.parse(JSON.parse(flags.options)),
+    config: watched.config.parse(options),
   };
   const method = DETECTORS["smallest-trigger"];
   const detector = { method, config: method.config.parse({}) };
@@ -124,6 +129,7 @@ async function auditLoaded({ file, classifier: model, device }, entry, seed) {
     model: entry.name,
     seed,
     repair: flags.repair,
+    options,
     truth: entry.target,
     verdict: record.verdict,
     targetClass: record.targetClass?.index ?? null,
