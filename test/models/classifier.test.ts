@@ -112,8 +112,8 @@ describe("predicting", () => {
     await using many = asDisposable(await compilePredictor(device, classifier, 7));
     await using few = asDisposable(await compilePredictor(device, classifier, 3));
     const seen: number[][] = [];
-    const stamp = (images: FloatTensor, labels: ArrayLike<number>) => {
-      seen.push(Array.from(labels));
+    const stamp = (images: FloatTensor, positions: ArrayLike<number>) => {
+      seen.push(Array.from(positions));
       return float32(
         images.shape,
         images.data.map((v) => 1 - v),
@@ -123,7 +123,7 @@ describe("predicting", () => {
     const parts = await few.predict(IMAGES, { stamp });
     expect(parts.logits.every((v, i) => Math.abs(v - all.logits[i]!) < 1e-6)).toBe(true);
     expect(parts.classes).toEqual(all.classes);
-    expect(seen).toEqual([[0, 1, 2, 3, 4, 0, 1], [0, 1, 2], [3, 4, 0], [1]]);
+    expect(seen).toEqual([[0, 1, 2, 3, 4, 5, 6], [0, 1, 2], [3, 4, 5], [6]]);
     expect(all.logits).not.toEqual((await many.predict(IMAGES)).logits);
   });
 
