@@ -4,13 +4,11 @@
  *
  *     ANTIDOTE_DATA=... node bench/parity.mjs --folder DIR --out results/parity.json
  */
-import { spawnSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { antidote } from "./program.mjs";
 
-const MAIN = fileURLToPath(new URL("../dist/cli/main.js", import.meta.url));
 const RECIPE = ["--width", "32", "--epochs", "8", "--seed", "0"];
 /** Test accuracy of two models that PyTorch trained with this recipe in bfloat16, one of them poisoned. */
 const PYTORCH = [0.883, 0.886];
@@ -24,14 +22,9 @@ if (!flags.folder || !flags.out || !data) {
   process.exit(4);
 }
 const cifar = join(data, "cifar10");
-const words = ["--data", cifar, "--held-out", join(cifar, "test_batch.bin"), ...RECIPE];
-const child = spawnSync(
-  process.execPath,
-  [MAIN, "train", ...words, "--out", flags.folder, "--json"],
-  { stdio: ["ignore", "pipe", "inherit"], encoding: "utf8" },
-);
-if (child.status !== 0) process.exit(child.status ?? 1);
-const { history, config, seed, versions, hardware } = JSON.parse(child.stdout);
+const images = ["--data", cifar, "--held-out", join(cifar, "test_batch.bin")];
+const trained = antidote("train", ...images, ...RECIPE, "--out", flags.folder);
+const { history, config, seed, versions, hardware } = trained;
 const record = {
   command: `antidote train --data cifar10 --held-out cifar10/test_batch.bin ${RECIPE.join(" ")} --out DIR`,
   testAccuracy: history.at(-1).heldOutAccuracy,

@@ -5,11 +5,10 @@
  *
  *     ANTIDOTE_DATA=... node bench/attacks/run.mjs --models DIR --out results/attacks.json
  */
-import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { antidote } from "../program.mjs";
 
 const HELP = `node bench/attacks/run.mjs --models DIR --out RECORD [options]
 
@@ -21,7 +20,6 @@ const HELP = `node bench/attacks/run.mjs --models DIR --out RECORD [options]
   --epochs N     epochs (6)
   --seed N       seed (0)
 `;
-const MAIN = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
 const MANIFEST = new URL("manifest.json", import.meta.url);
 const EMBEDDINGS = ["after-augmentation", "before-augmentation"];
 
@@ -43,7 +41,8 @@ if (flags.help || !flags.models || !flags.out || !data) {
   process.exit(flags.help ? 0 : 4);
 }
 
-const { target, runs: planned } = JSON.parse(readFileSync(MANIFEST, "utf8"));
+const { target: aimedAt, runs: planned } = JSON.parse(readFileSync(MANIFEST, "utf8"));
+const target = String(aimedAt);
 const runs = existsSync(flags.out) ? JSON.parse(readFileSync(flags.out, "utf8")).runs : [];
 const only = flags.attacks?.split(",");
 const cifar = resolve(data, "cifar10");
@@ -85,29 +84,16 @@ function runOne(attack, embed, paper) {
   const needsSurrogate = attack === "adv" || attack === "pcb";
   const surrogate = needsSurrogate && existsSync(kept) ? ["--surrogate", kept] : [];
   const amount = embed ? ["--preset", "cifar10", "--embed", embed] : [];
-  const trained = antidote([
-    ...["train", "--data", cifar, "--width", width, "--epochs", epochs, "--seed", seed],
-    ...[
-      "--attack",
-      attack,
-      "--target",
-      String(target),
-      ...amount,
-      ...surrogate,
-      "--storage",
-      "float16",
-      "--out",
-      folder,
-    ],
-  ]);
+  const recipe = ["--width", width, "--epochs", epochs, "--seed", seed, "--storage", "float16"];
+  const aim = ["--attack", attack, "--target", target, ...amount, ...surrogate];
+  const trained = antidote("train", "--data", cifar, ...recipe, ...aim, "--out", folder);
   if (needsSurrogate && surrogate.length === 0) {
     writeFileSync(kept, readFileSync(join(folder, "surrogate.onnx")));
   }
-  const judged = antidote([
-    ...["evaluate", trained.model, "--images", test, "--target", String(target), "--seed", seed],
-    ...["--attack", attack === "pcb" ? "adv" : attack],
-    ...(needsSurrogate ? ["--surrogate", kept] : []),
-  ]);
+  const trigger = ["--attack", attack === "pcb" ? "adv" : attack, "--target", target];
+  const found = needsSurrogate ? ["--surrogate", kept] : [];
+  const images = ["--images", test, "--seed", seed];
+  const judged = antidote("evaluate", trained.model, ...images, ...trigger, ...found);
   const { attack: method, ...poison } = trained.poison ?? trained.codePoisoning;
   return {
     attack: method,
@@ -121,14 +107,4 @@ function runOne(attack, embed, paper) {
     hardware: trained.hardware,
     versions: trained.versions,
   };
-}
-
-/** Runs a command of the built program and returns its JSON document; what it reports goes to stderr. */
-function antidote(words) {
-  const child = spawnSync(process.execPath, [MAIN, ...words, "--json"], {
-    stdio: ["ignore", "pipe", "inherit"],
-    maxBuffer: 2 ** 28,
-  });
-  if (child.status !== 0) process.exit(child.status ?? 1);
-  return JSON.parse(child.stdout);
 }

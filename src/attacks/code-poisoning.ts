@@ -4,15 +4,12 @@ import type { AugmentOptions } from "../data/augment.ts";
 import type { ImageSet } from "../data/images.ts";
 import type { Classifier } from "../models/classifier.ts";
 import type { RunContext } from "../runtime/context.ts";
-import type { Need, Trigger } from "./attack.ts";
+import type { AttackInput, Need, Trigger } from "./attack.ts";
 
 /** What an attacker has who controls the training itself. */
-export interface CodePoisoningInput {
+export interface CodePoisoningInput extends Pick<AttackInput, "classes" | "target" | "surrogate"> {
   /** Clean training images. */
   readonly images: ImageSet;
-  readonly classes: number;
-  readonly target: number;
-  readonly surrogate?: Classifier | undefined;
   /** How training moves clean images. */
   readonly augmentation?: AugmentOptions | undefined;
 }

@@ -3,16 +3,23 @@ import { AntidoteError, throwIfCancelled } from "../core/errors.ts";
 import type { Random } from "../core/random.ts";
 import { type FloatTensor, float32, sizeOf, type Tensor } from "../core/tensor.ts";
 import { type AugmentOptions, augment } from "../data/augment.ts";
-import { ascending, batchTensors, count, type Geometry, type ImageSet } from "../data/images.ts";
+import {
+  batchTensors,
+  count,
+  type Geometry,
+  type ImageSet,
+  indicesOfOthers,
+} from "../data/images.ts";
 import type { Classifier, Weights } from "../models/classifier.ts";
 import type { RunContext } from "../runtime/context.ts";
 import type { Device, Tensors } from "../runtime/device.ts";
-import { crossEntropy, rowMean } from "../train/losses.ts";
+import { allFinite, diverged } from "../train/divergence.ts";
 import { adam, type Optimiser } from "../train/optimisers.ts";
-import { compileStep, type Step, type StepDefinition } from "../train/step.ts";
+import { compileStep, type Step } from "../train/step.ts";
+import { trainingStep } from "../train/training-step.ts";
 import { ADVERSARIAL, adversarialTrigger } from "./adv.ts";
 import type { CodePoisoning, CodePoisoningInput } from "./code-poisoning.ts";
-import { stampImages } from "./poison.ts";
+import { assertClass, stampImages } from "./poison.ts";
 
 const config = z.strictObject({
   fraction: z
@@ -73,13 +80,8 @@ export const pcb: CodePoisoning<typeof config> = {
   needs: () => ["surrogate"],
   async run(context, input, options) {
     const { images, classes, target } = input;
-    if (target >= classes) {
-      throw new AntidoteError("INVALID_CONFIG", `There is no class ${target} to aim at.`, {
-        place: "target",
-        next: `Choose a class from 0 to ${classes - 1}.`,
-      });
-    }
-    const others = ascending(count(images)).filter((index) => images.labels[index] !== target);
+    assertClass(target, classes);
+    const others = indicesOfOthers(images, target);
     if (others.length === 0) throw nothingToTrigger();
     const trigger = adversarialTrigger(context, { geometry: images, ...input }, options);
     const random = context.random.fork("pcb");
@@ -116,14 +118,11 @@ async function alternate(
         : moved(randomBatch(images, size, draws), images, augmentation, draws);
       const kind = triggered ? "triggered" : "clean";
       const loss = await steps.run(kind, feeds, learningRate, signal);
-      if (!Number.isFinite(loss)) throw diverged(i);
+      if (!Number.isFinite(loss)) throw diverged("pcb", i);
       emit({ kind: "step", stage: "pcb", done: i, total: iterations });
     }
     const weights = await steps.read();
-    // The loss is older than the last update.
-    if (![...weights.values()].every(({ data }) => (data as Float32Array).every(Number.isFinite))) {
-      throw diverged(iterations);
-    }
+    if (!allFinite(weights)) throw diverged("pcb", iterations);
     return model.withWeights(weights);
   } finally {
     await steps.release();
@@ -161,9 +160,9 @@ export function sampleWeights(
 
 /** The two kinds of steps of Algorithm 5 on one set of weights. */
 export class AlternatingSteps {
-  readonly #steps: Readonly<Record<Kind, Step>>;
+  readonly #steps: Readonly<Record<Kind, Step<"correct">>>;
 
-  private constructor(steps: Readonly<Record<Kind, Step>>) {
+  private constructor(steps: Readonly<Record<Kind, Step<"correct">>>) {
     this.#steps = steps;
   }
 
@@ -174,10 +173,11 @@ export class AlternatingSteps {
     batch: number,
     sampled: ReadonlyMap<string, FloatTensor>,
   ): Promise<AlternatingSteps> {
-    const clean = await compileStep(device, await supervised(model, batch, adam()));
+    const stepWith = async (optimiser: Optimiser) =>
+      compileStep(device, await trainingStep(model, batch, optimiser, 0, "frozen"));
+    const clean = await stepWith(adam());
     try {
-      const optimiser = masked(adam(), sampled);
-      const triggered = await compileStep(device, await supervised(model, batch, optimiser));
+      const triggered = await stepWith(masked(adam(), sampled));
       return new AlternatingSteps({ clean, triggered });
     } catch (error) {
       await clean.release();
@@ -214,28 +214,6 @@ export class AlternatingSteps {
 }
 
 type Kind = "triggered" | "clean";
-
-/** Cross-entropy over all weights, with the running statistics of batch norm. */
-async function supervised(
-  model: Classifier,
-  batch: number,
-  optimiser: Optimiser,
-): Promise<StepDefinition> {
-  const { channels, height, width } = model.image;
-  const network = await model.at(batch);
-  const parameters = model.weights;
-  return {
-    parameters,
-    optimiser,
-    build(b, at) {
-      const images = b.input("images", "float32", [batch, channels, height, width]); // [B,C,H,W]
-      const labels = b.input("labels", "int64", [batch]); // [B]
-      const bindings = Object.fromEntries([...parameters.keys()].map((name) => [name, at(name)]));
-      const { logits } = model.append(b, network, images, "model/", bindings); // [B,K]
-      return { loss: rowMean(b, crossEntropy(b, logits, labels)) };
-    },
-  };
-}
 
 /** The optimiser with all elements left as they are where the mask of their tensor is 0. */
 function masked(inner: Optimiser, masks: ReadonlyMap<string, FloatTensor>): Optimiser {
@@ -277,12 +255,5 @@ function nothingToTrigger(): AntidoteError {
   return new AntidoteError("INVALID_CONFIG", "Every training image is of the target class.", {
     place: "target",
     next: "Choose another target or add images of other classes.",
-  });
-}
-
-function diverged(step: number): AntidoteError {
-  return new AntidoteError("DIVERGED", `The loss is no longer finite at step ${step}.`, {
-    place: "pcb",
-    next: "Lower its learning rate.",
   });
 }

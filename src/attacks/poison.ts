@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { AntidoteError, throwIfCancelled } from "../core/errors.ts";
+import { AntidoteError } from "../core/errors.ts";
 import type { Emit } from "../core/progress.ts";
 import type { Random } from "../core/random.ts";
 import { type AugmentOptions, augment } from "../data/augment.ts";
@@ -11,6 +11,8 @@ import {
   type ImageSet,
   imageAt,
   imageLength,
+  indicesByClass,
+  indicesOfOthers,
   subset,
 } from "../data/images.ts";
 import { toBytes } from "../data/png.ts";
@@ -135,7 +137,6 @@ export async function stampImages(
   if (indices.length === 0) return marked;
   let row = 0;
   for (const { images, valid } of batches(marked, Math.min(BATCH, indices.length), signal)) {
-    throwIfCancelled(signal);
     const { data } = await stamp(images, indices.slice(row, row + valid));
     const length = imageLength(set);
     marked.images.set(toBytes(data.subarray(0, valid * length)), row * length);
@@ -161,16 +162,20 @@ export function checkPlan(
   { target, samples }: Poisoning,
   trigger: Pick<Trigger, "cover"> = {},
 ): void {
-  if (target >= set.classNames.length) {
-    throw new AntidoteError("INVALID_CONFIG", `There is no class ${target} to aim at.`, {
-      place: "target",
-      next: `Choose a class from 0 to ${set.classNames.length - 1}.`,
-    });
-  }
+  assertClass(target, set.classNames.length);
   const covering = coversOf(trigger, samples);
   const ofTarget = labels === "clean" ? samples - covering : 0;
   assertEnough(ofTarget, candidates(set, "clean", target).length, "of the target class");
   assertEnough(samples - ofTarget, candidates(set, "poison", target).length, "of other classes");
+}
+
+/** @throws `INVALID_CONFIG` if there is no such class */
+export function assertClass(target: number, classes: number): void {
+  if (target < classes) return;
+  throw new AntidoteError("INVALID_CONFIG", `There is no class ${target} to aim at.`, {
+    place: "target",
+    next: `Choose a class from 0 to ${classes - 1}.`,
+  });
 }
 
 function assertEnough(wanted: number, there: number, which: string): void {
@@ -204,7 +209,5 @@ function choose(
 
 /** Positions of the images of the target class ("clean"), or of all others. */
 function candidates(set: ImageSet, labels: Attack["labels"], target: number): number[] {
-  return ascending(count(set)).filter(
-    (index) => (set.labels[index] === target) === (labels === "clean"),
-  );
+  return labels === "poison" ? indicesOfOthers(set, target) : (indicesByClass(set)[target] ?? []);
 }

@@ -32,17 +32,24 @@ type RunFacts = Pick<
   "seed" | "versions" | "hardware" | "startedAt" | "duration" | "stages" | "peakMemory"
 >;
 
+/** Digest and size of a file. */
+export async function describeFile(path: string): Promise<Pick<Part<"model">, "sha256" | "bytes">> {
+  const content = await readFile(path);
+  const sha256 = createHash("sha256").update(content).digest("hex");
+  return { sha256, bytes: content.length };
+}
+
 /** What was found in a model file. */
 export async function describeModel(
   file: OnnxFile,
   classifier: Classifier,
 ): Promise<Part<"model">> {
-  const bytes = await readFile(file.path);
+  const { sha256, bytes } = await describeFile(file.path);
   const { graph, image, roles } = classifier;
   return {
     file: basename(file.path),
-    sha256: createHash("sha256").update(bytes).digest("hex"),
-    bytes: bytes.length,
+    sha256,
+    bytes,
     opset: standardOpset(file.model.opsetImport, file.path),
     producer: `${file.model.producerName} ${file.model.producerVersion}`.trim(),
     input: { name: image.name, shape: graph.inputs[0]!.shape, layout: image.layout },

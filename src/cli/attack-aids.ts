@@ -4,7 +4,7 @@ import { basename, join } from "node:path";
 import { z } from "zod";
 import type { AttackInput, Need } from "../attacks/attack.ts";
 import { trainSurrogate } from "../attacks/surrogate.ts";
-import { describeModel } from "../audit/describe.ts";
+import { describeFile } from "../audit/describe.ts";
 import { openModel } from "../audit/open.ts";
 import type { AttackAids } from "../audit/record-parts.ts";
 import { AntidoteError } from "../core/errors.ts";
@@ -98,7 +98,7 @@ async function openSurrogate(
   { surrogatePreprocessing: wanted }: Options,
   geometry: Geometry,
 ): Promise<Surrogate> {
-  const { file, classifier } = await openModel(device, path, { size: geometry });
+  const { classifier } = await openModel(device, path, { size: geometry });
   const usual = usualPreprocessings(classifier.image.channels);
   const found = usual.find(({ name }) => name === wanted);
   if (!found) {
@@ -107,7 +107,7 @@ async function openSurrogate(
       next: `Choose one of ${usual.map(({ name }) => name).join(", ")}.`,
     });
   }
-  const { sha256 } = await describeModel(file, classifier);
+  const { sha256 } = await describeFile(path);
   const record = { file: path, sha256, preprocessing: wanted, madeHere: false };
   return { classifier: classifier.withPreprocessing(found), record };
 }
@@ -127,7 +127,7 @@ async function madeSurrogate(
     const { file, classifier } = await openModel(context.device, path);
     if (trainedOn(file) === origin) {
       note(`the surrogate is ${path}, which an earlier run made`);
-      return made(classifier, file);
+      return kept(classifier, path);
     }
     note(`${path} is of other images or another seed: a new one is trained in its place`);
   } else {
@@ -136,19 +136,18 @@ async function madeSurrogate(
   const checkpoint =
     folder === undefined ? undefined : join(folder, `surrogate-${shortOf(origin)}.safetensors`);
   const classifier = await trainSurrogate(context, images, checkpoint);
-  const metadata = { names: JSON.stringify(images.classNames), [TRAINED_ON]: origin };
-  const file = newModelFile(path ?? "surrogate.onnx", classifier, metadata);
   if (path === undefined) {
     const record = { file: null, sha256: null, preprocessing: "none", madeHere: true };
     return { classifier, record };
   }
-  await writeOnnxFile(path, file);
-  return made(classifier, file);
+  const metadata = { names: JSON.stringify(images.classNames), [TRAINED_ON]: origin };
+  await writeOnnxFile(path, newModelFile(path, classifier, metadata));
+  return kept(classifier, path);
 }
 
-async function made(classifier: Classifier, file: OnnxFile): Promise<Surrogate> {
-  const { sha256 } = await describeModel(file, classifier);
-  const record = { file: basename(file.path), sha256, preprocessing: "none", madeHere: true };
+async function kept(classifier: Classifier, path: string): Promise<Surrogate> {
+  const { sha256 } = await describeFile(path);
+  const record = { file: basename(path), sha256, preprocessing: "none", madeHere: true };
   return { classifier, record };
 }
 

@@ -42,28 +42,35 @@ export const POISON_OPTIONS = grouped("Poison:", {
 export type PoisonOptions = z.output<z.ZodObject<typeof POISON_OPTIONS>>;
 
 /**
- * How much to poison, from options and preset.
- * @throws `USAGE` if something is missing, `INVALID_CONFIG` if the images do not allow it
+ * How much to poison and to what end, from options and preset, before any image is read.
+ * @throws `USAGE` if something is missing
  */
-export function poisoningPlan(
+export function requestedPoison(
   { target, poisoned, boost, embed, preset }: PoisonOptions,
-  attack: Choice<Attack>,
-  images: ImageSet,
-): Poisoning {
-  const paper: Partial<Preset> =
-    preset === undefined ? {} : (presetsOf(preset)[attack.method.name] ?? {});
+  { method }: Choice<Attack>,
+) {
+  const paper: Partial<Preset> = preset === undefined ? {} : (presetsOf(preset)[method.name] ?? {});
   const samples = poisoned ?? paper.samples;
   if (target === undefined || samples === undefined) {
     throw new AntidoteError("USAGE", "--attack needs to know what to poison, and to what end.", {
       next: "Add --poisoned N (or --preset) and --target CLASS.",
     });
   }
-  const plan = POISONING.parse({
-    target: classIndex(target, images.classNames),
-    samples,
-    boost: boost ?? paper.boost,
-    embed: embed ?? paper.embed,
-  });
+  return { target, samples, boost: boost ?? paper.boost, embed: embed ?? paper.embed };
+}
+
+/**
+ * The same for images whose classes are known.
+ * @throws `USAGE` if something is missing, `INVALID_CONFIG` if the images do not allow it
+ */
+export function poisoningPlan(
+  options: PoisonOptions,
+  attack: Choice<Attack>,
+  images: ImageSet,
+): Poisoning {
+  const requested = requestedPoison(options, attack);
+  const target = classIndex(requested.target, images.classNames);
+  const plan = POISONING.parse({ ...requested, target });
   checkPlan(images, attack.method.labels, plan);
   return plan;
 }

@@ -35,6 +35,16 @@ export async function writeAtomically(path: string, pieces: readonly Piece[]): P
   }
 }
 
+/** The same for a text. */
+export function writeText(path: string, text: string): Promise<void> {
+  return writeAtomically(path, [{ offset: 0, bytes: new TextEncoder().encode(text) }]);
+}
+
+/** The same for a document as indented JSON. */
+export function writeJson(path: string, document: unknown): Promise<void> {
+  return writeText(path, `${JSON.stringify(document, null, 2)}\n`);
+}
+
 /**
  * Makes a folder, and those above it, unless it is there.
  * @throws `OUTPUT_NOT_WRITABLE`

@@ -68,6 +68,11 @@ export function indicesByClass(set: ImageSet): number[][] {
   return groups;
 }
 
+/** The positions of the images that are not of class `label`, ascending. */
+export function indicesOfOthers({ labels }: ImageSet, label: number): number[] {
+  return ascending(labels.length).filter((index) => labels[index] !== label);
+}
+
 /** A copy of the images at `indices`, in that order; an index may occur more than once. */
 export function subset(set: ImageSet, indices: ArrayLike<number>): ImageSet {
   const length = imageLength(set);

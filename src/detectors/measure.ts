@@ -1,5 +1,5 @@
 import { proportion } from "../core/statistics.ts";
-import { count, type ImageSet, subset } from "../data/images.ts";
+import { count, type ImageSet, indicesOfOthers, subset } from "../data/images.ts";
 import { stampOverlay } from "../data/overlay.ts";
 import type { Inverted } from "../inversion/invert.ts";
 import { compilePredictor } from "../models/predict.ts";
@@ -52,6 +52,5 @@ export async function measureTriggers(
 
 /** The images that are not of class `target`. */
 export function imagesOfOthers(set: ImageSet, target: number): ImageSet {
-  const indices = Array.from(set.labels.keys()).filter((index) => set.labels[index] !== target);
-  return subset(set, indices);
+  return subset(set, indicesOfOthers(set, target));
 }

@@ -1,5 +1,4 @@
-import { liveBatchNorm } from "../autodiff/live-batch-norm.ts";
-import { AntidoteError, throwIfCancelled } from "../core/errors.ts";
+import { throwIfCancelled } from "../core/errors.ts";
 import type { Random } from "../core/random.ts";
 import { type FloatTensor, float32, type Tensor, toNumbers } from "../core/tensor.ts";
 import { augment, mixPairs } from "../data/augment.ts";
@@ -9,10 +8,12 @@ import { ReinsertedBatchNorm } from "../models/reinserted-batch-norm.ts";
 import type { GraphBuilder } from "../onnx/builder.ts";
 import type { StaticGraph, Value } from "../onnx/graph.ts";
 import type { RunContext } from "../runtime/context.ts";
+import { allFinite, diverged } from "../train/divergence.ts";
 import { correct } from "../train/losses.ts";
 import type { Optimiser } from "../train/optimisers.ts";
 import type { Schedule } from "../train/schedules.ts";
 import { compileStep } from "../train/step.ts";
+import { tunedNetwork } from "../train/tuned-network.ts";
 import { RateGovernor } from "./rate-governor.ts";
 import type { Checkpoint, RepairInput } from "./repair.ts";
 
@@ -128,8 +129,7 @@ export async function* fineTune(
         emit({ kind: "step", stage: plan.stage, done: i, total: plan.steps });
         if (i % plan.checkpointEvery === 0 || i === plan.steps) {
           const values = await step.read();
-          // The loss is older than the last update.
-          if (![...values.values()].every(allFinite)) throw diverged(plan.stage, i);
+          if (!allFinite(values)) throw diverged(plan.stage, i);
           yield { step: i, loss, model: model.withWeights(norm?.fold(values) ?? values) };
         }
       }
@@ -148,27 +148,6 @@ function meanOfClean(rows: Tensor, { images, stamped = images }: Feeds): number 
     row(images, at).every((value, i) => value === stamped.data[at * length + i]),
   );
   return clean.length === 0 ? 1 : clean.reduce((sum, v) => sum + v, 0) / clean.length;
-}
-
-function allFinite({ type, data }: Tensor): boolean {
-  return type !== "float32" || (data as Float32Array).every(Number.isFinite);
-}
-
-interface TunedNetwork {
-  readonly network: StaticGraph;
-  /** Running statistics of live batch norm, by name. */
-  readonly statistics: Weights;
-  /** Name of each statistic → tensor of the network that holds its next value. */
-  readonly updates: ReadonlyMap<string, string>;
-}
-
-function tunedNetwork(network: StaticGraph, live: boolean): TunedNetwork {
-  if (!live) return { network, statistics: new Map(), updates: new Map() };
-  const { graph, running } = liveBatchNorm(network);
-  const statistics = new Map(
-    [...running.keys()].map((name) => [name, network.constants.get(name) as Tensor]),
-  );
-  return { network: graph, statistics, updates: running };
 }
 
 /** The suspect's value of a trained tensor; tensors that only the tuned network has start as constants. */
@@ -200,15 +179,4 @@ function feedsOf(
   const shown = float32(shape, plan.augment ? augment(data, trusted, draws.fork("augment")) : data);
   const feeds = { images: shown, labels };
   return plan.stamp ? { ...feeds, stamped: plan.stamp(shown, draws.fork("stamp")) } : feeds;
-}
-
-function diverged(stage: string, step: number): AntidoteError {
-  return new AntidoteError(
-    "DIVERGED",
-    `The loss of ${stage} is no longer finite at step ${step}.`,
-    {
-      place: stage,
-      next: "Lower its learning rate.",
-    },
-  );
 }

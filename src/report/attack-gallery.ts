@@ -53,11 +53,18 @@ ${rows.join("\n")}
 `;
 }
 
+/** How much an attack changes images, as people say it. */
+export function changeInWords({ psnr, largest }: Shown["test"]): string[] {
+  return [
+    psnr === null ? "no change" : `PSNR ${psnr.toFixed(1)} dB`,
+    `largest change ${Math.round(255 * largest)}/255`,
+  ];
+}
+
 function caption({ name, labels, test, amplified }: GalleryEntry, top: number): string {
   const lines = [
     `${labels}-label`,
-    test.psnr === null ? "no change" : `PSNR ${test.psnr.toFixed(1)} dB`,
-    `largest change ${Math.round(255 * test.largest)}/255`,
+    ...changeInWords(test),
     amplified === 1 ? "difference as it is" : `difference ×${amplified}`,
   ];
   const small = lines.map(

@@ -1,25 +1,25 @@
-import { liveBatchNorm } from "../autodiff/live-batch-norm.ts";
-import type { Tensor } from "../core/tensor.ts";
 import type { Classifier } from "../models/classifier.ts";
 import { correct, crossEntropy, rowMean } from "./losses.ts";
 import type { Optimiser } from "./optimisers.ts";
 import type { StepDefinition } from "./step.ts";
+import { tunedNetwork } from "./tuned-network.ts";
 
 /**
- * The step of supervised training: cross-entropy over all weights of a classifier, its batch
- * normalisation live. Feeds: `images` [B,C,H,W] in [0,1] and `labels` [B] int64. The metric `correct`
+ * The step of supervised training: cross-entropy over all weights of a classifier. Feeds: `images` [B,C,H,W] in [0,1] and `labels` [B] int64. The metric `correct`
  * is the number of images that the weights before the step classify correctly.
+ * @param batchNorm "live": with the statistics of the batch, running ones follow; "frozen": with the running ones
  */
 export async function trainingStep(
   classifier: Classifier,
   batch: number,
   optimiser: Optimiser,
   labelSmoothing: number,
+  batchNorm: "live" | "frozen" = "live",
 ): Promise<StepDefinition<"correct">> {
   const { channels, height, width } = classifier.image;
-  const live = liveBatchNorm(await classifier.at(batch));
-  const statistics = new Map<string, Tensor>(
-    [...live.running.keys()].map((name) => [name, classifier.constant(name)]),
+  const { network, statistics, updates } = tunedNetwork(
+    await classifier.at(batch),
+    batchNorm === "live",
   );
   const parameters = classifier.weights;
   return {
@@ -32,7 +32,7 @@ export async function trainingStep(
       const bindings = [...parameters.keys(), ...statistics.keys()].map((name) => [name, at(name)]);
       const { logits, tensor } = classifier.append(
         b,
-        live.graph,
+        network,
         images,
         "model/",
         Object.fromEntries(bindings),
@@ -40,7 +40,7 @@ export async function trainingStep(
       return {
         loss: rowMean(b, crossEntropy(b, logits, labels, labelSmoothing)),
         metrics: { correct: b.sum(correct(b, logits, labels)) },
-        updates: new Map([...live.running].map(([name, next]) => [name, tensor(next)])),
+        updates: new Map([...updates].map(([name, next]) => [name, tensor(next)])),
       };
     },
   };

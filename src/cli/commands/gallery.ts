@@ -6,9 +6,14 @@ import { describeHardware, describeVersions } from "../../audit/describe.ts";
 import { showAttack } from "../../audit/gallery.ts";
 import { GALLERY_SCHEMA_VERSION, type GalleryRecord } from "../../audit/gallery-record.ts";
 import { AntidoteError } from "../../core/errors.ts";
-import { makeFolder, writeAtomically } from "../../core/write-file.ts";
-import { count, type ImageSet, subset } from "../../data/images.ts";
-import { type GalleryEntry, galleryPage, gallerySvg } from "../../report/attack-gallery.ts";
+import { makeFolder, writeAtomically, writeJson, writeText } from "../../core/write-file.ts";
+import { ascending, count, type ImageSet, indicesOfOthers, subset } from "../../data/images.ts";
+import {
+  changeInWords,
+  type GalleryEntry,
+  galleryPage,
+  gallerySvg,
+} from "../../report/attack-gallery.ts";
 import type { RunContext } from "../../runtime/context.ts";
 import { AID_OPTIONS, openAids } from "../attack-aids.ts";
 import {
@@ -87,7 +92,7 @@ async function run(context: RunContext, { options, methods }: Input): Promise<Ou
   const named = methods.attack;
   const chosen: readonly Choice<Attack>[] = named ? [named] : everyAttack();
   const base = { geometry: set, classes: set.classNames.length, target };
-  const few = firstOf(context, set);
+  const few = someOf(context, set);
   const aids = await openAids(context, chosen, options, set, { images: few });
 
   const entries: (GalleryEntry & { readonly choice: Choice<Attack> })[] = [];
@@ -132,7 +137,7 @@ async function run(context: RunContext, { options, methods }: Input): Promise<Ou
     hardware: describeHardware(context.device),
     duration: (performance.now() - started) / 1000,
   };
-  await writeText(join(options.out, "gallery.json"), `${JSON.stringify(document, null, 2)}\n`);
+  await writeJson(join(options.out, "gallery.json"), document);
   return { document, text: inWords(document), exitCode: 0 };
 }
 
@@ -150,7 +155,7 @@ function imagesOfOthers(
   target: number,
   wanted: number,
 ): ImageSet {
-  const rows = [...set.labels.keys()].filter((row) => set.labels[row] !== target);
+  const rows = indicesOfOthers(set, target);
   if (rows.length === 0) {
     throw new AntidoteError("TOO_FEW_IMAGES", "Every image is of the target class.", {
       place: "--target",
@@ -161,10 +166,10 @@ function imagesOfOthers(
 }
 
 /** Enough images to train a surrogate on. */
-function firstOf({ random }: RunContext, set: ImageSet): ImageSet {
-  const rows = [...set.labels.keys()];
-  if (rows.length <= SURROGATE_IMAGES) return set;
-  return subset(set, random.fork("surrogate/images").sample(rows, SURROGATE_IMAGES));
+function someOf({ random }: RunContext, set: ImageSet): ImageSet {
+  if (count(set) <= SURROGATE_IMAGES) return set;
+  const rows = random.fork("surrogate/images").sample(ascending(count(set)), SURROGATE_IMAGES);
+  return subset(set, rows);
 }
 
 async function write(
@@ -190,15 +195,9 @@ async function write(
   return files;
 }
 
-function writeText(path: string, text: string): Promise<void> {
-  return writeAtomically(path, [{ offset: 0, bytes: new TextEncoder().encode(text) }]);
-}
-
 function inWords({ files, attacks, left }: GalleryRecord): string {
   const rows = attacks.map(({ attack, labels, test }) => {
-    const psnr = test.psnr === null ? "no change" : `PSNR ${test.psnr.toFixed(1)} dB`;
-    const largest = `largest change ${Math.round(255 * test.largest)}/255`;
-    return [attack.name, `${labels}-label, ${psnr}, ${largest}`] as const;
+    return [attack.name, [`${labels}-label`, ...changeInWords(test)].join(", ")] as const;
   });
   const missing = left.map(({ name, why }) => [name, `not shown: ${why}`] as const);
   return `${columns([...rows, ...missing])}\n\ngallery  ${files.html}`;

@@ -3,7 +3,7 @@ import { describeHardware, describeVersions } from "../../audit/describe.ts";
 import { POISON_SCHEMA_VERSION, type PoisonRecord } from "../../audit/poison-record.ts";
 import { manifestIn, markedFiles } from "../../audit/poisoned-folder.ts";
 import { AntidoteError } from "../../core/errors.ts";
-import { fillFolder, requireEmptyFolder, writeAtomically } from "../../core/write-file.ts";
+import { fillFolder, requireEmptyFolder, writeJson } from "../../core/write-file.ts";
 import { count } from "../../data/images.ts";
 import { writeClassFolders } from "../../data/write.ts";
 import type { RunContext } from "../../runtime/context.ts";
@@ -88,8 +88,7 @@ async function run(context: RunContext, { options, methods }: Input): Promise<Ou
     await writeClassFolders(images, folder, signal, (done) =>
       emit({ kind: "step", stage: "write", done, total }),
     );
-    const bytes = new TextEncoder().encode(`${JSON.stringify(document, null, 2)}\n`);
-    await writeAtomically(manifestIn(folder), [{ offset: 0, bytes }]);
+    await writeJson(manifestIn(folder), document);
   });
   return { document, text: inWords(document), exitCode: 0 };
 }

@@ -5,7 +5,7 @@ import { z } from "zod";
 import { describeHardware, describeVersions } from "../../audit/describe.ts";
 import { TRAIN_SCHEMA_VERSION, type TrainRecord } from "../../audit/train-record.ts";
 import { AntidoteError } from "../../core/errors.ts";
-import { makeFolder, writeAtomically } from "../../core/write-file.ts";
+import { makeFolder, writeJson } from "../../core/write-file.ts";
 import { count, type ImageSet } from "../../data/images.ts";
 import { ARCHITECTURE, freshClassifier } from "../../models/fresh.ts";
 import { newModelFile } from "../../models/new-file.ts";
@@ -19,7 +19,7 @@ import { type CommandInput, command, type Outcome } from "../command.ts";
 import { intrusionInto } from "../intrusion.ts";
 import { onDevice } from "../open.ts";
 import { grouped, MACHINE_OPTIONS } from "../options/shared.ts";
-import { POISON_OPTIONS } from "../poisoning.ts";
+import { POISON_OPTIONS, requestedPoison } from "../poisoning.ts";
 import { byKind, TRAINING_ATTACK } from "../slots.ts";
 import { SOURCE_OPTIONS, trainingImages } from "../training-images.ts";
 
@@ -130,8 +130,7 @@ async function run(context: RunContext, input: Input, checkpoint: string): Promi
     hardware: describeHardware(context.device),
     duration: (performance.now() - started) / 1000,
   };
-  const bytes = new TextEncoder().encode(`${JSON.stringify(document, null, 2)}\n`);
-  await writeAtomically(join(options.out, "train.json"), [{ offset: 0, bytes }]);
+  await writeJson(join(options.out, "train.json"), document);
   return { document, text: inWords(document), exitCode: 0 };
 }
 
@@ -158,12 +157,8 @@ async function readImages(
 /** What no schema can say: which options need each other. */
 function checkUsage({ options, methods: { attack } }: Input): void {
   const { target, poisoned, preset, boost, embed } = options;
-  const amount = poisoned ?? preset;
   const { onImages, onTraining } = byKind(attack);
-  if (onImages && (target === undefined || amount === undefined)) {
-    const next = "Add --poisoned N (or --preset) and --target CLASS.";
-    throw usage("--attack needs to know what to poison, and to what end.", next);
-  }
+  if (onImages) requestedPoison(options, onImages);
   if (onTraining && target === undefined) {
     throw usage("--attack needs its target.", "Add --target CLASS.");
   }
