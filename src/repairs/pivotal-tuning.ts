@@ -1,11 +1,10 @@
 import { z } from "zod";
-import type { GraphBuilder } from "../onnx/builder.ts";
-import type { Value } from "../onnx/graph.ts";
 import { crossEntropy } from "../train/losses.ts";
 import { adam, sgd } from "../train/optimisers.ts";
 import { constant } from "../train/schedules.ts";
-import { fineTune, type LossTerms } from "./fine-tune.ts";
+import { fineTune } from "./fine-tune.ts";
 import { tuningFields } from "./options.ts";
+import { parameterDistance } from "./parameter-distance.ts";
 import type { Repair } from "./repair.ts";
 import { slol } from "./slol.ts";
 
@@ -76,18 +75,3 @@ export const pivotalTuning: Repair<typeof config> = {
     });
   },
 };
-
-/** Σ(Δθ²)/P over the P trained weights, or √Σ(Δθ²). */
-function parameterDistance(
-  b: GraphBuilder,
-  { names, weight, pivotWeight }: LossTerms,
-  form: "mean-squared" | "l2",
-): Value {
-  const total = names
-    .map((name) => b.sumSquares(b.sub(weight(name), pivotWeight(name))))
-    .reduce((sum, part) => b.add(sum, part));
-  // The bound keeps the slope of √ finite at the start, where all differences are zero.
-  if (form === "l2") return b.unary("Sqrt", b.max(total, b.scalar(1e-12)));
-  const count = names.reduce((sum, name) => sum + weight(name).shape.reduce((n, e) => n * e, 1), 0);
-  return b.mul(total, b.scalar(1 / count));
-}

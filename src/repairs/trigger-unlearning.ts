@@ -19,6 +19,7 @@ import { sgd } from "../train/optimisers.ts";
 import { cosine } from "../train/schedules.ts";
 import { fineTune } from "./fine-tune.ts";
 import { tuningFields } from "./options.ts";
+import { parameterDistance } from "./parameter-distance.ts";
 import type { Checkpoint, Repair, RepairInput } from "./repair.ts";
 
 const config = z.strictObject({
@@ -27,7 +28,7 @@ const config = z.strictObject({
     .number()
     .gt(0)
     .max(1)
-    .default(0.4)
+    .default(0.5)
     .describe("share of every batch that carries a trigger"),
   strength: z
     .number()
@@ -66,6 +67,11 @@ const config = z.strictObject({
     .min(0)
     .default(2)
     .describe("weight of the distillation from what the suspect says without the trigger"),
+  anchor: z
+    .number()
+    .min(0)
+    .default(0.3)
+    .describe("weight of half the squared distance from the suspect's weights"),
   temperature: z.number().positive().default(2).describe("temperature of the distillation"),
 });
 
@@ -76,7 +82,10 @@ type Options = z.output<typeof config>;
  * answer with a trigger what the suspect answers without it. The teacher never sees a trigger, so its
  * backdoor is not handed on, and its answers on clean images hold the accuracy.
  *
- *     L = w·CE(f(x'), y) + λ·T²·KL(softmax(f̃(x)/T) ‖ softmax(f(x')/T)),  x' = x ⊕ T_c for some x
+ *     L = w·CE(f(x'), y) + λ·T²·KL(softmax(f̃(x)/T) ‖ softmax(f(x')/T)) + (α/2)·‖θ − θ̃‖²
+ *
+ * with x' = x ⊕ T_c for some x. The last term pulls every weight back that the unlearning does not need
+ * moved: the trusted images are too few to notice all that is lost.
  *
  * Every network has triggers; unlearning natural ones costs accuracy and mends nothing, so only those of a
  * class that needs a clearly smaller one than any other class are unlearned. Where none stands out the model
@@ -105,6 +114,7 @@ export const triggerUnlearning: Repair<typeof config> = {
       "The strongest trigger up to a size is searched before and again while the model is tuned.",
       "The learning rate is lowered as long as clean images do not keep their answers.",
       "Distillation from the suspect on images without triggers takes most of the labels' place.",
+      "Weights are pulled to the suspect's (L2-SP of Li et al., 2018).",
     ],
   },
   config,
@@ -168,13 +178,17 @@ function tune(
     schedule: cosine(options.learningRate, options.steps),
     optimiser: sgd({ momentum: options.momentum, weightDecay: options.weightDecay }),
     stamp: (images, random) => stampSome(images, pool, options, random),
-    loss(b, { student, pivot, labels }) {
+    loss(b, terms) {
+      const { student, pivot, labels } = terms;
       const task = b.mean(crossEntropy(b, student.logits, labels));
       const kept = b.mean(distillation(b, pivot.logits, student.logits, options.temperature));
-      return b.add(
+      const learned = b.add(
         b.mul(b.scalar(options.taskWeight), task),
         b.mul(b.scalar(options.distillation), kept),
       );
+      if (options.anchor === 0) return learned;
+      const distance = parameterDistance(b, terms, "sum-squared");
+      return b.add(learned, b.mul(b.scalar(options.anchor / 2), distance));
     },
   });
 }

@@ -47,6 +47,7 @@ test("the registry of repairs lists every repair file under its own name", () =>
     "fine-tune.ts",
     "index.ts",
     "options.ts",
+    "parameter-distance.ts",
     "rate-governor.ts",
     "repair.ts",
     "slol.ts",

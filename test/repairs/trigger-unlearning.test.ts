@@ -53,6 +53,20 @@ describe("trigger unlearning", () => {
     expect((await unlearned([shade(1, 0.3, 2)])).size).toBeGreaterThan(0);
   });
 
+  test("moves the weights less, the heavier the anchor", async () => {
+    const moved = async (anchor: number) => {
+      const changes = await unlearned([shade(1, 0.3, 2)], { anchor, steps: 40 });
+      const squares = [...changes].map(([name, { data }]) => {
+        const from = model.weights.get(name)!.data as Float32Array;
+        return (data as Float32Array).reduce((sum, v, i) => sum + (v - from[i]!) ** 2, 0);
+      });
+      return squares.reduce((sum, v) => sum + v, 0);
+    };
+    const [free, held, fixed] = [await moved(0), await moved(1), await moved(10)];
+    expect(held).toBeLessThan(0.9 * free);
+    expect(fixed).toBeLessThan(0.9 * held);
+  });
+
   test("searches triggers itself where none are given", async () => {
     const events: Progress[] = [];
     const emit = (event: Progress) => events.push(event);
