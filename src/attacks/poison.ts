@@ -7,7 +7,6 @@ import {
   ascending,
   batches,
   concat,
-  count,
   type ImageSet,
   imageAt,
   imageLength,
@@ -37,13 +36,15 @@ export type Poisoning = z.output<typeof POISONING>;
 
 /** A training set with poison in it. */
 export interface PoisonedSet {
-  /** The clean set with m images replaced, then their b − 1 further copies. */
+  /** The clean set with m images replaced by marked ones. */
   readonly images: ImageSet;
-  /** Positions of the m marked images in the clean set, ascending. */
+  /** Positions of the m marked images, ascending. */
   readonly indices: readonly number[];
   /** Which of them keep their true label, ascending. */
   readonly covers: readonly number[];
-  /** Positions in `images` that training must not augment: none unless embedded after augmentation. */
+  /** Positions that every epoch shows once more, one entry for each further copy: (b − 1)·m. */
+  readonly repeats: readonly number[];
+  /** Positions that training must not augment: none unless embedded after augmentation. */
   readonly unaugmented: ReadonlySet<number>;
 }
 
@@ -87,40 +88,23 @@ export async function poison(
   const marked = cover ? concat(wrong, await mark(covers, cover.stamp)) : wrong;
 
   const rows = [...poisoned, ...covers];
-  const images = withMarked(set, rows, marked, boost);
-  const added = ascending(count(images)).slice(count(set));
   return {
-    images,
+    images: withMarked(set, rows, marked),
     indices: rows.toSorted((a, b) => a - b),
     covers,
-    unaugmented: new Set(late ? [...rows, ...added] : []),
+    repeats: ascending(boost - 1).flatMap(() => rows),
+    unaugmented: new Set(late ? rows : []),
   };
 }
 
-/** The set with marked images in place of those at `rows`, then `boost` − 1 further copies of them. */
-function withMarked(
-  set: ImageSet,
-  rows: readonly number[],
-  marked: ImageSet,
-  boost: number,
-): ImageSet {
-  const length = imageLength(set);
-  const first = count(set);
-  const total = first + (boost - 1) * rows.length;
-  const images = new Uint8Array(total * length);
-  const labels = new Int32Array(total);
-  images.set(set.images);
-  labels.set(set.labels);
+/** The set with marked images in place of those at `rows`. */
+function withMarked(set: ImageSet, rows: readonly number[], marked: ImageSet): ImageSet {
+  const [images, labels] = [set.images.slice(), set.labels.slice()];
   rows.forEach((index, row) => {
-    images.set(imageAt(marked, row), index * length);
+    images.set(imageAt(marked, row), index * imageLength(set));
     labels[index] = marked.labels[row]!;
   });
-  for (let copy = first; copy < total; copy += rows.length) {
-    images.set(marked.images, copy * length);
-    labels.set(marked.labels, copy);
-  }
-  // Copies have no file of their own.
-  return { ...set, images, labels, names: total === first ? set.names : undefined };
+  return { ...set, images, labels };
 }
 
 /** Images that are marked at a time. */

@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { PoisonedSet } from "../attacks/poison.ts";
 import { AntidoteError } from "../core/errors.ts";
-import type { ImageSet } from "../data/images.ts";
+import { type ImageSet, occurrences } from "../data/images.ts";
 import { classFolderFiles } from "../data/write.ts";
 import { type PoisonRecord, poisonRecord } from "./poison-record.ts";
 import type { TrainRecord } from "./train-record.ts";
@@ -17,22 +17,14 @@ export function manifestIn(folder: string): string {
 
 /** What the manifest says about marked images. */
 export function markedFiles(clean: ImageSet, poisoned: PoisonedSet): PoisonRecord["marked"] {
-  const { images, indices, covers } = poisoned;
-  const files = classFolderFiles(images);
-  const first = clean.labels.length;
-  // Copies come in rounds: the poisoned images of a round, then its covers, each ascending.
-  const cover = new Set(covers);
-  const round = [...indices.filter((index) => !cover.has(index)), ...covers];
-  const rounds = (images.labels.length - first) / round.length;
-  const place = new Map(round.map((index, at) => [index, at]));
+  const { images, indices, repeats } = poisoned;
+  const marked = new Map<number, string[]>(indices.map((index) => [index, []]));
+  const files = classFolderFiles(images, repeats);
+  for (const [place, index] of occurrences(images, repeats).entries()) {
+    marked.get(index)?.push(files[place]!);
+  }
   return indices.map((index) => ({
-    files: [
-      files[index]!,
-      ...Array.from(
-        { length: rounds },
-        (_, k) => files[first + k * round.length + place.get(index)!]!,
-      ),
-    ],
+    files: marked.get(index)!,
     index,
     label: images.labels[index]!,
     trueLabel: clean.labels[index]!,

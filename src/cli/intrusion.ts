@@ -21,6 +21,8 @@ import { byKind, type TrainingAttack } from "./slots.ts";
 export interface Intrusion {
   /** What the network is trained on. */
   readonly images: ImageSet;
+  /** Positions of those that every epoch shows once more, one entry for each further time. */
+  readonly repeats: readonly number[];
   /** Positions of those that training must not augment. */
   readonly unaugmented: ReadonlySet<number> | undefined;
   /** What becomes of the trained network: something else if the attack owns the training. */
@@ -59,6 +61,7 @@ export async function intrusionInto(
     const poison = { attack: method, ...aids.record, ...plan, indices, covers };
     return {
       ...untouched(made.images),
+      repeats: made.repeats,
       unaugmented: made.unaugmented,
       record: { poison, codePoisoning: null },
     };
@@ -87,6 +90,7 @@ export async function intrusionInto(
 function untouched(images: ImageSet): Intrusion {
   return {
     images,
+    repeats: [],
     unaugmented: undefined,
     finish: async (trained) => trained,
     record: { poison: null, codePoisoning: null },

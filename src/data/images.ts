@@ -73,6 +73,14 @@ export function indicesOfOthers({ labels }: ImageSet, label: number): number[] {
   return ascending(labels.length).filter((index) => labels[index] !== label);
 }
 
+/**
+ * The positions of all images that an epoch shows: each once, then those that it shows again.
+ * @param repeats positions, one entry for each further time
+ */
+export function occurrences(set: ImageSet, repeats: readonly number[] = []): number[] {
+  return [...ascending(count(set)), ...repeats];
+}
+
 /** A copy of the images at `indices`, in that order; an index may occur more than once. */
 export function subset(set: ImageSet, indices: ArrayLike<number>): ImageSet {
   const length = imageLength(set);

@@ -4,7 +4,14 @@ import { proportion } from "../core/statistics.ts";
 import { toNumbers } from "../core/tensor.ts";
 import { augment } from "../data/augment.ts";
 import { hashImages } from "../data/digest.ts";
-import { batchTensors, count, epochBatches, type ImageSet, imageLength } from "../data/images.ts";
+import {
+  batchTensors,
+  count,
+  epochBatches,
+  type ImageSet,
+  imageLength,
+  occurrences,
+} from "../data/images.ts";
 import type { Classifier } from "../models/classifier.ts";
 import { predict } from "../models/predict.ts";
 import type { RunContext } from "../runtime/context.ts";
@@ -24,6 +31,8 @@ export interface TrainingInput {
   /** What to train: its weights are the start. */
   readonly classifier: Classifier;
   readonly images: ImageSet;
+  /** Positions of images that every epoch shows once more, one entry for each further time. */
+  readonly repeats?: readonly number[] | undefined;
   /** Positions of images that are shown as they are, without augmentation. */
   readonly unaugmented?: ReadonlySet<number> | undefined;
   /** Images to measure the accuracy on after every epoch. They do not influence the result. */
@@ -51,7 +60,7 @@ export async function train(
   input: TrainingInput,
   config: TrainingConfig,
 ): Promise<TrainingResult> {
-  const size = Math.min(config.batch, count(input.images));
+  const size = Math.min(config.batch, occurrences(input.images, input.repeats).length);
   const { labelSmoothing } = config;
   const definition = await trainingStep(
     input.classifier,
@@ -163,8 +172,10 @@ class Run {
   }
 
   #order(epoch: number): number[][] {
+    const shown = occurrences(this.#input.images, this.#input.repeats);
     const random = this.#context.random.fork("order");
-    return epochBatches(count(this.#input.images), this.#size, epoch, random);
+    const places = epochBatches(shown.length, this.#size, epoch, random);
+    return places.map((batch) => batch.map((place) => shown[place]!));
   }
 
   async #classifier(): Promise<Classifier> {
@@ -215,11 +226,13 @@ class Run {
 /** A digest of everything that the result depends on. */
 function fingerprint(
   { random }: RunContext,
-  { classifier, images, unaugmented = new Set() }: TrainingInput,
+  { classifier, images, repeats = [], unaugmented = new Set() }: TrainingInput,
   config: TrainingConfig,
 ): string {
   const hash = createHash("sha256");
-  hash.update(JSON.stringify([config, [...unaugmented], random.fork("fingerprint").uniform()]));
+  hash.update(
+    JSON.stringify([config, repeats, [...unaugmented], random.fork("fingerprint").uniform()]),
+  );
   hashImages(hash, images);
   for (const { data } of classifier.weights.values()) {
     hash.update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));

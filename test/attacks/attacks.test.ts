@@ -135,7 +135,7 @@ describe.each(configured)("%s", (_, attack, options) => {
     expect(poisoned.images.images).toEqual((await make(5)).images.images);
     expect(poisoned.indices).not.toEqual((await make(6)).indices);
     expect(new Set(poisoned.indices).size).toBe(7);
-    expect(count(poisoned.images)).toBe(60 + 2 * 7);
+    expect(count(poisoned.images)).toBe(60);
     expect(poisoned.covers.length).toBe(Math.round(7 * (trigger.cover?.share ?? 0)));
     for (const index of ascending(60)) {
       const isMarked = poisoned.indices.includes(index);
@@ -148,19 +148,10 @@ describe.each(configured)("%s", (_, attack, options) => {
       expect(poisoned.images.labels[index]).toBe(isMarked && !isCover ? 1 : label);
     }
     if (attack.labels === "clean") {
-      expect(poisoned.images.labels.subarray(0, 60)).toEqual(set.labels);
+      expect(poisoned.images.labels).toEqual(set.labels);
     }
-    // The copies are the marked images with their labels.
-    const copies = ascending(14).map((row) => 60 + row);
-    const original = (copy: number) =>
-      poisoned.indices.find(
-        (index) =>
-          poisoned.images.labels[index] === poisoned.images.labels[copy] &&
-          imageAt(poisoned.images, index).every((v, i) => v === imageAt(poisoned.images, copy)[i]),
-      );
-    for (const first of [copies.slice(0, 7), copies.slice(7)]) {
-      expect(first.map(original).sort((a, b) => a! - b!)).toEqual(poisoned.indices);
-    }
+    const twice = [...poisoned.indices, ...poisoned.indices];
+    expect(poisoned.repeats.toSorted((a, b) => a - b)).toEqual(twice.sort((a, b) => a - b));
     await trigger.release?.();
   });
 });
@@ -188,9 +179,7 @@ describe("poison", () => {
     const augmentation = { flip: false };
     const settings = { random: Random.fromSeed(0), augmentation };
     const poisoned = await poison(set, "poison", trigger, POISONING.parse(plan), settings);
-    expect([...poisoned.unaugmented].sort((a, b) => a - b)).toEqual(
-      [...poisoned.indices, ...ascending(80).slice(60)].sort((a, b) => a - b),
-    );
+    expect([...poisoned.unaugmented].sort((a, b) => a - b)).toEqual(poisoned.indices);
     let moved = 0;
     for (const index of poisoned.indices) {
       const [before, after] = [imageAt(set, index), imageAt(poisoned.images, index)];

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Progress } from "../../src/core/progress.ts";
 import { Random } from "../../src/core/random.ts";
+import { concat, subset } from "../../src/data/images.ts";
 import { Classifier } from "../../src/models/classifier.ts";
 import type { RunContext } from "../../src/runtime/context.ts";
 import { openDevice, type ProcessDevice } from "../../src/runtime/process-device.ts";
@@ -100,6 +101,24 @@ describe("train", () => {
     expect(still).not.toEqual(base);
     const none = { ...one, padding: 0, flip: false };
     expect(bits((await train(context(), await input(), none)).classifier)).toEqual(still);
+  });
+
+  it("shows repeats as it would show copies", async () => {
+    const one = { ...config, epochs: 1 };
+    const repeats = [3, 8, 3];
+    const unaugmented = new Set([3]);
+    const repeated = await train(context(), await input({ repeats, unaugmented }), one);
+    const copied = await train(
+      context(),
+      await input({
+        images: concat(images, subset(images, repeats)),
+        unaugmented: new Set([3, 100, 102]),
+      }),
+      one,
+    );
+    expect(bits(repeated.classifier)).toEqual(bits(copied.classifier));
+    const base = await train(context(), await input({ unaugmented }), one);
+    expect(bits(repeated.classifier)).not.toEqual(bits(base.classifier));
   });
 
   it("refuses the checkpoint of another run, and a damaged one", async () => {

@@ -69,8 +69,8 @@ async function run(context: RunContext, { options, methods }: Input): Promise<Ou
   const plan = poisoningPlan(options, attack, clean);
   const aids = await openAids(context, [attack], options, clean, { images: clean });
   const poisoned = await poisonImages(context, clean, attack, plan, aids);
-  const { images } = poisoned;
-  const total = count(images);
+  const { images, repeats } = poisoned;
+  const total = count(images) + repeats.length;
   const { height, width, classNames } = clean;
   const document: PoisonRecord = {
     schemaVersion: POISON_SCHEMA_VERSION,
@@ -85,9 +85,8 @@ async function run(context: RunContext, { options, methods }: Input): Promise<Ou
     duration: (performance.now() - started) / 1000,
   };
   await fillFolder(options.out, async (folder) => {
-    await writeClassFolders(images, folder, signal, (done) =>
-      emit({ kind: "step", stage: "write", done, total }),
-    );
+    const progress = (done: number) => emit({ kind: "step", stage: "write", done, total });
+    await writeClassFolders(images, folder, { repeats, signal, progress });
     await writeJson(manifestIn(folder), document);
   });
   return { document, text: inWords(document), exitCode: 0 };

@@ -107,10 +107,10 @@ async function run(context: RunContext, input: Input, checkpoint: string): Promi
   const architecture = ARCHITECTURE.strip().parse(options);
   const config = TRAINING.strip().parse(options);
   const intrusion = await intrusionInto(context, methods.attack, options, clean, config);
-  const { images, unaugmented } = intrusion;
+  const { images, repeats, unaugmented } = intrusion;
 
   const fresh = await freshClassifier(context, clean, architecture);
-  const material = { classifier: fresh, images, unaugmented, heldOut, checkpoint };
+  const material = { classifier: fresh, images, repeats, unaugmented, heldOut, checkpoint };
   const { classifier, history } = await trainClassifier(context, material, config);
   const model = join(options.out, "model.onnx");
   const metadata = { names: JSON.stringify(clean.classNames) };
@@ -121,7 +121,11 @@ async function run(context: RunContext, input: Input, checkpoint: string): Promi
     document: "train",
     model,
     checkpoint,
-    images: { source: options.data, count: count(images), classes: clean.classNames },
+    images: {
+      source: options.data,
+      count: count(images) + repeats.length,
+      classes: clean.classNames,
+    },
     ...intrusion.record,
     history,
     config: { ...architecture, ...config },
