@@ -1,5 +1,5 @@
 /**
- * Trains a model for every attack on CIFAR-10 with the paper's amounts of poison, and measures on test
+ * Trains a clean model and one for every attack on CIFAR-10 with the paper's amounts of poison, and measures on test
  * images what came out: clean accuracy (CDA) and attack success (ASR). It runs the program's own commands,
  * so an interrupted training continues from its checkpoint; runs that the record holds are not repeated.
  *
@@ -14,7 +14,7 @@ const HELP = `node bench/attacks/run.mjs --models DIR --out RECORD [options]
 
   --models DIR   where models and checkpoints go
   --out FILE     the record; what it already holds is not run again
-  --attacks A,B  only these
+  --attacks A,B  only these; clean for the model without one
   --embed E      before-augmentation, after-augmentation or both (both)
   --width N      channels of the first stage (12)
   --epochs N     epochs (6)
@@ -49,20 +49,22 @@ const cifar = resolve(data, "cifar10");
 const test = join(cifar, "test_batch.bin");
 
 for (const { attack, paper } of planned) {
-  if (only && !only.includes(attack)) continue;
-  // An attack on the training itself marks no file: nothing is embedded.
-  const embeddings = attack === "pcb" ? [null] : EMBEDDINGS;
+  const name = attack ?? "clean";
+  if (only && !only.includes(name)) continue;
+  // An attack on the training itself marks no file, and no attack at all marks none either.
+  const embeddings = attack === null || attack === "pcb" ? [null] : EMBEDDINGS;
   for (const embed of embeddings) {
     if (embed && flags.embed !== "both" && flags.embed !== embed) continue;
-    const is = (run) => run.attack.name === attack && run.embed === embed && same(run.config);
+    const is = (run) =>
+      (run.attack?.name ?? null) === attack && run.embed === embed && same(run.config);
     if (runs.some(is)) continue;
     const run = runOne(attack, embed, paper);
     runs.push(run);
     mkdirSync(dirname(flags.out), { recursive: true });
     writeFileSync(flags.out, `${JSON.stringify({ runs }, null, 2)}\n`);
-    const share = ({ value }) => (100 * value).toFixed(1);
+    const share = (measured) => (measured ? (100 * measured.value).toFixed(1) : "-");
     process.stdout.write(
-      `${attack} ${embed ?? ""} CDA ${share(run.accuracy)} ASR ${share(run.attackSuccess)}\n`,
+      `${name} ${embed ?? ""} CDA ${share(run.accuracy)} ASR ${share(run.attackSuccess)}\n`,
     );
   }
 }
@@ -77,7 +79,7 @@ function runOne(attack, embed, paper) {
   const { width, epochs, seed } = flags;
   const folder = resolve(
     flags.models,
-    [attack, embed, `w${width}`, `e${epochs}`, `s${seed}`].filter(Boolean).join("-"),
+    [attack ?? "clean", embed, `w${width}`, `e${epochs}`, `s${seed}`].filter(Boolean).join("-"),
   );
   // One surrogate serves all attacks that need one.
   const kept = resolve(flags.models, `surrogate-s${seed}.onnx`);
@@ -85,18 +87,19 @@ function runOne(attack, embed, paper) {
   const surrogate = needsSurrogate && existsSync(kept) ? ["--surrogate", kept] : [];
   const amount = embed ? ["--preset", "cifar10", "--embed", embed] : [];
   const recipe = ["--width", width, "--epochs", epochs, "--seed", seed, "--storage", "float16"];
-  const aim = ["--attack", attack, "--target", target, ...amount, ...surrogate];
+  const aim = attack ? ["--attack", attack, "--target", target, ...amount, ...surrogate] : [];
   const trained = antidote("train", "--data", cifar, ...recipe, ...aim, "--out", folder);
   if (needsSurrogate && surrogate.length === 0) {
     writeFileSync(kept, readFileSync(join(folder, "surrogate.onnx")));
   }
-  const trigger = ["--attack", attack === "pcb" ? "adv" : attack, "--target", target];
+  const known = attack === "pcb" ? "adv" : attack;
+  const trigger = attack ? ["--attack", known, "--target", target] : [];
   const found = needsSurrogate ? ["--surrogate", kept] : [];
   const images = ["--images", test, "--seed", seed];
   const judged = antidote("evaluate", trained.model, ...images, ...trigger, ...found);
-  const { attack: method, ...poison } = trained.poison ?? trained.codePoisoning;
+  const { attack: method, ...poison } = trained.poison ?? trained.codePoisoning ?? {};
   return {
-    attack: method,
+    attack: method ?? null,
     embed,
     samples: poison.samples ?? null,
     boost: poison.boost ?? null,

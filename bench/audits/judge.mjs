@@ -8,20 +8,20 @@ import { predict } from "../../dist/models/predict.js";
 export class Judge {
   #device;
   #test;
-  #others;
-  #trigger;
-  #target;
+  #planted;
 
+  /** @param planted the trigger as a stamp and the class that it leads to, if there is one */
+  constructor(device, test, planted) {
+    this.#device = device;
+    this.#test = test;
+    this.#planted = planted && { ...planted, others: imagesOfOthers(test, planted.target) };
+  }
+
+  /** A judge of a model whose trigger is a picture in `folder`. */
   static async open(device, test, folder, { target, trigger }) {
-    const judge = new Judge();
-    judge.#device = device;
-    judge.#test = test;
-    judge.#target = target;
-    if (trigger) {
-      judge.#others = imagesOfOthers(test, target);
-      judge.#trigger = await readOverlay(resolve(folder, trigger.file), trigger.mode, test);
-    }
-    return judge;
+    if (!trigger) return new Judge(device, test);
+    const overlay = await readOverlay(resolve(folder, trigger.file), trigger.mode, test);
+    return new Judge(device, test, { target, stamp: (images) => stampOverlay(overlay, images) });
   }
 
   /** Accuracy on all test images, and success of the trigger on those of other classes. */
@@ -29,11 +29,10 @@ export class Judge {
     const { classes } = await predict(this.#device, classifier, this.#test);
     const hits = classes.reduce((n, c, row) => n + (c === this.#test.labels[row] ? 1 : 0), 0);
     const accuracy = proportion(hits, classes.length);
-    if (!this.#trigger) return { accuracy };
-    const stamped = await predict(this.#device, classifier, this.#others, {
-      stamp: (images) => stampOverlay(this.#trigger, images),
-    });
-    const moved = stamped.classes.filter((c) => c === this.#target).length;
+    if (!this.#planted) return { accuracy };
+    const { target, stamp, others } = this.#planted;
+    const stamped = await predict(this.#device, classifier, others, { stamp });
+    const moved = stamped.classes.filter((c) => c === target).length;
     return { accuracy, attackSuccess: proportion(moved, stamped.classes.length) };
   }
 }

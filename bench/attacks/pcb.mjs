@@ -1,0 +1,102 @@
+/**
+ * What the numbers do that the paper leaves out of PCB: its fraction p, its iterations N and its learning
+ * rate. Every choice starts from the same clean network and is judged on training images that PCB itself
+ * gets none of, so that no test image has a say in the defaults.
+ *
+ *     ANTIDOTE_DATA=... node bench/attacks/pcb.mjs --model clean.onnx --surrogate S.onnx --out results/pcb.json
+ */
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import { parseArgs } from "node:util";
+import {
+  CODE_POISONINGS,
+  count,
+  loadClassifier,
+  openDevice,
+  openImages,
+  Random,
+  subset,
+} from "antidote";
+import { describeHardware, describeVersions } from "../../dist/audit/describe.js";
+import { silent } from "../../dist/core/progress.js";
+import { ascending } from "../../dist/data/images.js";
+import { Judge } from "../audits/judge.mjs";
+
+const HELP = `node bench/attacks/pcb.mjs --model CLEAN --surrogate S --out RECORD [options]
+
+  --model FILE      the clean network that PCB goes on with
+  --surrogate FILE  the network that makes the trigger
+  --out FILE        the record; what it already holds is not run again
+  --test N          images to judge on, the last ones of the training set (2000)
+  --target K        target class (0)
+  --seed N          seed (0)
+`;
+
+/** One number at a time is changed, from these; p and N, which work against each other, in all pairs. */
+const GRID = [
+  ...[0.01, 0.03, 0.1, 0.3].flatMap((fraction) =>
+    [100, 200, 400].map((iterations) => ({ fraction, iterations, learningRate: 1e-3 })),
+  ),
+  ...[3e-4, 3e-3].map((learningRate) => ({ fraction: 0.1, iterations: 200, learningRate })),
+];
+
+const { values: flags } = parseArgs({
+  options: {
+    model: { type: "string" },
+    surrogate: { type: "string" },
+    out: { type: "string" },
+    test: { type: "string", default: "2000" },
+    target: { type: "string", default: "0" },
+    seed: { type: "string", default: "0" },
+    help: { type: "boolean", default: false },
+  },
+});
+const data = process.env.ANTIDOTE_DATA;
+if (flags.help || !flags.model || !flags.surrogate || !flags.out || !data) {
+  process.stdout.write(data ? HELP : `${HELP}\nANTIDOTE_DATA names the folder of real data.\n`);
+  process.exit(flags.help ? 0 : 4);
+}
+
+const [seed, target, judged] = [flags.seed, flags.target, flags.test].map(Number);
+const runs = existsSync(flags.out) ? JSON.parse(readFileSync(flags.out, "utf8")).runs : [];
+const shape = { channels: 3, height: 32, width: 32 };
+const all = await openImages(resolve(data, "cifar10"), shape);
+const images = subset(all, ascending(count(all) - judged));
+const test = subset(all, ascending(count(all)).slice(-judged));
+
+const device = await openDevice({ name: "cpu" });
+const { classifier: clean } = await loadClassifier(flags.model, { device });
+const { classifier: surrogate } = await loadClassifier(flags.surrogate, { device });
+const context = { device, random: Random.fromSeed(seed), emit: silent };
+const input = { images, classes: clean.classes, target, surrogate };
+
+for (const choice of GRID) {
+  const same = (run) =>
+    run.seed === seed &&
+    Object.entries(choice).every(([name, value]) => run.options[name] === value);
+  if (runs.some(same)) continue;
+  const run = await runOne(choice);
+  runs.push(run);
+  mkdirSync(dirname(flags.out), { recursive: true });
+  writeFileSync(flags.out, `${JSON.stringify({ judgedOn: judged, runs }, null, 1)}\n`);
+  const share = ({ value }) => `${(100 * value).toFixed(1)} %`;
+  process.stdout.write(
+    `${JSON.stringify(choice)} CDA ${share(run.before.accuracy)} → ${share(run.after.accuracy)}, ASR ${share(run.after.attackSuccess)}\n`,
+  );
+}
+await device.close();
+
+async function runOne(choice) {
+  const { pcb } = CODE_POISONINGS;
+  const options = pcb.config.parse(choice);
+  const { trigger, train } = await pcb.run(context, input, options);
+  try {
+    const judge = new Judge(device, test, { target, stamp: trigger.stampTest });
+    const before = await judge.measure(clean);
+    const after = await judge.measure(await train(clean));
+    const about = { hardware: describeHardware(device), versions: describeVersions() };
+    return { options, seed, target, before, after, ...about };
+  } finally {
+    await trigger.release?.();
+  }
+}
