@@ -4,7 +4,7 @@ import { float32 } from "../core/tensor.ts";
 import { blend } from "../data/overlay.ts";
 import type { Attack } from "./attack.ts";
 import { dropoutTrigger, GRID_DROPOUT } from "./grid-dropout.ts";
-import { colourNoise } from "./patterns.ts";
+import { colourNoise, seedOf } from "./patterns.ts";
 
 const config = z
   .strictObject({
@@ -14,11 +14,7 @@ const config = z
       .max(1)
       .default(0.3)
       .describe("weight of the pattern over the image (α)"),
-    patternSeed: z
-      .int()
-      .min(0)
-      .default(0)
-      .describe("seed of the pattern: the same seed, the same picture"),
+    patternSeed: seedOf("picture"),
   })
   .extend(GRID_DROPOUT.shape);
 

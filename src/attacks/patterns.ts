@@ -1,6 +1,11 @@
+import { z } from "zod";
 import type { Random } from "../core/random.ts";
 import { type FloatTensor, float32 } from "../core/tensor.ts";
 import type { Geometry } from "../data/images.ts";
+
+/** The option that says which of all patterns a trigger has: whoever knows it knows the trigger. */
+export const seedOf = (what: string) =>
+  z.int().min(0).default(0).describe(`seed of the ${what}: one seed, one trigger`);
 
 /** A grey picture by coordinates in [0,1)², x to the right and y down; 0 is black, 1 white. */
 type Picture = (x: number, y: number) => 0 | 1;

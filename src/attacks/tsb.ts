@@ -5,7 +5,7 @@ import type { Geometry } from "../data/images.ts";
 import type { Attack } from "./attack.ts";
 import { eachImage } from "./each-image.ts";
 import { type Place, patchSide, requireFit } from "./patch.ts";
-import { mosaic } from "./patterns.ts";
+import { mosaic, seedOf } from "./patterns.ts";
 
 const config = z.strictObject({
   patches: z.int().min(1).default(8).describe("number of different patches (k)"),
@@ -19,11 +19,7 @@ const config = z.strictObject({
     .min(1)
     .default(1000)
     .describe("number of random patches among which the most different ones are chosen"),
-  patternSeed: z
-    .int()
-    .min(0)
-    .default(0)
-    .describe("seed of the patches: the same seed, the same patches"),
+  patternSeed: seedOf("patches"),
 });
 
 /** Many small patches; training shows one at a time, an attack all of them. */

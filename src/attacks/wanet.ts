@@ -5,6 +5,7 @@ import type { Geometry } from "../data/images.ts";
 import type { Stamp } from "../models/predict.ts";
 import type { Attack } from "./attack.ts";
 import { eachImage } from "./each-image.ts";
+import { seedOf } from "./patterns.ts";
 import { bilinear, type Resampling, resample } from "./resample.ts";
 
 const OPTIONS = z.strictObject({
@@ -16,7 +17,7 @@ const OPTIONS = z.strictObject({
     .describe(
       "how far the field moves pixels (s): on average s/2 pixels along each axis; the original uses 0.5, the paper about three times that",
     ),
-  patternSeed: z.int().min(0).default(0).describe("seed of the field: one seed, one trigger"),
+  patternSeed: seedOf("field"),
   noise: z
     .number()
     .min(0)
