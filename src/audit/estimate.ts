@@ -18,6 +18,7 @@ import type { Stages, Work } from "./stages.ts";
 /** The options by which methods say how much they compute. */
 const SIZE = z.object({
   steps: z.number().default(0),
+  teacherSteps: z.number().default(0),
   batchSize: z.number().default(0),
   checkpointEvery: z.number().default(Number.POSITIVE_INFINITY),
   images: z.number().default(0),
@@ -59,14 +60,15 @@ export function workOf(
     work.set(stage, { amount: steps * width * size.images * INVERSION * networks, steps });
   }
   if (repair) {
-    const { steps, batchSize, checkpointEvery, renew } = SIZE.parse(repair.config);
+    const { steps, teacherSteps, batchSize, checkpointEvery, renew } = SIZE.parse(repair.config);
+    const tuned = teacherSteps + steps;
     const checkpoints = Math.ceil(steps / checkpointEvery);
     const judged = checkpoints * 2 * count(heldOut);
     const searched = renew
       ? checkpoints * STRONGEST_EFFORT.steps * STRONGEST_EFFORT.images * INVERSION
       : 0;
-    const amount = steps * Math.min(batchSize, count(tuning)) * TUNING + judged + searched;
-    work.set("repair", { amount, steps });
+    const amount = tuned * Math.min(batchSize, count(tuning)) * TUNING + judged + searched;
+    work.set("repair", { amount, steps: tuned });
   }
   if (detector) {
     const searched = work.get("measure") ?? { amount: 0, steps: 1 };

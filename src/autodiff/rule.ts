@@ -12,15 +12,6 @@ export type Slot = (() => Value) | undefined;
 /** The adjoint of one operator: for every input of the node its slot, in order. */
 export type Rule = (application: Application) => readonly Slot[];
 
-/** `make`, called at most once: what several slots of a rule share. */
-export function once(make: () => Value): () => Value {
-  let made: Value | undefined;
-  return () => {
-    made ??= make();
-    return made;
-  };
-}
-
 /** One node that is being differentiated, and what its rule may use. */
 export class Application {
   readonly b: GraphBuilder;

@@ -1,9 +1,10 @@
 import { type FloatTensor, float32, type Tensor } from "../core/tensor.ts";
-import { batches, count, type ImageSet } from "../data/images.ts";
-import { GraphBuilder } from "../onnx/builder.ts";
+import { count, type ImageSet } from "../data/images.ts";
+import type { GraphBuilder } from "../onnx/builder.ts";
 import { consumers, type Graph, type Node, type StaticGraph, type Value } from "../onnx/graph.ts";
 import type { RunContext } from "../runtime/context.ts";
 import type { Classifier, Weights } from "./classifier.ts";
+import { allButChannels, observe } from "./observe.ts";
 
 /** Variances below this are treated as this: a channel that never varies has no scale to restore. */
 const EPSILON = 1e-5;
@@ -160,53 +161,37 @@ async function measureMoments(
   images: ImageSet,
   batchSize: number,
 ): Promise<{ mean: FloatTensor; variance: FloatTensor }[]> {
-  const { channels, height, width } = classifier.image;
-  const b = new GraphBuilder();
-  const x = b.input("images", "float32", [batchSize, channels, height, width]); // [B,C,H,W]
-  const { tensor } = classifier.append(b, network, x, "model/");
-  for (const [i, { conv }] of sites.entries()) {
-    const y = tensor(conv.outputs[0]!); // [B,K,…]
-    const axes = y.shape.flatMap((_, axis) => (axis === 1 ? [] : [axis]));
-    const mean = b.mean(y, axes, true); // [1,K,…]
-    const deviation = b.sub(y, mean);
-    b.output(`mean/${i}`, b.reshape(mean, [y.shape[1]!]));
-    b.output(`variance/${i}`, b.mean(b.mul(deviation, deviation), axes)); // [K]
-  }
-  const program = await context.device.compile(b.build());
-  try {
-    const sums = sites.map(({ conv }) => {
-      const width = (network.values.get(conv.outputs[0]!) as Value).shape[1]!;
-      return { mean: new Float64Array(width), square: new Float64Array(width) };
-    });
-    let full = 0;
-    for (const batch of batches(images, batchSize, context.signal)) {
-      if (batch.valid < batchSize) break;
-      const results = await program.run({ images: batch.images }, context);
-      for (const [i, sum] of sums.entries()) {
-        const mean = results[`mean/${i}`]!.data as Float32Array;
-        const variance = results[`variance/${i}`]!.data as Float32Array;
-        mean.forEach((m, k) => {
-          sum.mean[k]! += m;
-          sum.square[k]! += variance[k]! + m * m;
-        });
-      }
-      full++;
+  const sums = sites.map(({ conv }) => {
+    const width = (network.values.get(conv.outputs[0]!) as Value).shape[1]!;
+    return { mean: new Float64Array(width), square: new Float64Array(width) };
+  });
+  const moments = (b: GraphBuilder, tensor: (name: string) => Value) => {
+    for (const [i, { conv }] of sites.entries()) {
+      const y = tensor(conv.outputs[0]!); // [B,K,…]
+      const axes = allButChannels(y);
+      const mean = b.mean(y, axes, true); // [1,K,…]
+      const deviation = b.sub(y, mean);
+      b.output(`mean/${i}`, b.reshape(mean, [y.shape[1]!]));
+      b.output(`variance/${i}`, b.mean(b.mul(deviation, deviation), axes)); // [K]
     }
-    return sums.map(({ mean, square }) => {
-      const mu = Float32Array.from(mean, (total) => total / full);
-      const variance = Float32Array.from(
-        square,
-        (total, k) => total / full - (mean[k]! / full) ** 2,
-      );
-      return {
-        mean: float32([mu.length], mu),
-        variance: float32(
-          [mu.length],
-          variance.map((v) => Math.max(v, 0)),
-        ),
-      };
-    });
-  } finally {
-    await program.release();
+  };
+  let full = 0;
+  for await (const seen of observe(context, classifier, network, images, batchSize, moments)) {
+    for (const [i, sum] of sums.entries()) {
+      const mean = seen[`mean/${i}`]!.data as Float32Array;
+      const variance = seen[`variance/${i}`]!.data as Float32Array;
+      mean.forEach((m, k) => {
+        sum.mean[k]! += m;
+        sum.square[k]! += variance[k]! + m * m;
+      });
+    }
+    full++;
   }
+  return sums.map(({ mean, square }) => {
+    const mu = Float32Array.from(mean, (total) => total / full);
+    const variance = Float32Array.from(square, (total, k) =>
+      Math.max(total / full - (mean[k]! / full) ** 2, 0),
+    );
+    return { mean: float32([mu.length], mu), variance: float32([mu.length], variance) };
+  });
 }

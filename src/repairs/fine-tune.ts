@@ -1,12 +1,13 @@
 import { throwIfCancelled } from "../core/errors.ts";
+import { once } from "../core/once.ts";
 import type { Random } from "../core/random.ts";
 import { type FloatTensor, float32, type Tensor, toNumbers } from "../core/tensor.ts";
 import { augment, mixPairs } from "../data/augment.ts";
 import { batchTensors, count, epochBatches, type ImageSet } from "../data/images.ts";
-import type { Outputs, Weights } from "../models/classifier.ts";
+import type { Classifier, Outputs, Weights } from "../models/classifier.ts";
 import { ReinsertedBatchNorm } from "../models/reinserted-batch-norm.ts";
 import type { GraphBuilder } from "../onnx/builder.ts";
-import type { StaticGraph, Value } from "../onnx/graph.ts";
+import type { Value } from "../onnx/graph.ts";
 import type { RunContext } from "../runtime/context.ts";
 import { allFinite, diverged } from "../train/divergence.ts";
 import { correct } from "../train/losses.ts";
@@ -20,9 +21,12 @@ import type { Checkpoint, RepairInput } from "./repair.ts";
 /** What a repair's loss may use. */
 export interface LossTerms {
   /** The model under repair, on the (possibly stamped) images. */
-  readonly student: Outputs;
-  /** The suspect, frozen and in evaluation mode, on the images without a stamp. */
-  readonly pivot: Outputs;
+  readonly student: Tapped;
+  /**
+   * The suspect, or the plan's teacher in its place, frozen and in evaluation mode, on the images without
+   * a stamp. Only computed if something asks for it.
+   */
+  readonly pivot: Tapped;
   /** True labels, [N]. */
   readonly labels: Value;
   /** A trained tensor before the step, by name. */
@@ -31,6 +35,11 @@ export interface LossTerms {
   pivotWeight(name: string): Value;
   /** Names of all trained tensors. */
   readonly names: readonly string[];
+}
+
+/** What a network says, and every tensor inside it by its name in the graph. */
+interface Tapped extends Outputs {
+  readonly tensor: (name: string) => Value;
 }
 
 /** What distinguishes one repair by fine-tuning from another. */
@@ -50,6 +59,8 @@ export interface FineTunePlan {
   readonly governed?: boolean;
   /** Share of the images that another one of the batch shines through, for both models; default 0. */
   readonly mixed?: number;
+  /** The model that the one under repair is compared with, where it is not the suspect. */
+  readonly teacher?: Classifier;
   /** Start values that differ from the suspect's, e.g. a fresh head. */
   readonly start?: Weights;
   /**
@@ -75,6 +86,8 @@ export async function* fineTune(
   const { device, random, signal, emit } = context;
   const batchSize = Math.min(plan.batchSize, count(trusted));
   const frozen = await model.at(batchSize);
+  const teacher = plan.teacher ?? model;
+  const still = await teacher.at(batchSize);
   const norm =
     plan.batchNorm === "reinsert"
       ? await ReinsertedBatchNorm.measure(context, model, trusted)
@@ -83,7 +96,7 @@ export async function* fineTune(
   const origin = new Map<string, Tensor>([...model.weights, ...(norm?.parameters ?? [])]);
   const names = [...origin.keys()];
 
-  const step = await compileStep(device, {
+  const step = await compileStep<string>(device, {
     parameters: new Map([...origin, ...(plan.start ?? [])]),
     buffers: tuned.statistics,
     optimiser: plan.optimiser,
@@ -97,17 +110,28 @@ export async function* fineTune(
         [...names, ...tuned.statistics.keys()].map((name) => [name, at(name)]),
       );
       const student = model.append(b, tuned.network, seen, "student/", bindings);
-      const pivot = model.append(b, frozen, images, "pivot/");
+      const pivot = once(() => teacher.append(b, still, images, "pivot/"));
       const known = new Map<string, Value>();
       const pivotWeight = (name: string): Value => {
-        const value = known.get(name) ?? constantOf(b, frozen, pivot.tensor, origin, name);
+        const value =
+          known.get(name) ??
+          // What the suspect's graph holds already is not written a second time.
+          (teacher === model && still.constants.has(name)
+            ? pivot().tensor(name)
+            : b.constant(origin.get(name)!));
         known.set(name, value);
         return value;
       };
-      const loss = plan.loss(b, { student, pivot, labels, weight: at, pivotWeight, names });
+      const loss = plan.loss(b, {
+        ...{ student, labels, names, pivotWeight, weight: at },
+        get pivot() {
+          return pivot();
+        },
+      });
       const updates = new Map([...tuned.updates].map(([name, out]) => [name, student.tensor(out)]));
-      const agreement = correct(b, student.logits, b.argMax(pivot.logits, 1)); // [N]
-      return { loss, updates, metrics: { agreement } };
+      // [N]
+      const agreement = plan.governed && correct(b, student.logits, b.argMax(pivot().logits, 1));
+      return { loss, updates, metrics: agreement ? { agreement } : {} };
     },
   });
 
@@ -123,7 +147,7 @@ export async function* fineTune(
         const rate = plan.schedule(i) * (governor?.share ?? 1);
         const { loss: now, metrics } = await step.run(feeds, rate, signal);
         loss = now;
-        governor?.observe(meanOfClean(metrics.agreement, feeds));
+        governor?.observe(meanOfClean(metrics.agreement!, feeds));
         i++;
         if (!Number.isFinite(loss)) throw diverged(plan.stage, i);
         emit({ kind: "step", stage: plan.stage, done: i, total: plan.steps });
@@ -148,17 +172,6 @@ function meanOfClean(rows: Tensor, { images, stamped = images }: Feeds): number 
     row(images, at).every((value, i) => value === stamped.data[at * length + i]),
   );
   return clean.length === 0 ? 1 : clean.reduce((sum, v) => sum + v, 0) / clean.length;
-}
-
-/** The suspect's value of a trained tensor; tensors that only the tuned network has start as constants. */
-function constantOf(
-  b: GraphBuilder,
-  frozen: StaticGraph,
-  pivot: (name: string) => Value,
-  origin: Weights,
-  name: string,
-): Value {
-  return frozen.constants.has(name) ? pivot(name) : b.constant(origin.get(name)!);
 }
 
 interface Feeds {

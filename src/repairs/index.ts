@@ -1,12 +1,18 @@
 import { featureShiftTuning } from "./feature-shift-tuning.ts";
+import { finePruning } from "./fine-pruning.ts";
+import { nad } from "./nad.ts";
 import { pivotalTuning } from "./pivotal-tuning.ts";
 import { triggerUnlearning } from "./trigger-unlearning.ts";
+import { weightDecay } from "./weight-decay.ts";
 
 /** Every repair by its name. */
 export const REPAIRS = {
   "feature-shift-tuning": featureShiftTuning,
+  "fine-pruning": finePruning,
+  nad,
   "pivotal-tuning": pivotalTuning,
   "trigger-unlearning": triggerUnlearning,
+  "weight-decay": weightDecay,
 } as const;
 
 export type RepairName = keyof typeof REPAIRS;

@@ -6,6 +6,7 @@ export function tuningFields(defaults: {
   readonly steps: number;
   readonly learningRate: number;
   readonly checkpointEvery: number;
+  readonly weightDecay?: number;
   readonly batchNorm: FineTunePlan["batchNorm"];
 }) {
   return {
@@ -16,7 +17,11 @@ export function tuningFields(defaults: {
       .default(defaults.learningRate)
       .describe("learning rate (its peak where it follows a schedule)"),
     momentum: z.number().min(0).lt(1).default(0.9).describe("momentum of SGD"),
-    weightDecay: z.number().min(0).default(0).describe("L2 penalty of SGD"),
+    weightDecay: z
+      .number()
+      .min(0)
+      .default(defaults.weightDecay ?? 0)
+      .describe("weight of SGD's L2 penalty"),
     batchSize: z.int().min(2).default(128).describe("trusted images per step"),
     checkpointEvery: z
       .int()

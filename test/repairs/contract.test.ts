@@ -40,14 +40,19 @@ const TRIGGERS: readonly SuspectedTrigger[] = [
 ];
 const SHORT = { steps: 5, checkpointEvery: 2, batchSize: 8, learningRate: 0.01 };
 
+/** What makes a repair short beside that. */
+const OWN: Readonly<Record<string, object>> = { nad: { teacherSteps: 3 } };
+
 const device = await testDevice();
 
 test("the registry of repairs lists every repair file under its own name", () => {
   const shared = [
+    "attention.ts",
     "fine-tune.ts",
     "index.ts",
     "options.ts",
     "parameter-distance.ts",
+    "plain-tuning.ts",
     "rate-governor.ts",
     "repair.ts",
     "slol.ts",
@@ -62,7 +67,8 @@ async function all(checkpoints: AsyncIterable<Checkpoint>): Promise<Checkpoint[]
 }
 
 describe.each(Object.values(REPAIRS) as Repair[])("$name", (repair) => {
-  const config = (options: object = {}) => repair.config.parse({ ...SHORT, ...options });
+  const config = (options: object = {}) =>
+    repair.config.parse({ ...SHORT, ...OWN[repair.name], ...options });
   const input = async (graph = tinyNet(8)) => ({
     model: await Classifier.fromGraph(graph, device),
     ...{ trusted: TRUSTED, triggers: TRIGGERS },
@@ -156,7 +162,7 @@ describe.each(Object.values(REPAIRS) as Repair[])("$name", (repair) => {
     const absurd = config({ learningRate: 1e30, batchNorm: "frozen" });
     const checkpoints = repair.run(context, await input(plainNet(8)), absurd);
     await expect(all(checkpoints)).rejects.toMatchObject({
-      ...{ code: "DIVERGED", place: repair.name },
+      ...{ code: "DIVERGED", place: expect.stringContaining(repair.name) },
       next: expect.stringContaining("learning rate"),
     });
     expect(record.open).toBe(0);

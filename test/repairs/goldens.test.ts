@@ -4,8 +4,11 @@ import { silent } from "../../src/core/progress.ts";
 import type { FloatTensor } from "../../src/core/tensor.ts";
 import { Classifier } from "../../src/models/classifier.ts";
 import { featureShiftTuning } from "../../src/repairs/feature-shift-tuning.ts";
+import { finePruning } from "../../src/repairs/fine-pruning.ts";
+import { nad } from "../../src/repairs/nad.ts";
 import { pivotalTuning } from "../../src/repairs/pivotal-tuning.ts";
-import type { Checkpoint } from "../../src/repairs/repair.ts";
+import type { Checkpoint, Repair } from "../../src/repairs/repair.ts";
+import { weightDecay } from "../../src/repairs/weight-decay.ts";
 import { testDevice } from "../support/device.ts";
 import { inOrder } from "../support/in-order.ts";
 import { noise, plainNet } from "../support/networks.ts";
@@ -26,6 +29,12 @@ interface PivotalCase extends Case {
   readonly paramDistance: "mean-squared" | "l2";
   readonly lambdaS: number;
   readonly lambdaP: number;
+}
+/** A repair without anything of its own in the form of its case. */
+interface PlainCase extends Pick<Case, "steps"> {
+  readonly network: "Tiny" | "Plain";
+  readonly batchNorm: "live";
+  readonly options: object;
 }
 interface ShiftCase extends Case {
   readonly alpha: number;
@@ -86,6 +95,26 @@ describe("three steps of Pivotal Tuning agree with PyTorch", () => {
     await expectSteps(pivotalTuning.run(context(), { model, trusted: TRUSTED }, config), steps);
   });
 });
+
+describe.each([weightDecay, finePruning, nad] as Repair[])(
+  "three steps of $name agree with PyTorch",
+  (repair) => {
+    test.each(golden<PlainCase>(repair.name).map((it) => [it.network, it.options, it] as const))(
+      "%s, %o",
+      async (network, options, { steps, batchNorm }) => {
+        const graph = network === "Tiny" ? tinyNet(8) : plainNet(8);
+        const model = await Classifier.fromGraph(graph, device);
+        const config = repair.config.parse({
+          ...COMMON,
+          ...options,
+          batchNorm,
+          steps: steps.length,
+        });
+        await expectSteps(repair.run(context(), { model, trusted: TRUSTED }, config), steps);
+      },
+    );
+  },
+);
 
 describe("two steps of Feature Shift Tuning agree with PyTorch", () => {
   test.each(

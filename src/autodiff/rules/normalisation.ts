@@ -1,7 +1,8 @@
+import { once } from "../../core/once.ts";
 import type { GraphBuilder } from "../../onnx/builder.ts";
 import type { Value } from "../../onnx/graph.ts";
 
-import { type Application, once, type Rule } from "../rule.ts";
+import type { Application, Rule } from "../rule.ts";
 import { trainingNormGradients } from "./batch-norm.ts";
 import { channelSum, perChannel } from "./channels.ts";
 

@@ -32,12 +32,16 @@ class Plain(nn.Module):
         self.fc = nn.Linear(6, CLASSES)
 
 
-def latent(model, x):
-    """Input of the last layer; batch norm follows a convolution where the model has some."""
+def features(model, x):
+    """Both feature maps; batch norm follows a convolution where the model has some."""
     norm = lambda name, y: getattr(model, name)(y) if hasattr(model, name) else y
-    x = F.relu(norm("bn1", model.conv1(x)))
-    x = F.relu(norm("bn2", model.conv2(x)))
-    return x.mean((2, 3))
+    first = F.relu(norm("bn1", model.conv1(x)))
+    return first, F.relu(norm("bn2", model.conv2(first)))
+
+
+def latent(model, x):
+    """Input of the last layer."""
+    return features(model, x)[1].mean((2, 3))
 
 
 def trusted(n):
@@ -117,8 +121,13 @@ def folded(model):
     return {name: value for name, value in state.items() if not name.startswith("bn")}
 
 
-def tune(model, batch_norm, optimiser_of, loss_of, rates, images, labels, after=lambda model: None):
+def tune(*given, **options):
     """Loss of every step, and the weights after it."""
+    return tuned(*given, **options)[0]
+
+
+def tuned(model, batch_norm, optimiser_of, loss_of, rates, images, labels, after=lambda model: None):
+    """The same, and the model after the last step."""
     pivot = copy.deepcopy(model).eval()
     student = reinserted(model, images) if batch_norm == "reinsert" else copy.deepcopy(model)
     student.train(batch_norm != "frozen")
@@ -138,7 +147,7 @@ def tune(model, batch_norm, optimiser_of, loss_of, rates, images, labels, after=
         state = folded(student) if batch_norm == "reinsert" else states[batch_norm]
         weights = {name: v.flatten().tolist() for name, v in state.items() if v.is_floating_point()}
         steps.append({"loss": loss.item(), "weights": weights})
-    return steps
+    return steps, student
 
 
 def pivotal_tuning(model, batch_norm, form, distance, weight_s, weight_p):
@@ -210,6 +219,75 @@ def feature_shift_tuning(alpha, weight, temperature):
     }
 
 
+def task_of(student, pivot, origin, x, y):
+    return F.cross_entropy(student.fc(latent(student, x)), y)
+
+
+def weight_decay(model, batch_norm, decay):
+    sgd = lambda p: torch.optim.SGD(p, lr=1.0, momentum=0.9, weight_decay=decay)
+    return {
+        "network": type(model).__name__,
+        "batchNorm": batch_norm,
+        "options": {"weightDecay": decay, "learningRate": 0.05},
+        "steps": tune(model, batch_norm, sgd, task_of, [0.05] * STEPS, *trusted(STEPS * BATCH)),
+    }
+
+
+def fine_pruning(model, batch_norm, layers, share):
+    images, labels = trusted(STEPS * BATCH)
+    masks = {}
+    with torch.no_grad():
+        for i, map_ in enumerate(features(copy.deepcopy(model).eval(), images), 1):
+            if layers == "last" and i == 1:
+                continue
+            activity = map_.abs().mean((0, 2, 3))
+            quiet = activity.argsort(stable=True)[: int(share * len(activity))]
+            conv = getattr(model, f"conv{i}")
+            for kind in ("weight", "bias"):
+                if getattr(conv, kind) is not None:
+                    masks[f"conv{i}.{kind}"] = torch.ones_like(getattr(conv, kind))
+                    masks[f"conv{i}.{kind}"][quiet] = 0
+
+    def cut(network):
+        with torch.no_grad():
+            for name, parameter in network.named_parameters():
+                if name in masks:
+                    parameter.mul_(masks[name])
+
+    cut(model)
+    sgd = lambda p: torch.optim.SGD(p, lr=1.0, momentum=0.9)
+    return {
+        "network": type(model).__name__,
+        "batchNorm": batch_norm,
+        "options": {"layers": layers, "pruned": share, "batches": STEPS, "learningRate": 0.05},
+        "steps": tune(model, batch_norm, sgd, task_of, [0.05] * STEPS, images, labels, cut),
+    }
+
+
+def nad(model, batch_norm, power, weight):
+    images, labels = trusted(STEPS * BATCH)
+    sgd = lambda p: torch.optim.SGD(p, lr=1.0, momentum=0.9)
+    _, teacher = tuned(model, batch_norm, sgd, task_of, [0.05] * 2, images, labels)
+    teacher.eval()
+
+    def attention(map_):
+        return F.normalize(map_.abs().pow(power).sum(1).flatten(1), dim=1)
+
+    def loss_of(student, pivot, origin, x, y):
+        with torch.no_grad():
+            taught = [attention(m) for m in features(teacher, x)]
+        maps = features(student, x)
+        task = F.cross_entropy(student.fc(maps[1].mean((2, 3))), y)
+        return task + weight * sum(F.mse_loss(attention(m), t) for m, t in zip(maps, taught))
+
+    return {
+        "network": type(model).__name__,
+        "batchNorm": batch_norm,
+        "options": {"power": power, "attention": weight, "teacherSteps": 2, "learningRate": 0.05},
+        "steps": tune(model, batch_norm, sgd, loss_of, [0.05] * STEPS, images, labels),
+    }
+
+
 def write(name, content):
     rounded = json.loads(json.dumps(content), parse_float=lambda s: float(f"{float(s):.9g}"))
     (HERE / f"{name}.json").write_text(json.dumps({"versions": VERSIONS, "cases": rounded}) + "\n")
@@ -232,3 +310,9 @@ if __name__ == "__main__":
         "feature-shift-tuning",
         [feature_shift_tuning(0.1, 1, 2), feature_shift_tuning(0.3, 0, 2), feature_shift_tuning(0.2, 0.5, 4)],
     )
+    write("weight-decay", [weight_decay(start(Tiny()), "live", 0.01), weight_decay(start(Plain()), "live", 0.3)])
+    write(
+        "fine-pruning",
+        [fine_pruning(start(Tiny()), "live", "all", 0.5), fine_pruning(start(Plain()), "live", "last", 0.7)],
+    )
+    write("nad", [nad(start(Tiny()), "live", 2, 10), nad(start(Plain()), "live", 3, 100)])
