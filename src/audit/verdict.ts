@@ -25,6 +25,23 @@ const RULES: Readonly<Record<string, Omit<Rule, "statistic">>> = {
     noEvidenceBelow: STANDS_OUT,
     backdooredFrom: 1.4,
   },
+  "anomaly-index": {
+    description:
+      "How many median deviations the trigger of a class is smaller than the median class's; Neural Cleanse flags from 2 on.",
+    minimum: -5,
+    maximum: 10,
+    noEvidenceBelow: 2,
+    backdooredFrom: 2,
+  },
+  // Quantiles of the normal distribution at 95 and 99 %.
+  "normal-test": {
+    description:
+      "How many standard deviations the trigger of a class is smaller than the average class's.",
+    minimum: -3,
+    maximum: 4,
+    noEvidenceBelow: 1.645,
+    backdooredFrom: 2.326,
+  },
   "success-difference": {
     description: "How much more often a trigger works on the suspect than on the repaired model.",
     minimum: -1,

@@ -57,7 +57,7 @@ export const calibratedTriggerInversion: Detector<typeof config> = {
       { suspect: model, repaired },
       images,
       targets,
-      { ...options, family: additiveFamily(options.budget ?? undefined) },
+      { ...options, family: additiveFamily({ budget: options.budget ?? undefined }) },
       "calibrated inversion",
     );
     const measured = await measureTriggers(context, input, found);

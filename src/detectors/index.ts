@@ -1,9 +1,11 @@
 import { calibratedTriggerInversion } from "./calibrated-trigger-inversion.ts";
+import { neuralCleanse } from "./neural-cleanse.ts";
 import { smallestTrigger } from "./smallest-trigger.ts";
 
 /** Every detector by its name. */
 export const DETECTORS = {
   "calibrated-trigger-inversion": calibratedTriggerInversion,
+  "neural-cleanse": neuralCleanse,
   "smallest-trigger": smallestTrigger,
 } as const;
 

@@ -8,7 +8,7 @@ import type { RunContext } from "../runtime/context.ts";
 import { crossEntropy } from "../train/losses.ts";
 import { adam } from "../train/optimisers.ts";
 import { compileStep, type Step } from "../train/step.ts";
-import type { SizeControl } from "./size-control.ts";
+import type { Adaptation, SizeControl } from "./size-control.ts";
 import type { FamilyName, TriggerFamily } from "./trigger-family.ts";
 
 /** What an inversion looks for, and how hard. */
@@ -26,6 +26,8 @@ export interface InversionPlan {
   readonly repairedWeight: number;
   /** If given, it governs the size of every trigger and says which one is kept; otherwise it is the last. */
   readonly control?: SizeControl;
+  /** Weight of the size where nothing governs it; default 0. */
+  readonly penalty?: number;
 }
 
 /** The trigger found for one class. */
@@ -121,7 +123,7 @@ function compileInversion(
           losses = b.add(losses, b.mul(calibration, b.scalar(plan.repairedWeight)));
         }
         const size = plan.family.size(b, at); // [M]
-        if (plan.control) losses = b.add(losses, b.mul(penalty, size));
+        if (plan.control || plan.penalty) losses = b.add(losses, b.mul(penalty, size));
         const hit = b.cast(b.equal(b.argMax(logits, 1), target), "float32"); // [M·b]
         return { loss: b.sum(losses), metrics: { success: perClass(hit), size } };
       },
@@ -140,6 +142,7 @@ class Search {
   /** Trusted images that are not of the class, for every class of the group. */
   readonly #others: readonly (readonly number[])[];
   readonly #penalty: Float32Array;
+  readonly #adaptations: readonly Adaptation[];
   readonly #average: Float32Array;
   readonly #best: ({ readonly merit: number; readonly trigger: Inverted } | undefined)[];
 
@@ -161,7 +164,9 @@ class Search {
       this.#others.every((others) => others.length > 0),
       "every class needs trusted images of other classes",
     );
-    this.#penalty = new Float32Array(targets.length).fill(plan.control?.weight ?? 0);
+    const { control, penalty = 0 } = plan;
+    this.#penalty = new Float32Array(targets.length).fill(control?.weight ?? penalty);
+    this.#adaptations = control ? targets.map(() => control.adaptation()) : [];
     this.#average = new Float32Array(targets.length);
     this.#best = targets.map(() => undefined);
   }
@@ -210,7 +215,7 @@ class Search {
       const average = i === 0 ? success : MEMORY * this.#average[m]! + (1 - MEMORY) * success;
       this.#average[m] = average;
       const seen = { success, average, size };
-      this.#penalty[m]! *= control.presses(seen) ? control.factor : 1 / control.factor;
+      this.#penalty[m] = this.#adaptations[m]!(this.#penalty[m]!, seen);
       const merit = control.merit(seen);
       const least = this.#best[m]?.merit ?? Number.NEGATIVE_INFINITY;
       if (before && merit !== undefined && merit > least) {
@@ -234,15 +239,9 @@ class Search {
         target,
         family: this.#plan.family.name,
         overlay,
-        size: overlaySize(overlay),
+        size: this.#plan.family.sizeOf(overlay),
         reached: this.#plan.control === undefined,
       };
     });
   }
-}
-
-/** ‖add‖₂ of an additive trigger, the covered pixels of a blended one. */
-function overlaySize({ kind, keep, add }: Overlay): number {
-  if (kind === "add") return Math.sqrt(add.data.reduce((total, v) => total + v * v, 0));
-  return keep.data.reduce((total, v) => total + 1 - v, 0);
 }

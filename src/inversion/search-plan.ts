@@ -1,5 +1,5 @@
 import type { InversionPlan } from "./invert.ts";
-import type { SizeControl } from "./size-control.ts";
+import type { Pace, SizeControl } from "./size-control.ts";
 import { additiveFamily, type FamilyName, maskedFamily, smoothFamily } from "./trigger-family.ts";
 
 /** A kind of trigger, and how its search starts. */
@@ -16,7 +16,7 @@ const FACTOR = 1.3;
 export function searchPlan(
   name: FamilyName,
   effort: Pick<InversionPlan, "steps" | "images" | "classesPerStep">,
-  control: (adaptation: Pick<SizeControl, "weight" | "factor">) => SizeControl,
+  control: (pace: Pace) => SizeControl,
 ): InversionPlan {
   const { family, learningRate, weight } = FAMILIES[name];
   const { steps, images, classesPerStep } = effort;

@@ -8,6 +8,9 @@ export interface Seen {
   readonly size: number;
 }
 
+/** The next weight of the penalty on a trigger's size, after a step with the present one. */
+export type Adaptation = (weight: number, seen: Seen) => number;
+
 /**
  * How a search governs the size of its triggers: the size is penalised, and the weight of the penalty
  * adapts to every trigger at every step (the cost schedule of Neural Cleanse, Wang et al. 2019, section V-A).
@@ -15,31 +18,64 @@ export interface Seen {
 export interface SizeControl {
   /** Weight at the start. */
   readonly weight: number;
-  /** By which the weight grows or shrinks at a step. */
-  readonly factor: number;
-  /** Whether the weight grows. */
-  presses(seen: Seen): boolean;
+  /** For one trigger, from the first step of its search on. */
+  adaptation(): Adaptation;
   /** How good a trigger is, the highest being kept; undefined for one that is not to be kept. */
   merit(seen: Seen): number | undefined;
 }
 
-type Adaptation = Pick<SizeControl, "weight" | "factor">;
+/** A weight that changes by a factor at every step. */
+export interface Pace {
+  /** At the start. */
+  readonly weight: number;
+  /** By which it grows or shrinks. */
+  readonly factor: number;
+}
 
 /** The smallest trigger that moves the share `success` of the images. */
-export function smallest(success: number, adaptation: Adaptation): SizeControl {
+export function smallest(success: number, { weight, factor }: Pace): SizeControl {
   return {
-    ...adaptation,
-    presses: ({ average }) => average >= success,
-    // The average lags behind a shrinking trigger: the last batch must agree.
-    merit: (seen) => (Math.min(seen.average, seen.success) >= success ? -seen.size : undefined),
+    weight,
+    adaptation: () => (now, seen) => now * (seen.average >= success ? factor : 1 / factor),
+    merit: meritOfSmallness(success),
   };
 }
 
-/** The trigger that moves the most images among those of at most the size `budget`. */
-export function strongest(budget: number, adaptation: Adaptation): SizeControl {
+/** Steps of one kind in a row after which the patient schedule moves, and what it begins with. */
+const PATIENCE = { steps: 5, weight: 1e-3, up: 2, down: 2 ** 1.5 };
+
+/**
+ * The same as the code of Neural Cleanse has it: there is no penalty until the trigger has worked five times
+ * in a row; from then on, the weight doubles when it has again, and falls to 1/2^1.5 when it has failed five times.
+ */
+export function smallestPatiently(success: number): SizeControl {
   return {
-    ...adaptation,
-    presses: ({ size }) => size > budget,
+    weight: 0,
+    adaptation() {
+      let [worked, failed] = [0, 0];
+      return (weight, { average }) => {
+        [worked, failed] = average >= success ? [worked + 1, 0] : [0, failed + 1];
+        if (worked < PATIENCE.steps && failed < PATIENCE.steps) return weight;
+        const up = worked > 0;
+        [worked, failed] = [0, 0];
+        if (weight === 0) return up ? PATIENCE.weight : 0;
+        return up ? weight * PATIENCE.up : weight / PATIENCE.down;
+      };
+    },
+    merit: meritOfSmallness(success),
+  };
+}
+
+/** The average lags behind a shrinking trigger: the last batch must agree. */
+function meritOfSmallness(success: number): SizeControl["merit"] {
+  return (seen) => (Math.min(seen.average, seen.success) >= success ? -seen.size : undefined);
+}
+
+/** The trigger that moves the most images among those of at most the size `budget`. */
+export function strongest(budget: number, { weight, factor }: Pace): SizeControl {
+  return {
+    weight,
+    adaptation: () => (now, seen) => now * (seen.size > budget ? factor : 1 / factor),
     merit: ({ average, size }) => (size <= budget ? average : undefined),
   };
 }

@@ -42,7 +42,7 @@ export async function searchSmallestTriggers(
   const targets = ascending(suspect.classes);
   const found: Inverted[][] = [];
   for (const name of effort.families) {
-    const plan = searchPlan(name, effort, (adaptation) => smallest(effort.success, adaptation));
+    const plan = searchPlan(name, effort, (pace) => smallest(effort.success, pace));
     found.push(
       await invertTriggers(context, { suspect }, images, targets, plan, `${name} triggers`),
     );

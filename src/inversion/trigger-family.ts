@@ -21,6 +21,8 @@ export interface TriggerFamily {
   apply(b: GraphBuilder, at: At, images: Value): Value;
   /** Size of every trigger, [M]. */
   size(b: GraphBuilder, at: At): Value;
+  /** The size of one trigger, measured in the same way. */
+  sizeOf(overlay: Overlay): number;
   /** Maps a parameter back into the allowed set after an update. */
   project?(b: GraphBuilder, name: string, updated: Value): Value;
   /** The m-th trigger, for images of that size. */
@@ -29,9 +31,10 @@ export interface TriggerFamily {
 
 /**
  * T of image shape added to the image: x ⊕ T = clamp(x + T, 0, 1), T ~ U(0, 0.01) at the start
- * (Algorithms 4 and 6). Its size is ‖T‖₂, kept at most at `budget` if one is given.
+ * (Algorithms 4 and 6).
+ * @param options `measure`: its size is ‖T‖₂ (default) or ‖T‖₁; `budget`: largest ‖T‖₂, if there is one
  */
-export function additiveFamily(budget?: number): TriggerFamily {
+export function additiveFamily({ budget, measure = "l2" }: AdditiveOptions = {}): TriggerFamily {
   return {
     name: "additive",
     start(count, { channels, height, width }, random) {
@@ -40,7 +43,9 @@ export function additiveFamily(budget?: number): TriggerFamily {
       return new Map([["trigger", float32(shape, values)]]);
     },
     apply: (b, at, images) => addAndClamp(b, images, at("trigger")),
-    size: (b, at) => norm(b, at("trigger")),
+    size: (b, at) =>
+      measure === "l2" ? norm(b, at("trigger")) : b.sum(b.unary("Abs", at("trigger")), [1, 2, 3]),
+    sizeOf: measure === "l2" ? addedLength : ({ add }) => sumOf(add, Math.abs),
     project(b, _, updated) {
       if (budget === undefined) return updated;
       // T · min(1, budget / ‖T‖₂)
@@ -49,6 +54,18 @@ export function additiveFamily(budget?: number): TriggerFamily {
     },
     overlay: (values, m) => additive(slice(values.get("trigger")!, m)),
   };
+}
+
+export interface AdditiveOptions {
+  readonly budget?: number | undefined;
+  readonly measure?: "l2" | "l1";
+}
+
+/** ‖T‖₂ of what a trigger adds. */
+const addedLength = ({ add }: Overlay): number => Math.sqrt(sumOf(add, (value) => value * value));
+
+function sumOf({ data }: FloatTensor, term: (value: number) => number): number {
+  return data.reduce((total, value) => total + term(value), 0);
 }
 
 /** Lowest spatial frequencies of a smooth trigger, along each side. */
@@ -76,6 +93,7 @@ export function smoothFamily(): TriggerFamily {
       return addAndClamp(b, images, b.matmul(b.matmul(rows, frequencies), columns));
     },
     size: (b, at) => norm(b, at("frequencies")),
+    sizeOf: addedLength,
     overlay(values, m, { height, width }) {
       const frequencies = slice(values.get("frequencies")!, m); // [C,h,w]
       return additive(inverseDct(frequencies, height, width));
@@ -151,6 +169,7 @@ export function maskedFamily(): TriggerFamily {
       return b.add(images, b.mul(mask, b.sub(pattern, images)));
     },
     size: (b, at) => b.sum(b.unary("Sigmoid", at("mask")), [1, 2, 3]),
+    sizeOf: ({ keep }) => sumOf(keep, (kept) => 1 - kept),
     overlay(values, m) {
       const mask = slice(values.get("mask")!, m); // [1,H,W]
       const pattern = slice(values.get("pattern")!, m); // [C,H,W]

@@ -5,6 +5,7 @@ import { silent } from "../../src/core/progress.ts";
 import { Random } from "../../src/core/random.ts";
 import { calibratedTriggerInversion } from "../../src/detectors/calibrated-trigger-inversion.ts";
 import { imagesOfOthers } from "../../src/detectors/measure.ts";
+import { neuralCleanse } from "../../src/detectors/neural-cleanse.ts";
 import { smallestTrigger } from "../../src/detectors/smallest-trigger.ts";
 import { suspected } from "../../src/inversion/smallest.ts";
 import { Classifier } from "../../src/models/classifier.ts";
@@ -103,6 +104,19 @@ describe("a backdoor that was trained in", () => {
     expect(ranked[0]!.score).toBeGreaterThan(1.5 * ranked[1]!.score);
     expect(await attackSuccess(repaired)).toBeLessThan(0.3);
     expect(await accuracy(repaired)).toBeGreaterThan((await accuracy(suspect)) - 0.05);
+  });
+
+  test("is what Neural Cleanse flags, and nothing in the clean model", async () => {
+    const form = { form: "masked", steps: 300, images: 16, classesPerStep: 6 };
+    const options = neuralCleanse.config.parse(form);
+    const most = async (model: Classifier) => {
+      const input = { model, repaired: clean, search: TRUSTED, heldOut: HELD_OUT };
+      const { classes } = await neuralCleanse.run(context(), input, options);
+      return classes.reduce((a, b) => (b.score > a.score ? b : a));
+    };
+    expect(await most(suspect)).toMatchObject({ target: TARGET, found: true });
+    expect((await most(suspect)).score).toBeGreaterThan(2);
+    expect((await most(clean)).score).toBeLessThan(2);
   });
 
   test("is what calibrated inversion finds, given the clean model for a repaired one", async () => {
