@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { ascending, batchTensors, count, type ImageSet } from "../data/images.ts";
 import type { Detector } from "../detectors/detector.ts";
+import { CLEANSE_SEARCH } from "../inversion/neural-cleanse.ts";
 import { STRONGEST_EFFORT } from "../inversion/strongest.ts";
 import type { Classifier } from "../models/classifier.ts";
 import { compilePredictor } from "../models/predict.ts";
@@ -19,6 +20,7 @@ import type { Stages, Work } from "./stages.ts";
 const SIZE = z.object({
   steps: z.number().default(0),
   teacherSteps: z.number().default(0),
+  triggerSteps: z.number().default(0),
   batchSize: z.number().default(0),
   checkpointEvery: z.number().default(Number.POSITIVE_INFINITY),
   images: z.number().default(0),
@@ -60,15 +62,18 @@ export function workOf(
     work.set(stage, { amount: steps * width * size.images * INVERSION * networks, steps });
   }
   if (repair) {
-    const { steps, teacherSteps, batchSize, checkpointEvery, renew } = SIZE.parse(repair.config);
+    const { triggerSteps, ...size } = SIZE.parse(repair.config);
+    const { steps, teacherSteps, batchSize, checkpointEvery, renew } = size;
     const tuned = teacherSteps + steps;
     const checkpoints = Math.ceil(steps / checkpointEvery);
     const judged = checkpoints * 2 * count(heldOut);
     const searched = renew
       ? checkpoints * STRONGEST_EFFORT.steps * STRONGEST_EFFORT.images * INVERSION
       : 0;
-    const amount = tuned * Math.min(batchSize, count(tuning)) * TUNING + judged + searched;
-    work.set("repair", { amount, steps: tuned });
+    const inverted = triggerSteps * classes * CLEANSE_SEARCH.parse({}).images * INVERSION;
+    const amount =
+      tuned * Math.min(batchSize, count(tuning)) * TUNING + judged + searched + inverted;
+    work.set("repair", { amount, steps: triggerSteps + tuned });
   }
   if (detector) {
     const searched = work.get("measure") ?? { amount: 0, steps: 1 };

@@ -1,57 +1,24 @@
 import { mean, median, medianAbsoluteDeviation, sampleStandardDeviation } from "simple-statistics";
 import { z } from "zod";
-import { ascending } from "../data/images.ts";
-import { type InversionPlan, invertTriggers } from "../inversion/invert.ts";
-import { smallestPatiently } from "../inversion/size-control.ts";
-import { additiveFamily, maskedFamily } from "../inversion/trigger-family.ts";
+import { CLEANSE_SEARCH, searchByNeuralCleanse } from "../inversion/neural-cleanse.ts";
 import { type Detector, detection } from "./detector.ts";
 import { measureTriggers } from "./measure.ts";
 
 const config = z.strictObject({
-  form: z
-    .enum(["additive", "masked"])
-    .default("additive")
-    .describe(
-      '"additive" searches T with clamp(x+T) as "Pick your Poison" does, "masked" a mask and a pattern as the original',
-    ),
+  ...CLEANSE_SEARCH.shape,
   score: z
     .enum(["anomaly-index", "normal-test"])
     .default("anomaly-index")
     .describe(
       "how the size of a class's trigger becomes its score: deviations from the median class, or from the mean class",
     ),
-  steps: z
-    .int()
-    .min(1)
-    .default(100)
-    .describe("Adam steps per group of classes; the masked form settles after several hundred"),
-  images: z.int().min(1).default(32).describe("trusted images per class and step"),
-  classesPerStep: z.int().min(1).default(2).describe("classes that share a step"),
-  learningRate: z
-    .number()
-    .positive()
-    .nullable()
-    .default(null)
-    .describe("learning rate of Adam (β 0.5, 0.9); null for 0.01 additive, 0.1 masked"),
-  normWeight: z.number().min(0).default(0.02).describe("λ_N, weight of ‖T‖₁; additive form only"),
-  success: z
-    .number()
-    .gt(0)
-    .max(1)
-    .default(0.99)
-    .describe("success from which the mask is pressed and kept; masked form only"),
 });
 
 type Options = z.output<typeof config>;
 
 /**
  * Neural Cleanse: for every class a trigger is searched, and a class is suspicious whose trigger is small beside
- * those of the others.
- *
- *     additive (Algorithm 6):  min_T  CE(f(clamp(x+T)), c) + λ_N·‖T‖₁
- *     masked (the original):   min_{m,p}  CE(f((1−m)·x + m·p), c) + λ·‖m‖₁,  λ by a cost schedule
- *
- * With s_c the size ‖T‖₁ or ‖m‖₁,
+ * those of the others. With s_c the size ‖T‖₁ of an additive trigger or ‖m‖₁ of a mask,
  *
  *     anomaly index  (median(s) − s_c) / (1.4826·MAD(s))
  *     normal test    (mean(s) − s_c) / sd(s)
@@ -75,17 +42,7 @@ export const neuralCleanse: Detector<typeof config> = {
   },
   config,
   async run(context, input, options) {
-    const { model, search: images } = input;
-    const targets = ascending(model.classes);
-    const plan = planOf(options);
-    const found = await invertTriggers(
-      context,
-      { suspect: model },
-      images,
-      targets,
-      plan,
-      "Neural Cleanse",
-    );
+    const found = await searchByNeuralCleanse(context, input.model, input.search, options);
     const measured = await measureTriggers(context, input, found);
     const scores = SCORES[options.score](found.map(({ size }) => size));
     return detection(
@@ -98,24 +55,6 @@ export const neuralCleanse: Detector<typeof config> = {
     );
   },
 };
-
-function planOf(options: Options): InversionPlan {
-  const { form, steps, images, classesPerStep, learningRate, normWeight, success } = options;
-  const common = { steps, images, classesPerStep, suspectWeight: 1, repairedWeight: 0 };
-  return form === "additive"
-    ? {
-        ...common,
-        family: additiveFamily({ measure: "l1" }),
-        learningRate: learningRate ?? 0.01,
-        penalty: normWeight,
-      }
-    : {
-        ...common,
-        family: maskedFamily(),
-        learningRate: learningRate ?? 0.1,
-        control: smallestPatiently(success),
-      };
-}
 
 /** Scores of all classes from the sizes of their triggers; 0 for all where the sizes do not differ. */
 const SCORES: Readonly<Record<Options["score"], (sizes: readonly number[]) => number[]>> = {

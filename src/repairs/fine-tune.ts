@@ -66,8 +66,9 @@ export interface FineTunePlan {
   /**
    * Changes some of the augmented images before the model under repair sees them; the suspect sees them
    * unchanged. A backdoor may work at one place only, so nothing moves a trigger afterwards.
+   * @param step from 1 on
    */
-  stamp?(images: FloatTensor, random: Random): FloatTensor;
+  stamp?(images: FloatTensor, random: Random, step: number): FloatTensor;
   loss(b: GraphBuilder, terms: LossTerms): Value;
   /** Maps a trained tensor after its update. */
   project?(b: GraphBuilder, name: string, updated: Value): Value;
@@ -143,7 +144,7 @@ export async function* fineTune(
         if (i === plan.steps) break;
         throwIfCancelled(signal);
         const draws = random.fork(`step/${i}`);
-        const feeds = feedsOf(trusted, indices, plan, draws);
+        const feeds = feedsOf(trusted, indices, plan, draws, i + 1);
         const rate = plan.schedule(i) * (governor?.share ?? 1);
         const { loss: now, metrics } = await step.run(feeds, rate, signal);
         loss = now;
@@ -185,11 +186,12 @@ function feedsOf(
   indices: readonly number[],
   plan: FineTunePlan,
   draws: Random,
+  step: number,
 ): Feeds {
   const { images: plain, labels } = batchTensors(trusted, indices);
   const images = plan.mixed ? mixPairs(plain, plan.mixed, draws.fork("mix")) : plain;
   const { shape, data } = images;
   const shown = float32(shape, plan.augment ? augment(data, trusted, draws.fork("augment")) : data);
   const feeds = { images: shown, labels };
-  return plan.stamp ? { ...feeds, stamped: plan.stamp(shown, draws.fork("stamp")) } : feeds;
+  return plan.stamp ? { ...feeds, stamped: plan.stamp(shown, draws.fork("stamp"), step) } : feeds;
 }

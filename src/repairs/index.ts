@@ -1,6 +1,7 @@
 import { featureShiftTuning } from "./feature-shift-tuning.ts";
 import { finePruning } from "./fine-pruning.ts";
 import { nad } from "./nad.ts";
+import { neuralCleanse } from "./neural-cleanse.ts";
 import { pivotalTuning } from "./pivotal-tuning.ts";
 import { triggerUnlearning } from "./trigger-unlearning.ts";
 import { weightDecay } from "./weight-decay.ts";
@@ -10,6 +11,7 @@ export const REPAIRS = {
   "feature-shift-tuning": featureShiftTuning,
   "fine-pruning": finePruning,
   nad,
+  "neural-cleanse": neuralCleanse,
   "pivotal-tuning": pivotalTuning,
   "trigger-unlearning": triggerUnlearning,
   "weight-decay": weightDecay,

@@ -10,6 +10,7 @@ import { smallestTrigger } from "../../src/detectors/smallest-trigger.ts";
 import { suspected } from "../../src/inversion/smallest.ts";
 import { Classifier } from "../../src/models/classifier.ts";
 import { predict, type Stamp } from "../../src/models/predict.ts";
+import { neuralCleanse as cleansing } from "../../src/repairs/neural-cleanse.ts";
 import type { Checkpoint } from "../../src/repairs/repair.ts";
 import { triggerUnlearning } from "../../src/repairs/trigger-unlearning.ts";
 import { openDevice, type ProcessDevice } from "../../src/runtime/process-device.ts";
@@ -117,6 +118,18 @@ describe("a backdoor that was trained in", () => {
     expect(await most(suspect)).toMatchObject({ target: TARGET, found: true });
     expect((await most(suspect)).score).toBeGreaterThan(2);
     expect((await most(clean)).score).toBeLessThan(2);
+  });
+
+  test("is removed by unlearning Neural Cleanse's smallest trigger", async () => {
+    const config = cleansing.config.parse({
+      ...{ form: "masked", triggerSteps: 300, steps: 100, checkpointEvery: 100, batchSize: 64 },
+      ...{ learningRate: 0.01, augment: false, batchNorm: "live" },
+    });
+    const repaired = await last(
+      cleansing.run(context(), { model: suspect, trusted: TRUSTED }, config),
+    );
+    expect(await attackSuccess(repaired)).toBeLessThan(0.3);
+    expect(await accuracy(repaired)).toBeGreaterThan((await accuracy(suspect)) - 0.05);
   });
 
   test("is what calibrated inversion finds, given the clean model for a repaired one", async () => {

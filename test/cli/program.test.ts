@@ -118,6 +118,12 @@ describe("other commands", () => {
     });
   });
 
+  test("methods describes all that share a name", async () => {
+    const { stdout } = await antidote(["methods", "neural-cleanse", "--json"]);
+    const { methods } = methodsRecord.parse(JSON.parse(stdout));
+    expect(methods.map(({ kind }) => kind)).toEqual(["repair", "detector"]);
+  });
+
   test("train writes a model with a backdoor, and continues from its checkpoint", async () => {
     const out = join(folder, "trained");
     const words = [

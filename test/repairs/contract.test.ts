@@ -41,7 +41,10 @@ const TRIGGERS: readonly SuspectedTrigger[] = [
 const SHORT = { steps: 5, checkpointEvery: 2, batchSize: 8, learningRate: 0.01 };
 
 /** What makes a repair short beside that. */
-const OWN: Readonly<Record<string, object>> = { nad: { teacherSteps: 3 } };
+const OWN: Readonly<Record<string, object>> = {
+  nad: { teacherSteps: 3 },
+  "neural-cleanse": { triggerSteps: 3 },
+};
 
 const device = await testDevice();
 

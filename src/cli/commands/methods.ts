@@ -33,10 +33,16 @@ export const methods = command({
       return { document: record(entries), text: overview(entries), exitCode: 0 };
     }
     const byName = Object.fromEntries(all.map(({ method }) => [method.name, method]));
-    const method = methodNamed("method", byName, argument);
-    const { kind } = all.find((candidate) => candidate.method === method)!;
-    const described = entry(kind, method);
-    return { document: record([described]), text: details(described), exitCode: 0 };
+    const { name } = methodNamed("method", byName, argument);
+    // A detector and a repair may share a name.
+    const entries = all
+      .filter(({ method }) => method.name === name)
+      .map(({ kind, method }) => entry(kind, method));
+    return {
+      document: record(entries),
+      text: entries.map(details).join("\n\n"),
+      exitCode: 0,
+    };
   },
 });
 
