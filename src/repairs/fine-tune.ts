@@ -130,9 +130,8 @@ export async function* fineTune(
         },
       });
       const updates = new Map([...tuned.updates].map(([name, out]) => [name, student.tensor(out)]));
-      // [N]
-      const agreement = plan.governed && correct(b, student.logits, b.argMax(pivot().logits, 1));
-      return { loss, updates, metrics: agreement ? { agreement } : {} };
+      const agreement = () => correct(b, student.logits, b.argMax(pivot().logits, 1)); // [N]
+      return { loss, updates, metrics: plan.governed ? { agreement: agreement() } : {} };
     },
   });
 
