@@ -52,6 +52,14 @@ describe("charts", () => {
     expect(svg).not.toMatch(/NaN|undefined/);
   });
 
+  test("one threshold is named once", () => {
+    const single = { ...rule, minimum: -5, maximum: 10, noEvidenceBelow: 2, backdooredFrom: 2 };
+    const svg = scoreScale({ score: 1, interval: null, repeats: [1], rule: single }, 300);
+    expect(svg).toContain(">2.00<");
+    expect(svg).not.toContain("2.00–2.00");
+    expect(svg).not.toContain("inconclusive");
+  });
+
   test("names in charts cannot end the chart", () => {
     const named = classes.map((result) => ({ ...result, name: `"><script>alert(1)</script>` }));
     expect(classScores({ classes: named, leading: 3, rule }, 920)).not.toContain("<script");

@@ -17,7 +17,7 @@ export function thresholdLabels({
   minimum,
   maximum,
 }: AuditRecord["rule"]): ScoreLabel[] {
-  const both = [noEvidenceBelow, backdooredFrom];
+  const both = [...new Set([noEvidenceBelow, backdooredFrom])];
   if (backdooredFrom - noEvidenceBelow >= ROOM * (maximum - minimum)) {
     return both.map((at) => ({ at, text: score(at) }));
   }
