@@ -1,3 +1,4 @@
+import { gradients } from "../autodiff/gradients.ts";
 import { throwIfCancelled } from "../core/errors.ts";
 import { once } from "../core/once.ts";
 import type { Random } from "../core/random.ts";
@@ -37,6 +38,13 @@ export interface LossTerms {
   readonly names: readonly string[];
 }
 
+/** A trained tensor before the step, and the slope of the loss there. */
+export interface SlopedWeight {
+  readonly name: string;
+  readonly weight: Value;
+  readonly slope: Value;
+}
+
 /** What a network says, and every tensor inside it by its name in the graph. */
 interface Tapped extends Outputs {
   readonly tensor: (name: string) => Value;
@@ -70,6 +78,12 @@ export interface FineTunePlan {
    */
   stamp?(images: FloatTensor, random: Random, step: number): FloatTensor;
   loss(b: GraphBuilder, terms: LossTerms): Value;
+  /**
+   * Where the slope is taken instead of at the weights themselves, which it then moves (sharpness-aware tuning).
+   * Running statistics are those at the weights themselves.
+   * @returns a value of the same shape for every trained tensor, by name
+   */
+  lookAhead?(b: GraphBuilder, weights: readonly SlopedWeight[]): ReadonlyMap<string, Value>;
   /** Maps a trained tensor after its update. */
   project?(b: GraphBuilder, name: string, updated: Value): Value;
 }
@@ -107,10 +121,6 @@ export async function* fineTune(
       const images = b.input("images", "float32", shape); // [N,C,H,W]
       const seen = plan.stamp ? b.input("stamped", "float32", shape) : images;
       const labels = b.input("labels", "int64", [batchSize]);
-      const bindings = Object.fromEntries(
-        [...names, ...tuned.statistics.keys()].map((name) => [name, at(name)]),
-      );
-      const student = model.append(b, tuned.network, seen, "student/", bindings);
       const pivot = once(() => teacher.append(b, still, images, "pivot/"));
       const known = new Map<string, Value>();
       const pivotWeight = (name: string): Value => {
@@ -123,15 +133,27 @@ export async function* fineTune(
         known.set(name, value);
         return value;
       };
-      const loss = plan.loss(b, {
-        ...{ student, labels, names, pivotWeight, weight: at },
-        get pivot() {
-          return pivot();
-        },
-      });
+      const bound = [...names, ...tuned.statistics.keys()];
+      const pass = (prefix: string, weight: (name: string) => Value) => {
+        const bindings = Object.fromEntries(bound.map((name) => [name, weight(name)]));
+        const student = model.append(b, tuned.network, seen, prefix, bindings);
+        const loss = plan.loss(b, {
+          ...{ student, labels, names, pivotWeight, weight },
+          get pivot() {
+            return pivot();
+          },
+        });
+        return { student, loss };
+      };
+      const { student, loss: here } = pass("student/", at);
+      const slopesAt = plan.lookAhead?.(b, sloped(b, here, names, at));
+      const loss = slopesAt ? pass("ahead/", (name) => slopesAt.get(name) ?? at(name)).loss : here;
       const updates = new Map([...tuned.updates].map(([name, out]) => [name, student.tensor(out)]));
       const agreement = () => correct(b, student.logits, b.argMax(pivot().logits, 1)); // [N]
-      return { loss, updates, metrics: plan.governed ? { agreement: agreement() } : {} };
+      return {
+        ...{ loss, updates, metrics: plan.governed ? { agreement: agreement() } : {} },
+        ...(slopesAt ? { slopesAt } : {}),
+      };
     },
   });
 
@@ -161,6 +183,16 @@ export async function* fineTune(
   } finally {
     await step.release();
   }
+}
+
+function sloped(
+  b: GraphBuilder,
+  loss: Value,
+  names: readonly string[],
+  at: (name: string) => Value,
+): SlopedWeight[] {
+  const slopes = gradients(b, loss, names.map(at));
+  return names.map((name, i) => ({ name, weight: at(name), slope: slopes[i]! }));
 }
 
 /** The mean of what is known about the images that carry no trigger; 1 if all do. @param rows [N] */

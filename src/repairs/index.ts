@@ -1,5 +1,6 @@
 import { featureShiftTuning } from "./feature-shift-tuning.ts";
 import { finePruning } from "./fine-pruning.ts";
+import { ftSam } from "./ft-sam.ts";
 import { nad } from "./nad.ts";
 import { neuralCleanse } from "./neural-cleanse.ts";
 import { pivotalTuning } from "./pivotal-tuning.ts";
@@ -10,6 +11,7 @@ import { weightDecay } from "./weight-decay.ts";
 export const REPAIRS = {
   "feature-shift-tuning": featureShiftTuning,
   "fine-pruning": finePruning,
+  "ft-sam": ftSam,
   nad,
   "neural-cleanse": neuralCleanse,
   "pivotal-tuning": pivotalTuning,

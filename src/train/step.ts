@@ -31,6 +31,11 @@ export interface StepDefinition<Metric extends string = never> {
 export interface StepOutputs<Metric extends string> {
   /** A float32 scalar. */
   readonly loss: Value;
+  /**
+   * For a parameter a value of its shape at which the slope is taken instead; the parameter itself is what the
+   * slope then moves. What the value was computed from is not differentiated.
+   */
+  readonly slopesAt?: ReadonlyMap<string, Value>;
   /** Values to fetch with every run, computed before the update. */
   readonly metrics?: Readonly<Record<Metric, Value>>;
   /** New values of buffers, by name. A buffer without one stays as it is. */
@@ -93,7 +98,8 @@ export async function compileStep<Metric extends string = never>(
     invariant(value, `the step has no parameter or buffer "${name}"`);
     return value;
   };
-  const { loss, metrics, updates = new Map<string, Value>() } = definition.build(b, at);
+  const built = definition.build(b, at);
+  const { loss, metrics, updates = new Map<string, Value>(), slopesAt } = built;
 
   const state: Record<string, string | null> = {};
   for (const name of buffers.keys()) {
@@ -106,7 +112,11 @@ export async function compileStep<Metric extends string = never>(
     optimiser.scalars.map((name) => [name, b.input(`${SLOT}${name}`, "float32", [])]),
   );
   const names = [...parameters.keys()];
-  const slopes = gradients(b, loss, names.map(at));
+  const slopes = gradients(
+    b,
+    loss,
+    names.map((name) => slopesAt?.get(name) ?? at(name)),
+  );
   const slots = new Map<string, Tensor>();
   names.forEach((name, i) => {
     const parameter = at(name);

@@ -5,6 +5,7 @@ import type { FloatTensor } from "../../src/core/tensor.ts";
 import { Classifier } from "../../src/models/classifier.ts";
 import { featureShiftTuning } from "../../src/repairs/feature-shift-tuning.ts";
 import { finePruning } from "../../src/repairs/fine-pruning.ts";
+import { ftSam } from "../../src/repairs/ft-sam.ts";
 import { nad } from "../../src/repairs/nad.ts";
 import { pivotalTuning } from "../../src/repairs/pivotal-tuning.ts";
 import type { Checkpoint, Repair } from "../../src/repairs/repair.ts";
@@ -96,7 +97,7 @@ describe("three steps of Pivotal Tuning agree with PyTorch", () => {
   });
 });
 
-describe.each([weightDecay, finePruning, nad] as Repair[])(
+describe.each([weightDecay, finePruning, nad, ftSam] as Repair[])(
   "three steps of $name agree with PyTorch",
   (repair) => {
     test.each(golden<PlainCase>(repair.name).map((it) => [it.network, it.options, it] as const))(

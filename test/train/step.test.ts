@@ -52,6 +52,18 @@ describe("a step", () => {
     expect(await x(step)).toEqual([2, 0]);
   });
 
+  it("takes the slope elsewhere, and moves from where it is", async () => {
+    // Slope at 2x − 1 = (7, −5): half of 2·(7 − 1, −5 − 2). Through 2x it would be twice that.
+    const build: StepDefinition["build"] = (b, at) => {
+      const ahead = b.sub(b.mul(at("x"), b.scalar(2)), b.scalar(1));
+      const squares = b.sumSquares(b.sub(ahead, b.input("centre", "float32", [2])));
+      return { loss: b.mul(squares, at("half")), slopesAt: new Map([["x", ahead]]) };
+    };
+    const step = await compileStep(device, { ...bowl(), build });
+    await step.run(feeds, 0.5);
+    expect(await x(step)).toEqual([4 - 0.5 * 6, -2 + 0.5 * 7]);
+  });
+
   it("starts again from written values without compiling", async () => {
     const step = await compileStep(device, bowl({ optimiser: adam() }));
     const path = async () => {

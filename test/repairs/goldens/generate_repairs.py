@@ -288,6 +288,33 @@ def nad(model, batch_norm, power, weight):
     }
 
 
+def ft_sam(model, batch_norm, radius, smoothing):
+    """Three steps on a cosine, the slope of each taken uphill."""
+    def loss_of(student, pivot, origin, x, y):
+        loss_at = lambda network: F.cross_entropy(network.fc(latent(network, x)), y, label_smoothing=smoothing)
+        names, parameters = zip(*student.named_parameters())
+        slopes = torch.autograd.grad(loss_at(student), parameters)
+        scaled = [p.detach().abs() * g for p, g in zip(parameters, slopes)]
+        length = torch.sqrt(sum((s**2).sum() for s in scaled) + 1e-12)
+        # A copy whose weights are moved: it keeps its running statistics to itself.
+        ahead = copy.deepcopy(student)
+        for name, p, s in zip(names, parameters, scaled):
+            module, leaf = name.rsplit(".", 1)
+            owner = ahead.get_submodule(module)
+            del owner._parameters[leaf]
+            setattr(owner, leaf, p + radius * p.detach().abs() * s / length)
+        return loss_at(ahead)
+
+    sgd = lambda p: torch.optim.SGD(p, lr=1.0, momentum=0.9)
+    rates = [0.05 * 0.5 * (1 + math.cos(math.pi * t / STEPS)) for t in range(STEPS)]
+    return {
+        "network": type(model).__name__,
+        "batchNorm": batch_norm,
+        "options": {"radius": radius, "labelSmoothing": smoothing, "learningRate": 0.05},
+        "steps": tune(model, batch_norm, sgd, loss_of, rates, *trusted(STEPS * BATCH)),
+    }
+
+
 def write(name, content):
     rounded = json.loads(json.dumps(content), parse_float=lambda s: float(f"{float(s):.9g}"))
     (HERE / f"{name}.json").write_text(json.dumps({"versions": VERSIONS, "cases": rounded}) + "\n")
@@ -316,3 +343,4 @@ if __name__ == "__main__":
         [fine_pruning(start(Tiny()), "live", "all", 0.5), fine_pruning(start(Plain()), "live", "last", 0.7)],
     )
     write("nad", [nad(start(Tiny()), "live", 2, 10), nad(start(Plain()), "live", 3, 100)])
+    write("ft-sam", [ft_sam(start(Tiny()), "live", 0.5, 0.1), ft_sam(start(Plain()), "live", 2, 0)])
