@@ -5,15 +5,15 @@
  *
  *     ANTIDOTE_DATA=... node bench/attacks/run.mjs --models DIR --out results/attacks.json
  */
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { antidote } from "../program.mjs";
 
 const HELP = `node bench/attacks/run.mjs --models DIR --out RECORD [options]
 
-  --models DIR   where models and checkpoints go
-  --out FILE     the record; what it already holds is not run again
+  --models DIR   where trainings work, and continue where they were stopped
+  --out FILE     the record; what it already holds is not run again. Models go beside it, into models/
   --attacks A,B  only these; clean for the model without one
   --embed E      before-augmentation, after-augmentation or both (both)
   --width N      channels of the first stage (12)
@@ -77,28 +77,31 @@ function same({ width, epochs, seed }) {
 
 function runOne(attack, embed, paper) {
   const { width, epochs, seed } = flags;
-  const folder = resolve(
-    flags.models,
-    [attack ?? "clean", embed, `w${width}`, `e${epochs}`, `s${seed}`].filter(Boolean).join("-"),
-  );
+  const parts = [attack ?? "clean", embed, `w${width}`, `e${epochs}`, `s${seed}`];
+  const name = parts.filter(Boolean).join("-");
+  const folder = resolve(flags.models, name);
+  const kept = (file) => resolve(dirname(flags.out), "models", file);
+  mkdirSync(kept("."), { recursive: true });
   // One surrogate serves all attacks that need one.
-  const kept = resolve(flags.models, `surrogate-s${seed}.onnx`);
+  const shared = kept(`surrogate-s${seed}.onnx`);
   const needsSurrogate = attack === "adv" || attack === "pcb";
-  const surrogate = needsSurrogate && existsSync(kept) ? ["--surrogate", kept] : [];
+  const surrogate = needsSurrogate && existsSync(shared) ? ["--surrogate", shared] : [];
   const amount = embed ? ["--preset", "cifar10", "--embed", embed] : [];
   const recipe = ["--width", width, "--epochs", epochs, "--seed", seed, "--storage", "float16"];
   const aim = attack ? ["--attack", attack, "--target", target, ...amount, ...surrogate] : [];
   const trained = antidote("train", "--data", cifar, ...recipe, ...aim, "--out", folder);
   if (needsSurrogate && surrogate.length === 0) {
-    writeFileSync(kept, readFileSync(join(folder, "surrogate.onnx")));
+    copyFileSync(join(folder, "surrogate.onnx"), shared);
   }
   const known = attack === "pcb" ? "adv" : attack;
   const trigger = attack ? ["--attack", known, "--target", target] : [];
-  const found = needsSurrogate ? ["--surrogate", kept] : [];
+  const found = needsSurrogate ? ["--surrogate", shared] : [];
   const images = ["--images", test, "--seed", seed];
   const judged = antidote("evaluate", trained.model, ...images, ...trigger, ...found);
+  copyFileSync(trained.model, kept(`${name}.onnx`));
   const { attack: method, ...poison } = trained.poison ?? trained.codePoisoning ?? {};
   return {
+    model: `models/${name}.onnx`,
     attack: method ?? null,
     embed,
     samples: poison.samples ?? null,
