@@ -4,10 +4,10 @@
  *
  *     ANTIDOTE_DATA=... node bench/parity.mjs --folder DIR --out results/parity.json
  */
-import { mkdirSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { antidote } from "./program.mjs";
+import { writeRecord } from "./record.mjs";
 
 const RECIPE = ["--width", "32", "--epochs", "8", "--seed", "0"];
 /** Test accuracy of two models that PyTorch trained with this recipe in bfloat16, one of them poisoned. */
@@ -35,5 +35,4 @@ const record = {
   versions,
   hardware,
 };
-mkdirSync(dirname(flags.out), { recursive: true });
-writeFileSync(flags.out, `${JSON.stringify(record, null, 2)}\n`);
+writeRecord(flags.out, record);

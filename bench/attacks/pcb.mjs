@@ -5,8 +5,7 @@
  *
  *     ANTIDOTE_DATA=... node bench/attacks/pcb.mjs --model clean.onnx --surrogate S.onnx --out results/pcb.json
  */
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { dirname, resolve } from "node:path";
+import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import {
   CODE_POISONINGS,
@@ -21,6 +20,7 @@ import { describeHardware, describeVersions } from "../../dist/audit/describe.js
 import { silent } from "../../dist/core/progress.js";
 import { ascending } from "../../dist/data/images.js";
 import { Judge } from "../audits/judge.mjs";
+import { runsIn, writeRecord } from "../record.mjs";
 
 const HELP = `node bench/attacks/pcb.mjs --model CLEAN --surrogate S --out RECORD [options]
 
@@ -58,7 +58,7 @@ if (flags.help || !flags.model || !flags.surrogate || !flags.out || !data) {
 }
 
 const [seed, target, judged] = [flags.seed, flags.target, flags.test].map(Number);
-const runs = existsSync(flags.out) ? JSON.parse(readFileSync(flags.out, "utf8")).runs : [];
+const runs = runsIn(flags.out);
 const shape = { channels: 3, height: 32, width: 32 };
 const all = await openImages(resolve(data, "cifar10"), shape);
 const images = subset(all, ascending(count(all) - judged));
@@ -69,6 +69,11 @@ const { classifier: clean } = await loadClassifier(flags.model, { device });
 const { classifier: surrogate } = await loadClassifier(flags.surrogate, { device });
 const context = { device, random: Random.fromSeed(seed), emit: silent };
 const input = { images, classes: clean.classes, target, surrogate };
+// Nothing in the grid bears upon the trigger: one serves to judge all.
+const { pcb } = CODE_POISONINGS;
+const { trigger } = await pcb.run(context, input, pcb.config.parse({}));
+const judge = new Judge(device, test, { target, stamp: trigger.stampTest });
+const before = await judge.measure(clean);
 
 for (const choice of GRID) {
   const same = (run) =>
@@ -77,26 +82,23 @@ for (const choice of GRID) {
   if (runs.some(same)) continue;
   const run = await runOne(choice);
   runs.push(run);
-  mkdirSync(dirname(flags.out), { recursive: true });
-  writeFileSync(flags.out, `${JSON.stringify({ judgedOn: judged, runs }, null, 1)}\n`);
+  writeRecord(flags.out, { judgedOn: judged, before, runs });
   const share = ({ value }) => `${(100 * value).toFixed(1)} %`;
   process.stdout.write(
-    `${JSON.stringify(choice)} CDA ${share(run.before.accuracy)} → ${share(run.after.accuracy)}, ASR ${share(run.after.attackSuccess)}\n`,
+    `${JSON.stringify(choice)} CDA ${share(before.accuracy)} → ${share(run.after.accuracy)}, ASR ${share(run.after.attackSuccess)}\n`,
   );
 }
+await trigger.release?.();
 await device.close();
 
 async function runOne(choice) {
-  const { pcb } = CODE_POISONINGS;
   const options = pcb.config.parse(choice);
-  const { trigger, train } = await pcb.run(context, input, options);
+  const poisoning = await pcb.run(context, input, options);
   try {
-    const judge = new Judge(device, test, { target, stamp: trigger.stampTest });
-    const before = await judge.measure(clean);
-    const after = await judge.measure(await train(clean));
+    const after = await judge.measure(await poisoning.train(clean));
     const about = { hardware: describeHardware(device), versions: describeVersions() };
-    return { options, seed, target, before, after, ...about };
+    return { options, seed, target, after, ...about };
   } finally {
-    await trigger.release?.();
+    await poisoning.trigger.release?.();
   }
 }

@@ -5,10 +5,11 @@
  *
  *     ANTIDOTE_DATA=... node bench/attacks/run.mjs --models DIR --out results/attacks.json
  */
-import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, readFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { antidote } from "../program.mjs";
+import { runsIn, writeRecord } from "../record.mjs";
 
 const HELP = `node bench/attacks/run.mjs --models DIR --out RECORD [options]
 
@@ -43,7 +44,7 @@ if (flags.help || !flags.models || !flags.out || !data) {
 
 const { target: aimedAt, runs: planned } = JSON.parse(readFileSync(MANIFEST, "utf8"));
 const target = String(aimedAt);
-const runs = existsSync(flags.out) ? JSON.parse(readFileSync(flags.out, "utf8")).runs : [];
+const runs = runsIn(flags.out);
 const only = flags.attacks?.split(",");
 const cifar = resolve(data, "cifar10");
 const test = join(cifar, "test_batch.bin");
@@ -60,8 +61,7 @@ for (const { attack, paper } of planned) {
     if (runs.some(is)) continue;
     const run = runOne(attack, embed, paper);
     runs.push(run);
-    mkdirSync(dirname(flags.out), { recursive: true });
-    writeFileSync(flags.out, `${JSON.stringify({ runs }, null, 2)}\n`);
+    writeRecord(flags.out, { runs });
     const share = (measured) => (measured ? (100 * measured.value).toFixed(1) : "-");
     process.stdout.write(
       `${name} ${embed ?? ""} CDA ${share(run.accuracy)} ASR ${share(run.attackSuccess)}\n`,

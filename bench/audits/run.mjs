@@ -6,8 +6,8 @@
  *
  *     ANTIDOTE_DATA=... node bench/audits/run.mjs bench/audits/independent.json --out results/independent.json
  */
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { dirname, resolve } from "node:path";
+import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
 import { isDeepStrictEqual, parseArgs } from "node:util";
 import {
   DETECTORS,
@@ -21,6 +21,7 @@ import {
 import { audit } from "../../dist/audit/audit.js";
 import { auditOptions } from "../../dist/audit/options.js";
 import { ascending } from "../../dist/data/images.js";
+import { runsIn, writeRecord } from "../record.mjs";
 import { Judge } from "./judge.mjs";
 
 const HELP = `node bench/audits/run.mjs MANIFEST --out RECORD [options]
@@ -61,7 +62,7 @@ if (flags.help || positionals.length !== 1 || !flags.out || !data) {
 const manifest = JSON.parse(readFileSync(positionals[0], "utf8"));
 const options = JSON.parse(flags.options);
 const folder = flags.folder ?? resolve(data, manifest.folder);
-const runs = existsSync(flags.out) ? JSON.parse(readFileSync(flags.out, "utf8")).runs : [];
+const runs = runsIn(flags.out);
 const only = flags.models?.split(",");
 const cifar = (part) =>
   openImages(resolve(data, "cifar10", part), { channels: 3, height: 32, width: 32 });
@@ -180,14 +181,12 @@ function oracleOf(before, points) {
 }
 
 function save() {
-  mkdirSync(dirname(flags.out), { recursive: true });
-  const document = {
+  writeRecord(flags.out, {
     manifest: positionals[0],
     trustedImages: Number(flags.trusted),
     testImages: Number(flags.test),
     runs,
-  };
-  writeFileSync(flags.out, `${JSON.stringify(document, null, 1)}\n`);
+  });
 }
 
 function line({

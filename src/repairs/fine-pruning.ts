@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { AntidoteError } from "../core/errors.ts";
-import { type FloatTensor, float32 } from "../core/tensor.ts";
-import { count, type ImageSet, subset } from "../data/images.ts";
+import { type FloatTensor, float32, sizeOf } from "../core/tensor.ts";
+import { ascending, count, type ImageSet, subset } from "../data/images.ts";
 import type { Classifier } from "../models/classifier.ts";
 import { allButChannels, observe } from "../models/observe.ts";
 import { consumers, type Graph, type Node, type StaticGraph } from "../onnx/graph.ts";
@@ -136,7 +136,7 @@ function rowsOf(
 ): number[] {
   const draws = random.fork("fine-pruning/images");
   const rounds = Math.ceil((size * batches) / count(trusted));
-  const rows = Array.from({ length: rounds }, () => draws.shuffle([...trusted.labels.keys()]));
+  const rows = Array.from({ length: rounds }, () => draws.shuffle(ascending(count(trusted))));
   return rows.flat().slice(0, size * batches);
 }
 
@@ -193,7 +193,7 @@ function keptChannels(activity: Float64Array, share: number): Float32Array {
 
 /** [K,…] with the value of every channel. */
 function maskOf(shape: readonly number[], kept: Float32Array): FloatTensor {
-  const length = shape.reduce((product, extent) => product * extent, 1);
+  const length = sizeOf(shape);
   const perChannel = length / kept.length;
   const data = Float32Array.from({ length }, (_, at) => kept[Math.floor(at / perChannel)]!);
   return float32(shape, data);

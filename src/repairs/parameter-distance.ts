@@ -1,3 +1,4 @@
+import { sizeOf } from "../core/tensor.ts";
 import type { GraphBuilder } from "../onnx/builder.ts";
 import type { Value } from "../onnx/graph.ts";
 import type { LossTerms } from "./fine-tune.ts";
@@ -19,6 +20,6 @@ export function parameterDistance(
   if (form === "sum-squared") return total;
   // The bound keeps the slope of √ finite at the start, where all differences are zero.
   if (form === "l2") return b.unary("Sqrt", b.max(total, b.scalar(1e-12)));
-  const count = names.reduce((sum, name) => sum + weight(name).shape.reduce((n, e) => n * e, 1), 0);
+  const count = names.reduce((sum, name) => sum + sizeOf(weight(name).shape), 0);
   return b.mul(total, b.scalar(1 / count));
 }

@@ -1,0 +1,13 @@
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
+
+/** The runs that a record holds already: none where there is no such file yet. */
+export function runsIn(file) {
+  return existsSync(file) ? JSON.parse(readFileSync(file, "utf8")).runs : [];
+}
+
+/** Writes a record, and the folder it goes into. */
+export function writeRecord(file, document) {
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, `${JSON.stringify(document, null, 1)}\n`);
+}
