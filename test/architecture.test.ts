@@ -16,6 +16,7 @@ const LAYERS = [
   "repairs",
   "detectors",
   "audit",
+  "experiments",
   "report",
   "cli",
 ];

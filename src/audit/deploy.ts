@@ -6,15 +6,20 @@ import {
   proportion,
 } from "../core/statistics.ts";
 import { count, type ImageSet } from "../data/images.ts";
-import { stampOverlay } from "../data/overlay.ts";
 import { imagesOfOthers } from "../detectors/measure.ts";
-import type { SuspectedTrigger } from "../inversion/smallest.ts";
 import type { Classifier } from "../models/classifier.ts";
-import { compilePredictor } from "../models/predict.ts";
+import { compilePredictor, type Stamp } from "../models/predict.ts";
 import type { Checkpoint } from "../repairs/repair.ts";
 import type { RunContext } from "../runtime/context.ts";
 
-/** A checkpoint as a defender can judge it: without test data and without the true trigger. */
+/** A trigger that checkpoints are judged by: one that was found, or one that the defender has planted. */
+export interface Probe {
+  readonly stamp: Stamp;
+  /** The class that it leads to. */
+  readonly target: number;
+}
+
+/** A checkpoint as a defender can judge it: without test data. */
 export interface JudgedCheckpoint {
   readonly step: number;
   /** Loss of the last step; null for the suspect itself. */
@@ -24,7 +29,7 @@ export interface JudgedCheckpoint {
   readonly accuracy: Proportion;
   /** For every such image, 1 where the prediction is right, [N]. */
   readonly right: Uint8Array;
-  /** Success of the strongest found trigger on those images; 0 without one. */
+  /** Success of the probe on those images; 0 without one. */
   readonly success: number;
 }
 
@@ -33,7 +38,7 @@ export async function judge(
   context: RunContext,
   { step, loss, model }: Pick<Checkpoint, "step" | "model"> & { readonly loss: number | null },
   heldOut: ImageSet,
-  trigger: SuspectedTrigger | undefined,
+  probe: Probe | undefined,
 ): Promise<JudgedCheckpoint> {
   const predictor = await compilePredictor(context.device, model, Math.min(100, count(heldOut)));
   try {
@@ -44,13 +49,10 @@ export async function judge(
       count(heldOut),
     );
     const judged = { step, loss, model, accuracy, right };
-    if (!trigger) return { ...judged, success: 0 };
-    const { overlay, target } = trigger;
+    if (!probe) return { ...judged, success: 0 };
+    const { stamp, target } = probe;
     const others = imagesOfOthers(heldOut, target);
-    const stamped = await predictor.predict(others, {
-      stamp: (images) => stampOverlay(overlay, images),
-      signal: context.signal,
-    });
+    const stamped = await predictor.predict(others, { stamp, signal: context.signal });
     const moved = stamped.classes.filter((c) => c === target).length;
     return { ...judged, success: moved / count(others) };
   } finally {
@@ -77,7 +79,7 @@ export interface Choice {
  * The checkpoint that a defender would ship. A hundred held-out images tell a drop of two points from one
  * of four only by luck, and images that the suspect was trained on fall more than others; so a checkpoint
  * is given up only if its drop is larger than `allowedDrop` beyond doubt (paired, one-sided, 5 %). Among
- * those left the found trigger decides: the one on which it works least, where 5 % and less are as good
+ * those left the probe decides: the one on which it works least, where 5 % and less are as good
  * as nothing. Among equals it is the latest that is not less accurate than the best beyond doubt: repairs
  * end with small steps, so what comes later has settled.
  */

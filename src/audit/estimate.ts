@@ -119,7 +119,7 @@ export async function announce(
 const TIMED = 3;
 
 /** Seconds that one image takes through the network, by the mean of a few runs after the first. */
-async function secondsPerImage(
+export async function secondsPerImage(
   { device, signal }: RunContext,
   model: Classifier,
   images: ImageSet,

@@ -1,11 +1,19 @@
 import { AntidoteError } from "../core/errors.ts";
+import type { FloatTensor } from "../core/tensor.ts";
 import type { ImageSet } from "../data/images.ts";
+import { stampOverlay } from "../data/overlay.ts";
 import type { SuspectedTrigger } from "../inversion/smallest.ts";
 import { mostSuspicious, standingOut } from "../inversion/smallest.ts";
 import type { Classifier } from "../models/classifier.ts";
 import type { Repair } from "../repairs/repair.ts";
 import type { RunContext } from "../runtime/context.ts";
-import { type Choice, chooseDeployable, type JudgedCheckpoint, judge } from "./deploy.ts";
+import {
+  type Choice,
+  chooseDeployable,
+  type JudgedCheckpoint,
+  judge,
+  type Probe,
+} from "./deploy.ts";
 import type { Configured } from "./options.ts";
 import type { AuditRecord } from "./record.ts";
 
@@ -17,30 +25,48 @@ export interface Repaired extends Choice {
   readonly stopped: string | null;
 }
 
-/** Runs a repair and chooses among its checkpoints by images that it did not see. */
-export async function repairModel(
+/** A model to repair, the images to do it with, and those that judge. */
+export interface Patient extends Readonly<Record<"tuning" | "heldOut", ImageSet>> {
+  readonly model: Classifier;
+}
+
+/** Repairs a model and chooses among the checkpoints by images, and by the most suspicious trigger found. */
+export function repairModel(
   context: RunContext,
-  {
-    model,
-    tuning,
-    heldOut,
-  }: Readonly<Record<"tuning" | "heldOut", ImageSet>> & {
-    readonly model: Classifier;
-  },
+  patient: Patient,
   triggers: readonly SuspectedTrigger[],
-  { method, config }: Configured<Repair>,
+  repair: Configured<Repair>,
   allowedDrop: number,
 ): Promise<Repaired> {
   // What checkpoints are judged by; natural triggers are none of the repair's business.
   const strongest = mostSuspicious(standingOut(triggers));
-  const suspect = await judge(context, { step: 0, loss: null, model }, heldOut, strongest);
+  const probe = strongest && {
+    target: strongest.target,
+    stamp: (images: FloatTensor) => stampOverlay(strongest.overlay, images),
+  };
+  return repairAndJudge(context, patient, { triggers, probe }, repair, allowedDrop);
+}
+
+/**
+ * Runs a repair and chooses among its checkpoints by images that it did not see.
+ * @param known what the repair may use, and what judges its checkpoints
+ */
+export async function repairAndJudge(
+  context: RunContext,
+  { model, tuning, heldOut }: Patient,
+  known: { readonly triggers: readonly SuspectedTrigger[]; readonly probe: Probe | undefined },
+  { method, config }: Configured<Repair>,
+  allowedDrop: number,
+): Promise<Repaired> {
+  const { triggers, probe } = known;
+  const suspect = await judge(context, { step: 0, loss: null, model }, heldOut, probe);
   const checkpoints: JudgedCheckpoint[] = [];
   const input = { model, trusted: tuning, ...(triggers.length > 0 ? { triggers } : {}) };
   const tuned = { ...context, random: context.random.fork("repair") };
   let stopped: string | null = null;
   try {
     for await (const checkpoint of method.run(tuned, input, config)) {
-      checkpoints.push(await judge(context, checkpoint, heldOut, strongest));
+      checkpoints.push(await judge(context, checkpoint, heldOut, probe));
     }
   } catch (error) {
     // What a repair yielded before it diverged is as good as ever.

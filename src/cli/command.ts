@@ -18,6 +18,8 @@ export interface Slot<M extends AnyMethod = AnyMethod> {
   readonly methods: Readonly<Record<string, M>>;
   /** The method that is used if none is named; without it the slot may stay empty. */
   readonly default?: string;
+  /** Whether the method is named without a flag, before the argument. It must be named, then. */
+  readonly positional?: true;
 }
 
 export type Slots = Readonly<Record<string, Slot>>;
@@ -27,6 +29,8 @@ export interface Choice<M extends AnyMethod = AnyMethod> {
   readonly method: M;
   /** What the method's own schema returned. */
   readonly config: unknown;
+  /** Names of the options that were given; the others have their defaults. */
+  readonly given?: readonly string[];
 }
 
 /** A choice as records state it. Options come out of a schema, so they are plain JSON. */
@@ -40,7 +44,7 @@ export function describeMethod({ method, config }: Choice): {
 /** The choice for every slot; undefined where a slot stays empty. */
 export type Choices<S extends Slots> = {
   readonly [K in keyof S]: S[K] extends Slot<infer M>
-    ? S[K] extends { readonly default: string }
+    ? S[K] extends { readonly default: string } | { readonly positional: true }
       ? Choice<M>
       : Choice<M> | undefined
     : never;

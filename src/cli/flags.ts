@@ -35,7 +35,7 @@ export function flagsOf({ options, slots }: Command): DeclaredFlag[] {
       option: new Option(`--${slotName}.${flag} ${placeholder}`).hideHelp(),
       name: `${slotName}.${key}`,
     }));
-    return [{ option: choice, name: slotName }, ...details];
+    return slot.positional ? details : [{ option: choice, name: slotName }, ...details];
   });
   return [...own, ...methods];
 }

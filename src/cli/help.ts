@@ -23,9 +23,10 @@ Exit codes:
 
 /** What the help of one command says below its options. */
 export function commandHelp(program: Program, { slots, examples }: Command): void {
-  const lists = Object.entries(slots).map(([name, { methods }]) => {
+  const lists = Object.entries(slots).map(([name, { methods, positional }]) => {
     const entries = Object.values(methods).map((method) => [method.name, method.summary] as const);
-    return `\nNames for --${name} (\`antidote methods NAME\` lists the options --${name}.OPTION):\n${columns(entries)}\n`;
+    const named = positional ? `<${name}>` : `--${name}`;
+    return `\nNames for ${named} (\`antidote methods NAME\` lists the options --${name}.OPTION):\n${columns(entries)}\n`;
   });
   program.addHelpText("after", `${lists.join("")}${examplesText(examples)}`);
 }

@@ -3,7 +3,7 @@ import { invariant } from "../core/errors.ts";
 import type { Command } from "./command.ts";
 import { flagsOf, givenBy, runOptions } from "./flags.ts";
 import { commandHelp, programHelp } from "./help.ts";
-import type { GivenOptions } from "./options/resolve.ts";
+import type { Given, GivenOptions } from "./options/resolve.ts";
 import { usageError } from "./usage-error.ts";
 
 /** A command line, taken apart but not yet checked against schemas. */
@@ -46,6 +46,10 @@ export function parseCommandLine(
       .summary(command.summary)
       .description(command.description)
       .addHelpOption(help);
+    const positional = Object.entries(command.slots).filter(([, slot]) => slot.positional);
+    for (const [name, { description }] of positional) {
+      sub.addArgument(new Argument(`<${name}>`, description));
+    }
     if (command.argument) {
       const { name, description, optional } = command.argument;
       sub.addArgument(new Argument(optional ? `[${name}]` : `<${name}>`, description));
@@ -55,11 +59,16 @@ export function parseCommandLine(
     commandHelp(sub, command);
     sub.action((...received: unknown[]) => {
       const values: Record<string, unknown> = sub.opts();
+      const named = positional.map(([name], at): [string, Given] => [
+        name,
+        { value: received[at], place: `<${name}>`, isText: true },
+      ]);
+      const argument = received[positional.length];
       invocation = {
         kind: "run",
         command,
-        argument: command.argument && typeof received[0] === "string" ? received[0] : "",
-        flags: givenBy(flags, values),
+        argument: command.argument && typeof argument === "string" ? argument : "",
+        flags: new Map([...named, ...givenBy(flags, values)]),
         config: typeof values.config === "string" ? values.config : undefined,
         quiet: values.quiet === true,
       };

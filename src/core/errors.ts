@@ -26,6 +26,7 @@ const CATEGORIES = {
   CLASSES_MISMATCH: "input",
   TOO_FEW_IMAGES: "input",
   ACCURACY_IMPLAUSIBLE: "input",
+  CANNOT_POISON: "input",
   // use
   USAGE: "usage",
   UNKNOWN_OPTION: "usage",

@@ -8,7 +8,7 @@ import { crossEntropy, distillation } from "../train/losses.ts";
 import { sgd } from "../train/optimisers.ts";
 import { cosine } from "../train/schedules.ts";
 import { fineTune } from "./fine-tune.ts";
-import { tuningFields } from "./options.ts";
+import { LEARNING_RATES, tuningFields } from "./options.ts";
 import type { Repair } from "./repair.ts";
 
 const config = z.strictObject({
@@ -48,6 +48,7 @@ export const featureShiftTuning: Repair<typeof config> = {
     ],
   },
   config,
+  space: { learningRate: LEARNING_RATES, alpha: [0.02, 0.05, 0.1, 0.2, 0.4] },
   run(context, input, options) {
     const head = input.model.roles.head.weight;
     const norm = frobenius(input.model.constant(head).data as Float32Array);

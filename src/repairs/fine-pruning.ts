@@ -7,7 +7,7 @@ import { allButChannels, observe } from "../models/observe.ts";
 import { consumers, type Graph, type Node, type StaticGraph } from "../onnx/graph.ts";
 import type { RunContext } from "../runtime/context.ts";
 import { fineTune } from "./fine-tune.ts";
-import { tuningFields } from "./options.ts";
+import { LEARNING_RATES, tuningFields } from "./options.ts";
 import { plainTuning } from "./plain-tuning.ts";
 import type { Repair } from "./repair.ts";
 
@@ -56,6 +56,7 @@ export const finePruning: Repair<typeof config> = {
     ],
   },
   config,
+  space: { learningRate: LEARNING_RATES, pruned: [0.5, 0.7, 0.8, 0.9, 0.96, 0.99] },
   async *run(context, input, options) {
     const { model, masks } = await prune(context, input.model, input.trusted, options);
     yield* fineTune(

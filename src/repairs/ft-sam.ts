@@ -3,7 +3,7 @@ import { crossEntropy } from "../train/losses.ts";
 import { sgd } from "../train/optimisers.ts";
 import { cosine } from "../train/schedules.ts";
 import { fineTune } from "./fine-tune.ts";
-import { tuningFields } from "./options.ts";
+import { LEARNING_RATES, tuningFields } from "./options.ts";
 import type { Repair } from "./repair.ts";
 
 const config = z.strictObject({
@@ -42,6 +42,7 @@ export const ftSam: Repair<typeof config> = {
     ],
   },
   config,
+  space: { learningRate: LEARNING_RATES, radius: [0.5, 1, 2, 4] },
   run(context, input, options) {
     const { momentum, weightDecay, labelSmoothing, radius } = options;
     return fineTune(context, input, {

@@ -5,7 +5,7 @@ import type { Value } from "../onnx/graph.ts";
 import { crossEntropy } from "../train/losses.ts";
 import { attentionLayers, attentionMap } from "./attention.ts";
 import { fineTune } from "./fine-tune.ts";
-import { tuningFields } from "./options.ts";
+import { LEARNING_RATES, tuningFields } from "./options.ts";
 import { plainTuning } from "./plain-tuning.ts";
 import type { Checkpoint, Repair } from "./repair.ts";
 
@@ -46,6 +46,12 @@ export const nad: Repair<typeof config> = {
     ],
   },
   config,
+  space: {
+    learningRate: LEARNING_RATES,
+    teacherSteps: [1000, 1500, 2000],
+    power: [2, 3, 4],
+    attention: [100, 1000, 10_000],
+  },
   async *run(context, input, options) {
     const plain = plainTuning(options);
     const teaching = {

@@ -4,7 +4,7 @@ import { stampOverlay } from "../data/overlay.ts";
 import type { Inverted } from "../inversion/invert.ts";
 import { CLEANSE_SEARCH, searchByNeuralCleanse } from "../inversion/neural-cleanse.ts";
 import { fineTune } from "./fine-tune.ts";
-import { tuningFields } from "./options.ts";
+import { LEARNING_RATES, tuningFields } from "./options.ts";
 import { plainTuning } from "./plain-tuning.ts";
 import type { Repair } from "./repair.ts";
 
@@ -40,6 +40,7 @@ export const neuralCleanse: Repair<typeof config> = {
     ],
   },
   config,
+  space: { learningRate: LEARNING_RATES, normWeight: [2e-2, 1e-3, 1e-4, 1e-5, 1e-6] },
   async *run(context, input, options) {
     const { form, triggerSteps, normWeight } = options;
     const search = CLEANSE_SEARCH.parse({ form, steps: triggerSteps, normWeight });

@@ -37,3 +37,6 @@ export function tuningFields(defaults: {
       ),
   };
 }
+
+/** Learning rates that a search tries on images of CIFAR's size (Pick your Poison, Section A-E). */
+export const LEARNING_RATES = [0.1, 0.03, 0.01, 0.003, 0.001];

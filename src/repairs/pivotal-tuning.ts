@@ -3,7 +3,7 @@ import { crossEntropy } from "../train/losses.ts";
 import { adam, sgd } from "../train/optimisers.ts";
 import { constant } from "../train/schedules.ts";
 import { fineTune } from "./fine-tune.ts";
-import { tuningFields } from "./options.ts";
+import { LEARNING_RATES, tuningFields } from "./options.ts";
 import { parameterDistance } from "./parameter-distance.ts";
 import type { Repair } from "./repair.ts";
 import { slol } from "./slol.ts";
@@ -45,6 +45,13 @@ export const pivotalTuning: Repair<typeof config> = {
     ],
   },
   config,
+  // Section A-E. It prints λ_P from 1e6 to 2e7, without Table V's own 20 000: these are the decades around that.
+  space: {
+    optimiser: ["sgd", "adam"],
+    learningRate: LEARNING_RATES,
+    lambdaS: [0.1, 0.05, 0.01, 0.001],
+    lambdaP: [2e3, 2e4, 2e5, 2e6],
+  },
   run(context, input, options) {
     const { momentum, weightDecay } = options;
     return fineTune(context, input, {

@@ -21,6 +21,14 @@ export interface Checkpoint {
   readonly model: Classifier;
 }
 
+/** Values that a search for hyper-parameters tries, by option. */
+export type SearchSpace<Options> = {
+  readonly [Option in keyof Options]?: readonly Options[Option][];
+};
+
 /** A repair: a stream of checkpoints, the last one after its last step. It judges none of them. */
 export interface Repair<Config extends z.ZodType = z.ZodType>
-  extends Method<RunContext, RepairInput, AsyncIterable<Checkpoint>, Config> {}
+  extends Method<RunContext, RepairInput, AsyncIterable<Checkpoint>, Config> {
+  /** Every option that a search may vary; it must leave at least 20 configurations, the default among them. */
+  readonly space: SearchSpace<z.output<Config>>;
+}

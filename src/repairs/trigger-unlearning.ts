@@ -18,7 +18,7 @@ import { crossEntropy, distillation } from "../train/losses.ts";
 import { sgd } from "../train/optimisers.ts";
 import { cosine } from "../train/schedules.ts";
 import { fineTune } from "./fine-tune.ts";
-import { tuningFields } from "./options.ts";
+import { LEARNING_RATES, tuningFields } from "./options.ts";
 import { parameterDistance } from "./parameter-distance.ts";
 import type { Checkpoint, Repair, RepairInput } from "./repair.ts";
 
@@ -118,6 +118,12 @@ export const triggerUnlearning: Repair<typeof config> = {
     ],
   },
   config,
+  space: {
+    learningRate: LEARNING_RATES,
+    distillation: [1, 2, 4],
+    anchor: [0, 0.1, 0.3, 1],
+    strength: [1, 2, 3],
+  },
   async *run(context, { model, trusted, triggers }, options): AsyncGenerator<Checkpoint> {
     const known = triggers ?? suspected(await searchSmallestTriggers(context, model, trusted));
     const suspicious = standingOut(known, options.gap);

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { fineTune } from "./fine-tune.ts";
-import { tuningFields } from "./options.ts";
+import { LEARNING_RATES, tuningFields } from "./options.ts";
 import { plainTuning } from "./plain-tuning.ts";
 import type { Repair } from "./repair.ts";
 
@@ -27,6 +27,7 @@ export const weightDecay: Repair<typeof config> = {
     deviations: ["The released code takes the penalty's weight for the learning rate, too."],
   },
   config,
+  space: { learningRate: LEARNING_RATES, weightDecay: [1e-2, 1e-3, 1e-4, 1e-5] },
   run: (context, input, options) =>
     fineTune(context, input, { ...options, stage: "weight-decay", ...plainTuning(options) }),
 };

@@ -95,22 +95,13 @@ describe("judging a checkpoint", () => {
     const stamp = (images: Parameters<typeof stampOverlay>[1]) => stampOverlay(overlay, images);
     const stamped = await predict(device, model, heldOut, { stamp });
     const target = stamped.classes[0]!;
-    const trigger = {
-      target,
-      family: "masked" as const,
-      overlay,
-      size: 1,
-      reached: true,
-      suspicion: 1,
-      gap: 1,
-    };
     const checkpoint = { step: 7, loss: 0.5, model };
     const {
       accuracy,
       right: hits,
       success,
       ...rest
-    } = await judge(context(), checkpoint, heldOut, trigger);
+    } = await judge(context(), checkpoint, heldOut, { target, stamp });
     expect(rest).toEqual(checkpoint);
     expect([...hits]).toEqual([...classes].map((c, i) => (c === heldOut.labels[i] ? 1 : 0)));
     const right = hits.reduce((n, hit) => n + hit, 0);

@@ -21,6 +21,7 @@ function failing(code: "DIVERGED" | "RUNTIME_CRASHED", ...steps: number[]): Repa
     summary: "fails",
     source: { paper: "", authors: "", year: 2026, section: "", deviations: [] },
     config: z.strictObject({}),
+    space: {},
     async *run(_, input): AsyncGenerator<Checkpoint> {
       for (const step of steps) yield { step, loss: 1, model: input.model };
       throw new AntidoteError(code, "The loss is no longer finite.", {

@@ -8,6 +8,7 @@ import { inspect } from "./inspect.ts";
 import { methods } from "./methods.ts";
 import { poison } from "./poison.ts";
 import { repair } from "./repair.ts";
+import { search } from "./search.ts";
 import { train } from "./train.ts";
 
 /** Every command, in the order of help texts. */
@@ -16,6 +17,7 @@ export const COMMANDS: readonly Command[] = [
   demo,
   detect,
   repair,
+  search,
   evaluate,
   inspect,
   train,

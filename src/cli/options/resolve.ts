@@ -113,7 +113,7 @@ function choose(slotName: string, slot: Slot, given: GivenOptions): Choice | und
     (field) => `--${prefix}${field.flag}`,
     `antidote methods ${method.name}`,
   );
-  return { method, config };
+  return { method, config, given: own.map(([key]) => key.slice(prefix.length)) };
 }
 
 /** The method called `name`. Throws `UNKNOWN_METHOD` with the nearest name. */
