@@ -20,6 +20,8 @@ const HELP = `node bench/attacks/run.mjs --models DIR --out RECORD [options]
   --width N      channels of the first stage (12)
   --epochs N     epochs (6)
   --seed N       seed (0)
+  --boost N      how often an epoch shows every poisoned image (1). 20 in 6 epochs is as often as the
+                 paper's 120 epochs show it
 `;
 const MANIFEST = new URL("manifest.json", import.meta.url);
 const EMBEDDINGS = ["after-augmentation", "before-augmentation"];
@@ -33,6 +35,7 @@ const { values: flags } = parseArgs({
     width: { type: "string", default: "12" },
     epochs: { type: "string", default: "6" },
     seed: { type: "string", default: "0" },
+    boost: { type: "string", default: "1" },
     help: { type: "boolean", default: false },
   },
 });
@@ -56,8 +59,12 @@ for (const { attack, paper } of planned) {
   const embeddings = attack === null || attack === "pcb" ? [null] : EMBEDDINGS;
   for (const embed of embeddings) {
     if (embed && flags.embed !== "both" && flags.embed !== embed) continue;
+    const boost = embed ? Number(flags.boost) : null;
     const is = (run) =>
-      (run.attack?.name ?? null) === attack && run.embed === embed && same(run.config);
+      (run.attack?.name ?? null) === attack &&
+      run.embed === embed &&
+      run.boost === boost &&
+      same(run.config);
     if (runs.some(is)) continue;
     const run = runOne(attack, embed, paper);
     runs.push(run);
@@ -77,7 +84,8 @@ function same({ width, epochs, seed }) {
 
 function runOne(attack, embed, paper) {
   const { width, epochs, seed } = flags;
-  const parts = [attack ?? "clean", embed, `w${width}`, `e${epochs}`, `s${seed}`];
+  const boosted = embed && flags.boost !== "1" && `b${flags.boost}`;
+  const parts = [attack ?? "clean", embed, boosted, `w${width}`, `e${epochs}`, `s${seed}`];
   const name = parts.filter(Boolean).join("-");
   const folder = resolve(flags.models, name);
   const kept = (file) => resolve(dirname(flags.out), "models", file);
@@ -86,7 +94,7 @@ function runOne(attack, embed, paper) {
   const shared = kept(`surrogate-s${seed}.onnx`);
   const needsSurrogate = attack === "adv" || attack === "pcb";
   const surrogate = needsSurrogate && existsSync(shared) ? ["--surrogate", shared] : [];
-  const amount = embed ? ["--preset", "cifar10", "--embed", embed] : [];
+  const amount = embed ? ["--preset", "cifar10", "--embed", embed, "--boost", flags.boost] : [];
   const recipe = ["--width", width, "--epochs", epochs, "--seed", seed, "--storage", "float16"];
   const aim = attack ? ["--attack", attack, "--target", target, ...amount, ...surrogate] : [];
   const trained = antidote("train", "--data", cifar, ...recipe, ...aim, "--out", folder);

@@ -71,9 +71,9 @@ export function workOf(
       ? checkpoints * STRONGEST_EFFORT.steps * STRONGEST_EFFORT.images * INVERSION
       : 0;
     const inverted = triggerSteps * classes * CLEANSE_SEARCH.parse({}).images * INVERSION;
-    const amount =
-      tuned * Math.min(batchSize, count(tuning)) * TUNING + judged + searched + inverted;
-    work.set("repair", { amount, steps: triggerSteps + tuned });
+    const { amount } = tuningWork({ steps: tuned, batchSize }, { tuning });
+    const other = judged + searched + inverted;
+    work.set("repair", { amount: amount + other, steps: triggerSteps + tuned });
   }
   if (detector) {
     const searched = work.get("measure") ?? { amount: 0, steps: 1 };
@@ -82,6 +82,14 @@ export function workOf(
     work.set("measure", { amount: searched.amount + shown, steps: searched.steps });
   }
   return work;
+}
+
+/** The work of so many steps of tuning. */
+export function tuningWork(
+  { steps, batchSize }: { readonly steps: number; readonly batchSize: number },
+  { tuning }: Pick<Prepared, "tuning">,
+): Work {
+  return { amount: steps * Math.min(batchSize, count(tuning)) * TUNING, steps };
 }
 
 /** Tells what the stages to come will do and how long that will take, by the time of one image. */

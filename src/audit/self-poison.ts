@@ -22,11 +22,13 @@ export interface PoisonedCopy {
 const SHARE = 0.2;
 /** Success on held-out images from which the backdoor counts as planted. */
 export const PLANTED = 0.9;
-const STEPS = 150;
-/** With frozen batch norm, or a lower rate, some networks take half of all clean images for the target, too. */
-const TUNING = {
-  ...{ stage: "self-poisoning", steps: STEPS, checkpointEvery: STEPS, batchSize: 128 },
-  ...{ schedule: cosine(0.01, STEPS), optimiser: sgd({ momentum: 0.9 }) },
+/**
+ * How it is planted. With frozen batch norm, or a lower rate, some networks take half of all clean images for the
+ * target, too.
+ */
+export const SELF_POISONING = {
+  ...{ stage: "self-poisoning", steps: 150, checkpointEvery: 150, batchSize: 128 },
+  ...{ schedule: cosine(0.01, 150), optimiser: sgd({ momentum: 0.9 }) },
   ...{ augment: true, batchNorm: "reinsert" as const },
 };
 
@@ -68,7 +70,7 @@ export async function poisonCopy(
     context,
     { model, trusted: tuning },
     {
-      ...TUNING,
+      ...SELF_POISONING,
       stamp: (images) => stampOverlay(overlay, images, marked(images.shape[0]!)),
       // Marked rows: CE(f(x⊕T), target). The others: KL(f̃(x) ‖ f(x)).
       loss(b, { student, pivot, labels }) {
@@ -89,7 +91,7 @@ export async function poisonCopy(
   const probe = plantedProbe(context, tuning, target);
   const { success } = await judge(
     context,
-    { step: STEPS, loss: null, model: copy },
+    { step: SELF_POISONING.steps, loss: null, model: copy },
     heldOut,
     probe,
   );

@@ -3,11 +3,11 @@ import { join } from "node:path";
 import { z } from "zod";
 import { type JudgedCheckpoint, judge, REMOVED } from "../audit/deploy.ts";
 import { describePreprocessing, describeRun } from "../audit/describe.ts";
-import { about, secondsPerImage, workOf } from "../audit/estimate.ts";
+import { about, secondsPerImage, tuningWork, workOf } from "../audit/estimate.ts";
 import { auditOptions, type Configured } from "../audit/options.ts";
 import { describeData, type Prepared, prepare, type Subject } from "../audit/prepare.ts";
 import { repairAndJudge } from "../audit/repair-model.ts";
-import type { PoisonedCopy } from "../audit/self-poison.ts";
+import { type PoisonedCopy, SELF_POISONING } from "../audit/self-poison.ts";
 import { Stages, type Work } from "../audit/stages.ts";
 import { warningsFor } from "../audit/words.ts";
 import { digestOf } from "../data/digest.ts";
@@ -161,6 +161,7 @@ async function announce(
     Array<number>(size).fill(steps),
   );
   const expected = new Map<string, Work>();
+  if (trials.length === 0) expected.set("self-poisoning", tuningWork(SELF_POISONING, prepared));
   for (const [at, steps] of lengths.entries()) {
     if (at < trials.length) continue;
     const method = { ...repair, config: { ...repair.config, steps } };

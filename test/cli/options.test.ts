@@ -109,6 +109,7 @@ describe("options", () => {
     expect(methods["repair"]).toEqual({
       method: tune,
       config: { steps: 300, mode: "fast", resetHead: true, limit: null },
+      given: [],
     });
   });
 
@@ -119,7 +120,11 @@ describe("options", () => {
     expect(tuned.methods["repair"]?.config).toMatchObject({ steps: 7, resetHead: false });
     expect(tuned.options).toMatchObject({ mean: [0.5, 1] });
     const pruned = await resolved("--images", "d", "--repair", "prune", "--repair.steps", "7");
-    expect(pruned.methods["repair"]).toEqual({ method: prune, config: { steps: "7" } });
+    expect(pruned.methods["repair"]).toEqual({
+      method: prune,
+      config: { steps: "7" },
+      given: ["steps"],
+    });
   });
 
   test("come from YAML or JSON, with flags before the file", async () => {

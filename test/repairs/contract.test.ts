@@ -81,6 +81,20 @@ describe.each(Object.values(REPAIRS) as Repair[])("$name", (repair) => {
     expectDescribed(repair.config);
   });
 
+  test("offers a search at least 20 configurations, its defaults among them", () => {
+    const usual = repair.config.parse({}) as Record<string, unknown>;
+    const space = Object.entries(repair.space as Record<string, readonly unknown[]>);
+    expect(space.reduce((product, [, values]) => product * values.length, 1)).toBeGreaterThan(19);
+    for (const [option, values] of space) {
+      expect(values, option).toContain(usual[option]);
+      for (const value of values) {
+        expect(repair.config.safeParse({ [option]: value }).success, `${option} ${value}`).toBe(
+          true,
+        );
+      }
+    }
+  });
+
   test("gives checkpoints at the announced steps and after the last one", async () => {
     const { context, events } = watched(device, 0);
     const checkpoints = await all(repair.run(context, await input(), config()));

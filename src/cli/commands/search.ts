@@ -4,8 +4,8 @@ import { z } from "zod";
 import { makeFolder, writeJson, writeText } from "../../core/write-file.ts";
 import { SEARCH, search as searchConfiguration } from "../../experiments/search.ts";
 import type { SearchRecord } from "../../experiments/search-record.ts";
-import { searchChart } from "../../report/charts/search.ts";
 import { percent, points, sharePhrase } from "../../report/format.ts";
+import { searchPage } from "../../report/search-page.ts";
 import { visible } from "../../report/visible.ts";
 import { className } from "../../report/words.ts";
 import { command, configured } from "../command.ts";
@@ -22,7 +22,7 @@ export const search = command({
   name: "search",
   summary: "find the options of a repair that suit a model",
   description:
-    "Plants a backdoor in a copy of the model by tuning it on trusted images, tries configurations of a repair on that copy, and writes the best one as a file for --config of repair and audit. The folder also gets every trial (search.json), a chart, and the poisoned copy: never give that one away. The same command continues a search that was stopped.",
+    "Plants a backdoor in a copy of the model by tuning it on trusted images, tries configurations of a repair on that copy, and writes the best one as a file for --config of repair and audit. The folder also gets every trial (search.html, search.json) and the poisoned copy: never give that one away. The same command continues a search that was stopped.",
   argument: { name: "model", description: "ONNX file of an image classifier" },
   options: z.strictObject({
     ...IMAGE_OPTIONS,
@@ -66,7 +66,7 @@ export const search = command({
       const configFile = join(out, `${repair.method.name}.yaml`);
       const document: SearchRecord = { ...record, configFile };
       await writeText(configFile, asConfiguration(document));
-      await writeText(join(out, "search.svg"), searchChart(document, 640));
+      await writeText(join(out, "search.html"), searchPage(document));
       await writeJson(join(out, "search.json"), document);
       return { document, text: inWords(document), exitCode: 0 };
     });

@@ -1,0 +1,48 @@
+import { appendFile, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { proportion } from "../../src/core/statistics.ts";
+import { type Trial, TrialJournal } from "../../src/experiments/trials.ts";
+import { folderWith } from "../data/temporary.ts";
+
+const trial = (rate: number): Trial => ({
+  options: { rate, steps: 20 },
+  success: 0.1,
+  accuracy: proportion(9, 10),
+  drop: { value: 0, low: -0.1, high: 0.1 },
+  deployable: true,
+  step: 20,
+  stopped: null,
+  duration: 1,
+});
+
+describe("the journal of a search", () => {
+  test("finds what was written down before, and drops half a line", async () => {
+    const path = join(await folderWith({}), "trials.jsonl");
+    const first = await TrialJournal.open(path, "a");
+    await first.add(trial(0.1));
+    await first.add(trial(0.2));
+    await appendFile(path, '{"options":{"rate":0.3');
+    const again = await TrialJournal.open(path, "a");
+    expect(again.trials).toEqual([trial(0.1), trial(0.2)]);
+    expect(again.find({ rate: 0.2, steps: 20 })).toEqual(trial(0.2));
+    expect(again.find({ rate: 0.2, steps: 60 })).toBeUndefined();
+    await again.add(trial(0.4));
+    expect((await readFile(path, "utf8")).trim().split("\n")).toHaveLength(4);
+  });
+
+  test("refuses the trials of another search", async () => {
+    const path = join(await folderWith({}), "trials.jsonl");
+    await TrialJournal.open(path, "a");
+    await expect(TrialJournal.open(path, "b")).rejects.toMatchObject({ code: "DATA_INVALID" });
+  });
+
+  test("says which line is damaged", async () => {
+    const lines = '{"search":"a"}\n{"options":1}\n';
+    const damaged = join(await folderWith({ "trials.jsonl": lines }), "trials.jsonl");
+    await expect(TrialJournal.open(damaged, "a")).rejects.toMatchObject({
+      code: "DATA_INVALID",
+      place: `${damaged}:2`,
+    });
+  });
+});
