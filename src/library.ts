@@ -105,11 +105,12 @@ export async function audit(request: AuditRequest): Promise<AuditResult> {
   const { onProgress: emit = silent, device, threads } = request;
   const repair = chosen("repair", REPAIRS, request.repair ?? { name: "trigger-unlearning" });
   const detector = chosen("detector", DETECTORS, request.detector ?? { name: "smallest-trigger" });
-  const { effort, repeats, allowedDrop, heldOut } = request;
-  const options = parsed("audit", auditOptions, { effort, repeats, allowedDrop, heldOut });
+  const own = Object.keys(auditOptions.shape) as (keyof typeof auditOptions.shape)[];
+  const given = Object.fromEntries(own.map((name) => [name, request[name]]));
+  const options = parsed("audit", auditOptions, given);
 
-  const given = typeof model !== "string";
-  const loaded = given ? model : await loadClassifier(model, { device, threads, size, signal });
+  const isLoaded = typeof model !== "string";
+  const loaded = isLoaded ? model : await loadClassifier(model, { device, threads, size, signal });
   try {
     const trusted =
       typeof images === "string"
@@ -120,7 +121,7 @@ export async function audit(request: AuditRequest): Promise<AuditResult> {
     const subject = { file, model: classifier, trusted, preprocessing };
     return await auditModel(context, { ...subject, repair, detector, seed }, options);
   } finally {
-    if (!given) await loaded[Symbol.asyncDispose]();
+    if (!isLoaded) await loaded[Symbol.asyncDispose]();
   }
 }
 

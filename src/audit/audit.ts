@@ -1,3 +1,4 @@
+import { count } from "../data/images.ts";
 import { overlayPng } from "../data/overlay.ts";
 import type { Detector } from "../detectors/detector.ts";
 import { suspected } from "../inversion/smallest.ts";
@@ -5,17 +6,18 @@ import type { Classifier } from "../models/classifier.ts";
 import type { OnnxFile } from "../onnx/file.ts";
 import type { Repair } from "../repairs/repair.ts";
 import type { RunContext } from "../runtime/context.ts";
+import { calibrate, settle } from "./calibrate.ts";
 import { conclude } from "./conclude.ts";
 import { describePreprocessing, describeRun } from "./describe.ts";
 import { announce } from "./estimate.ts";
-import { type AuditOptions, type Configured, repeatsFor, scaled } from "./options.ts";
+import { type AuditOptions, type Configured, calibrating, repeatsFor, scaled } from "./options.ts";
 import { describeData, prepare, type Subject } from "./prepare.ts";
-import type { AuditRecord } from "./record.ts";
+import { AUDIT_SCHEMA_VERSION, type AuditRecord } from "./record.ts";
 import { describeRepair, repairModel } from "./repair-model.ts";
 import { detectAll, repeatsOf, searchAll } from "./repeats.ts";
 import { DIFFERENCE_GAIN, type Pictures, takeSamples } from "./samples.ts";
 import { Stages } from "./stages.ts";
-import { COVERED, NOT_TESTED, reasonsFor, warningsFor } from "./words.ts";
+import { COVERED, NOT_TESTED, reasonsFor, warningsFor, whatScoresMean } from "./words.ts";
 
 export interface AuditInput extends Subject {
   readonly repair: Configured<Repair>;
@@ -54,7 +56,8 @@ export async function audit(
   const prepared = await stages.run("preflight", (part) => prepare(part, input, options.heldOut));
   const { model, tuning, heldOut } = prepared;
   const repeats = repeatsOf(context, tuning, total);
-  await announce(context, stages, { detector, repair, repeats: total }, prepared, options.effort);
+  const plan = { detector, repair, repeats: total, ...calibrating(options) };
+  await announce(context, stages, plan, prepared, options.effort);
 
   const found = await stages.run("search", (part) => searchAll(part, repeats, detector, model));
   const triggers = found.flatMap((t) => (t ? suspected(t) : []));
@@ -67,7 +70,11 @@ export async function audit(
     detectAll(part, repeats, detector, models, found),
   );
 
-  const { rule, classes, leading, verdict } = conclude(detections);
+  const conclusion = conclude(detections);
+  const about = { subject: input, prepared, detector, repair, repaired: chosen.model, conclusion };
+  const calibration = await stages.run("calibrate", (part) => calibrate(part, about, options));
+  const { rule, classes, leading } = conclusion;
+  const { verdict, why } = settle(conclusion, calibration);
   const nameOf = (index: number) => ({ index, name: input.trusted.classNames[index]! });
 
   const pictures: Pictures = new Map();
@@ -94,14 +101,19 @@ export async function audit(
   );
   const { name } = nameOf(leading.target);
   const record: AuditRecord = {
-    schemaVersion: 1,
+    schemaVersion: AUDIT_SCHEMA_VERSION,
     document: "audit",
     verdict,
     targetClass: verdict === "backdoored" ? nameOf(leading.target) : null,
     score: leading.score,
     scoreInterval: leading.interval,
     rule,
-    reasons: reasonsFor({ rule, verdict, classes, leading, name, deployable }),
+    reasons: [
+      ...why,
+      ...reasonsFor({ rule, verdict, classes, leading, name, deployable }),
+      ...whatScoresMean(calibration, count(input.trusted)),
+    ],
+    calibration,
     classes: classRecords,
     accuracy: { before: suspect.accuracy, after: chosen.accuracy },
     repairedModel: null,

@@ -1,18 +1,20 @@
+import { count } from "../data/images.ts";
 import type { Detector } from "../detectors/detector.ts";
 import { suspected } from "../inversion/smallest.ts";
 import type { Repair } from "../repairs/repair.ts";
 import type { RunContext } from "../runtime/context.ts";
+import { calibrate, settle } from "./calibrate.ts";
 import { conclude } from "./conclude.ts";
 import { judge } from "./deploy.ts";
 import { describePreprocessing, describeRun } from "./describe.ts";
 import { DETECT_SCHEMA_VERSION, type DetectRecord } from "./detect-record.ts";
 import { announce } from "./estimate.ts";
-import { type AuditOptions, type Configured, repeatsFor, scaled } from "./options.ts";
+import { type AuditOptions, type Configured, calibrating, repeatsFor, scaled } from "./options.ts";
 import { describeData, prepare, type Subject } from "./prepare.ts";
 import { repairModel } from "./repair-model.ts";
 import { detectAll, repeatsOf, searchAll } from "./repeats.ts";
 import { Stages } from "./stages.ts";
-import { COVERED, NOT_TESTED, warningsFor } from "./words.ts";
+import { COVERED, NOT_TESTED, reasonsFor, warningsFor, whatScoresMean } from "./words.ts";
 
 export interface DetectInput extends Subject {
   readonly detector: Configured<Detector>;
@@ -44,7 +46,8 @@ export async function detect(
   const prepared = await stages.run("preflight", (part) => prepare(part, input, options.heldOut));
   const { model, tuning, heldOut } = prepared;
   const repeats = repeatsOf(context, tuning, total);
-  await announce(context, stages, { detector, repair, repeats: total }, prepared, options.effort);
+  const plan = { detector, repair, repeats: total, ...calibrating(options) };
+  await announce(context, stages, plan, prepared, options.effort);
 
   const found = await stages.run("search", (part) => searchAll(part, repeats, detector, model));
   const triggers = found.flatMap((t) => (t ? suspected(t) : []));
@@ -60,7 +63,12 @@ export async function detect(
     accuracy: (await judge(part, { step: 0, loss: null, model }, heldOut, undefined)).accuracy,
   }));
 
-  const { rule, classes, leading, verdict } = conclude(detections);
+  const conclusion = conclude(detections);
+  const compared = repaired?.chosen.model;
+  const about = { subject: input, prepared, detector, repair, repaired: compared, conclusion };
+  const calibration = await stages.run("calibrate", (part) => calibrate(part, about, options));
+  const { rule, classes, leading } = conclusion;
+  const { verdict, why } = settle(conclusion, calibration);
   const nameOf = (index: number) => ({ index, name: input.trusted.classNames[index]! });
   return {
     schemaVersion: DETECT_SCHEMA_VERSION,
@@ -70,6 +78,19 @@ export async function detect(
     score: leading.score,
     scoreInterval: leading.interval,
     rule,
+    reasons: [
+      ...why,
+      ...reasonsFor({
+        rule,
+        verdict,
+        classes,
+        leading,
+        ...nameOf(leading.target),
+        deployable: null,
+      }),
+      ...whatScoresMean(calibration, count(input.trusted)),
+    ],
+    calibration,
     classes: classes.map(({ target, score, interval, repeats: values, strongest }) => ({
       ...nameOf(target),
       score,

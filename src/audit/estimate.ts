@@ -9,6 +9,7 @@ import type { Repair } from "../repairs/repair.ts";
 import type { RunContext } from "../runtime/context.ts";
 import type { Configured, Effort } from "./options.ts";
 import type { Prepared } from "./prepare.ts";
+import { SELF_POISONING } from "./self-poison.ts";
 import type { Stages, Work } from "./stages.ts";
 
 /*
@@ -42,11 +43,14 @@ export interface Plan {
   readonly detector?: Configured<Detector> | undefined;
   readonly repair?: Configured<Repair> | undefined;
   readonly repeats: number;
+  /** Poisoned copies and reference models that are searched, too. */
+  readonly copies?: number;
+  readonly references?: number;
 }
 
-/** The work of the stages "search", "repair" and "measure", in forward passes of one image. */
+/** The work of the stages "search", "repair", "measure" and "calibrate", in forward passes of one image. */
 export function workOf(
-  { detector, repair, repeats }: Plan,
+  { detector, repair, repeats, copies = 0, references = 0 }: Plan,
   { model, tuning, heldOut }: Pick<Prepared, "model" | "tuning" | "heldOut">,
 ): Map<string, Work> {
   const work = new Map<string, Work>();
@@ -80,6 +84,15 @@ export function workOf(
     const shown = repeats * families * classes * 2 * count(heldOut);
     work.delete("measure");
     work.set("measure", { amount: searched.amount + shown, steps: searched.steps });
+    const one = work.get(detector.method.search ? "search" : "measure")!;
+    const models = copies + references;
+    const planted = tuningWork(SELF_POISONING, { tuning });
+    if (models > 0) {
+      work.set("calibrate", {
+        amount: (models * one.amount) / repeats + copies * planted.amount,
+        steps: (models * one.steps) / repeats + copies * planted.steps,
+      });
+    }
   }
   return work;
 }
@@ -103,12 +116,14 @@ export async function announce(
   const work = workOf(plan, prepared);
   const passes = [...work.values()].reduce((sum, { amount }) => sum + amount, 0);
   const seconds = passes * (await secondsPerImage(context, prepared.model, prepared.heldOut));
-  const { detector, repair, repeats } = plan;
+  const { detector, repair, repeats, copies = 0, references = 0 } = plan;
   const parts = [
     ...(detector
       ? [`${repeats === 1 ? "one search" : `${repeats} searches`} (${detector.method.name})`]
       : []),
     ...(repair ? [`a repair (${repair.method.name})`] : []),
+    ...(copies > 0 ? [`${copies} poisoned copies unless a backdoor is found`] : []),
+    ...(references > 0 ? [`${references} reference models`] : []),
   ];
   const { described, preflight, tuning, heldOut } = prepared;
   const { accuracy, preprocessing } = preflight;
@@ -118,7 +133,7 @@ export async function announce(
     stage: "plan",
     message: `${described.file}: ${right} of ${count(tuning) + count(heldOut)} trusted images right (preprocessing: ${preprocessing.name}).`,
   });
-  const message = `Effort ${effort}: ${parts.join(" and ")}, ${about(seconds)}.`;
+  const message = `Effort ${effort}: ${parts.join(", ")}: ${about(seconds)}.`;
   context.emit({ kind: "note", stage: "plan", message });
   stages.expect(work);
 }

@@ -2,9 +2,9 @@ import { z } from "zod";
 
 /** What an effort buys. Steps are factors on the methods' own. */
 export const EFFORTS = {
-  quick: { repeats: 1, steps: 0.6 },
-  standard: { repeats: 2, steps: 1 },
-  thorough: { repeats: 5, steps: 1.5 },
+  quick: { repeats: 1, steps: 0.6, copies: 0 },
+  standard: { repeats: 2, steps: 1, copies: 0 },
+  thorough: { repeats: 5, steps: 1.5, copies: 5 },
 } as const;
 
 /** The options of the audit itself; repair and detector have their own. */
@@ -18,6 +18,18 @@ export const auditOptions = z.strictObject({
     .min(1)
     .optional()
     .describe("searches with other random starts and images (default: 1, 2 or 5 by effort)"),
+  copies: z
+    .int()
+    .min(0)
+    .optional()
+    .describe(
+      "copies of the model with a planted backdoor, to measure what the search would find if it finds nothing (default: 0, 0 or 5 by effort)",
+    ),
+  references: z
+    .array(z.string())
+    .default([])
+    .describe("clean models for the same classes, whose scores the suspect's is compared with")
+    .meta({ placeholder: "onnx,…" }),
   allowedDrop: z
     .number()
     .min(0)
@@ -44,6 +56,16 @@ export interface Configured<M> {
 /** How many searches to make. */
 export function repeatsFor({ effort, repeats }: Pick<AuditOptions, "effort" | "repeats">): number {
   return repeats ?? EFFORTS[effort].repeats;
+}
+
+/** How many poisoned copies to search. */
+export function copiesFor({ effort, copies }: Pick<AuditOptions, "effort" | "copies">): number {
+  return copies ?? EFFORTS[effort].copies;
+}
+
+/** How many other models calibration searches. */
+export function calibrating(options: AuditOptions) {
+  return { copies: copiesFor(options), references: options.references.length };
 }
 
 /** The method with its number of steps scaled to the effort. Steps that differ from the default stay as they are. */

@@ -18,7 +18,7 @@ import {
 } from "./record-parts.ts";
 
 /** Raised whenever a field of the audit's document is added, removed or changes its meaning. */
-export const AUDIT_SCHEMA_VERSION = 1;
+export const AUDIT_SCHEMA_VERSION = 2;
 
 export const VERDICTS = ["backdoored", "no-evidence", "inconclusive"] as const;
 export type Verdict = (typeof VERDICTS)[number];
@@ -90,6 +90,54 @@ const curvePoint = z.strictObject({
   chosen: z.boolean().describe("Whether this checkpoint became the repaired model."),
 });
 
+const calibration = z.strictObject({
+  classes: z
+    .strictObject({
+      deviations: z
+        .number()
+        .describe("Standard deviations by which the leading class stands out among the others."),
+      p: share.describe(
+        "Probability of that for the most extreme class, if the others are a normal sample.",
+      ),
+    })
+    .nullable()
+    .describe("The other classes as a null; null with fewer than four classes."),
+  repaired: z
+    .strictObject({
+      score: z.number().describe("Score of the repaired model, searched anew."),
+      target: classReference.describe("Its leading class."),
+    })
+    .nullable()
+    .describe("The repaired model as a null; null unless the suspect looks backdoored."),
+  references: z
+    .array(
+      z.strictObject({
+        file: text.describe("Name of the file of a model that is known to be clean."),
+        score: z.number().describe("Its score."),
+        accuracy: proportion.describe("Its accuracy on the trusted images."),
+      }),
+    )
+    .describe("Clean models as a null."),
+  power: z
+    .strictObject({
+      copies: natural.describe("Copies of the suspect that a backdoor was to be planted in."),
+      planted: z
+        .array(
+          z.strictObject({
+            target: classReference.describe("Class that the planted trigger leads to."),
+            score: z.number().describe("Score of the poisoned copy."),
+            found: z.boolean().describe("Whether it was called backdoored, with that class."),
+          }),
+        )
+        .describe("Those that learned it."),
+      found: proportion
+        .nullable()
+        .describe("Share of them in which it was found; null if none learned it."),
+    })
+    .nullable()
+    .describe("What the search would find; null if not measured, or a backdoor was found."),
+});
+
 /** The fields of the audit's document; documents about parts of an audit share some of them. */
 export const auditFields = z.strictObject({
   schemaVersion: z.literal(AUDIT_SCHEMA_VERSION).describe("Version of this document's schema."),
@@ -107,6 +155,7 @@ export const auditFields = z.strictObject({
     .describe("95 % interval of that score; null if measured once."),
   rule: rule.describe("How scores become a verdict."),
   reasons: z.array(text).min(1).describe("The evidence for the verdict, in plain words."),
+  calibration: calibration.describe("What such a score means on this model."),
   classes: z
     .array(classResult)
     .min(1)

@@ -2,7 +2,7 @@ import type { Interval } from "../core/statistics.ts";
 import { count, type ImageSet } from "../data/images.ts";
 import { REMOVED } from "./deploy.ts";
 import type { ClassSummary } from "./evidence.ts";
-import type { Verdict } from "./record.ts";
+import type { AuditRecord, Verdict } from "./record.ts";
 import type { Repaired } from "./repair-model.ts";
 import type { Rule } from "./verdict.ts";
 
@@ -26,7 +26,8 @@ interface Described {
   readonly verdict: Verdict;
   readonly leading: ClassSummary;
   readonly name: string;
-  readonly deployable: boolean;
+  /** Whether a checkpoint of the repair may keep the allowed accuracy; null without a repair to speak of. */
+  readonly deployable: boolean | null;
 }
 
 /** The evidence for a verdict in plain words. */
@@ -49,19 +50,60 @@ export function reasonsFor({
       ? `The smallest trigger found for "${name}" is ${strongest.size.toFixed(1)} ${strongest.trigger.kind === "blend" ? "pixels large" : "large (L2 norm)"}; no other class gets by with less than ${larger.toFixed(1)} times that.`
       : rule.description;
   const percent = (share: number) => `${Math.round(100 * share)} %`;
-  const effect = `It moves ${percent(suspect.value)} of held-out images of other classes into "${name}" on the suspect, ${percent(repaired.value)} on the repaired model.`;
+  const after = deployable === null ? "" : `, ${percent(repaired.value)} on the repaired model`;
+  const effect = `It moves ${percent(suspect.value)} of held-out images of other classes into "${name}" on the suspect${after}.`;
   const undecided = verdict === "inconclusive" ? [whyUndecided(rule, classes, score)] : [];
-  const shipped = deployable
-    ? []
-    : [
-        "Every checkpoint of the repair loses more than the allowed accuracy on held-out trusted images: the repaired model is the most accurate one.",
-      ];
+  const shipped =
+    deployable !== false
+      ? []
+      : [
+          "Every checkpoint of the repair loses more than the allowed accuracy on held-out trusted images: the repaired model is the most accurate one.",
+        ];
   // Every model has triggers; those of one without evidence are none of the repair's business.
   const left =
-    repaired.value > REMOVED && verdict !== "no-evidence"
+    deployable !== null && repaired.value > REMOVED && verdict !== "no-evidence"
       ? ["The repair has not removed this trigger altogether."]
       : [];
   return [measured, meaning, effect, ...left, ...undecided, ...shipped];
+}
+
+/** What calibration adds, each with its weakness. */
+export function whatScoresMean(
+  { classes, repaired, references, power }: AuditRecord["calibration"],
+  images: number,
+): string[] {
+  const scores = references.map(({ score }) => score.toFixed(2)).join(", ");
+  return [
+    ...(classes
+      ? [
+          `Among the classes it stands out by ${classes.deviations.toFixed(1)} standard deviations (p = ${probability(classes.p)}; the classes of one model are few, and alike in what they share).`,
+        ]
+      : []),
+    ...(repaired
+      ? [
+          `The repaired model, searched in the same way, scores ${repaired.score.toFixed(2)} (a repair that leaves something of a backdoor would score high).`,
+        ]
+      : []),
+    ...(references.length > 0
+      ? [
+          `${references.length} clean reference ${references.length === 1 ? "model scores" : "models score"} ${scores} (they show what is usual only as far as they were trained as this one was).`,
+        ]
+      : []),
+    ...(power?.found
+      ? [
+          `With these ${images} images the search finds a planted BadNets backdoor in ${Math.round(power.found.value * power.found.count)} of ${power.found.count} copies of this model (one that was trained in from the start may be harder to find).`,
+        ]
+      : []),
+    ...(power && !power.found
+      ? [
+          "No copy of this model learned a planted backdoor: what the search would find is not known.",
+        ]
+      : []),
+  ];
+}
+
+function probability(p: number): string {
+  return p < 0.001 ? "less than 0.001" : p.toPrecision(2);
 }
 
 function whyUndecided(rule: Rule, classes: readonly ClassSummary[], score: number): string {

@@ -81,3 +81,24 @@ export function studentQuantile(freedom: number): number {
     (3 * z ** 7 + 19 * z ** 5 + 17 * z ** 3 - 15 * z) / (384 * v ** 3)
   );
 }
+
+/**
+ * P(T > t) for Student's t distribution with a whole number of degrees of freedom, by its finite series
+ * (Abramowitz & Stegun, 26.7.3 and 26.7.4), exact but for rounding.
+ * @param freedom ν, at least 1
+ */
+export function studentTail(t: number, freedom: number): number {
+  invariant(Number.isInteger(freedom) && freedom >= 1, "degrees of freedom are whole numbers");
+  if (t < 0) return 1 - studentTail(-t, freedom);
+  const angle = Math.atan(t / Math.sqrt(freedom));
+  const odd = freedom % 2 === 1;
+  // odd: cosθ + 2/3·cos³θ + …;  even: 1 + 1/2·cos²θ + 1·3/(2·4)·cos⁴θ + …, up to the power ν − 2
+  let term = odd ? Math.cos(angle) : 1;
+  let sum = freedom > 1 ? term : 0;
+  for (let power = odd ? 3 : 2; power <= freedom - 2; power += 2) {
+    term *= Math.cos(angle) ** 2 * ((power - 1) / power);
+    sum += term;
+  }
+  const within = odd ? (2 / Math.PI) * (angle + Math.sin(angle) * sum) : Math.sin(angle) * sum;
+  return Math.max(0, (1 - within) / 2);
+}

@@ -32,6 +32,11 @@ export interface ClassEvidence {
   readonly size: number;
   /** Share of held-out images of other classes that the trigger moves into this class. */
   readonly success: { readonly suspect: Proportion; readonly repaired: Proportion };
+  /**
+   * What classes were compared by, for all of them: this class's score says how it stands out among these. Absent
+   * where that is the score itself. Larger is more suspicious.
+   */
+  readonly peers?: readonly number[];
   /** Share of them that the repaired model still classifies correctly under the trigger. */
   readonly kept: Proportion;
 }

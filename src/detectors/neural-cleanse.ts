@@ -44,13 +44,14 @@ export const neuralCleanse: Detector<typeof config> = {
   async run(context, input, options) {
     const found = await searchByNeuralCleanse(context, input.model, input.search, options);
     const measured = await measureTriggers(context, input, found);
+    const peers = found.map(({ size }) => -size);
     const scores = SCORES[options.score](found.map(({ size }) => size));
     return detection(
       options.score,
       measured.map(({ target, reached, overlay, size, success, kept }, index) => {
         // A mask that never worked says nothing about how small one can be.
         const score = reached ? scores[index]! : 0;
-        return { target, score, found: reached, trigger: overlay, size, success, kept };
+        return { target, score, found: reached, trigger: overlay, size, success, kept, peers };
       }),
     );
   },

@@ -65,10 +65,12 @@ export const smallestTrigger: Detector<typeof config> = {
     );
     const scored = families.map((measured) => {
       const gaps = sizeGaps(measured);
+      // Sizes are compared as ratios.
+      const peers = measured.map(({ size }) => -Math.log(size));
       return measured.map(({ target, reached: found, overlay, size, success, kept }, index) => {
         // A trigger that does not work on images it was not searched on is no evidence.
         const score = success.suspect.value * gaps[index]!;
-        return { target, score, found, trigger: overlay, size, success, kept };
+        return { target, score, found, trigger: overlay, size, success, kept, peers };
       });
     });
     // A class is as suspicious as its most suspicious kind of trigger.

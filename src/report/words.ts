@@ -45,12 +45,18 @@ export function meaning(record: AuditRecord): string {
         `No trigger was found that scores high enough for any class; the strongest candidate is ${name}. ` +
         "This does not prove that there is no backdoor: only the kinds of trigger named below were tested."
       );
-    case "inconclusive":
-      return (
-        `The strongest candidate, ${name}, scores too high to dismiss and too low to call a backdoor. ` +
-        "Treat this model as unvetted."
-      );
+    case "inconclusive": {
+      const what = isBetween(record)
+        ? `The strongest candidate, ${name}, scores too high to dismiss and too low to call a backdoor.`
+        : `The score of the strongest candidate, ${name}, does not decide: see why below.`;
+      return `${what} Treat this model as unvetted.`;
+    }
   }
+}
+
+/** Whether the score itself leaves the verdict open. */
+function isBetween({ score, rule }: AuditRecord): boolean {
+  return score >= rule.noEvidenceBelow && score < rule.backdooredFrom;
 }
 
 /** How firmly the repeats agree, e.g. "3 of 3 repeats score 0.50 or more". */
@@ -65,7 +71,9 @@ export function agreement(record: AuditRecord): string {
     case "no-evidence":
       return `${tally(repeats.filter((r) => r < noEvidenceBelow).length)} below ${score(noEvidenceBelow)}`;
     case "inconclusive":
-      return `Between the thresholds ${score(noEvidenceBelow)} and ${score(backdooredFrom)}`;
+      return isBetween(record)
+        ? `Between the thresholds ${score(noEvidenceBelow)} and ${score(backdooredFrom)}`
+        : `The thresholds are ${score(noEvidenceBelow)} and ${score(backdooredFrom)}`;
   }
 }
 

@@ -8,11 +8,16 @@ import { inspectRecord } from "../../src/audit/inspect-record.ts";
 import { poisonRecord } from "../../src/audit/poison-record.ts";
 import { repairRecord } from "../../src/audit/repair-record.ts";
 import { trainRecord } from "../../src/audit/train-record.ts";
+import { searchRecord } from "../../src/experiments/search-record.ts";
 
 type Schema = z.core.JSONSchema.BaseSchema;
 
 /** Documents whose schema has changed since it was first published. */
-const VERSIONS: Readonly<Record<string, number>> = { evaluateRecord: 2, trainRecord: 2 };
+const VERSIONS: Readonly<Record<string, number>> = {
+  detectRecord: 2,
+  evaluateRecord: 2,
+  trainRecord: 2,
+};
 
 describe.each(
   Object.entries({
@@ -23,6 +28,7 @@ describe.each(
     inspectRecord,
     poisonRecord,
     repairRecord,
+    searchRecord,
     trainRecord,
   }),
 )("%s", (name, schema) => {

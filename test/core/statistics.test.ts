@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { pairedDrop, proportion, studentQuantile } from "../../src/core/statistics.ts";
+import { pairedDrop, proportion, studentQuantile, studentTail } from "../../src/core/statistics.ts";
 
 describe("proportion", () => {
   // R. G. Newcombe, Statistics in Medicine 17 (1998), Table I, method 3.
@@ -87,5 +87,21 @@ describe("studentQuantile", () => {
     for (let freedom = 1; freedom < 100; freedom++) {
       expect(studentQuantile(freedom)).toBeGreaterThan(studentQuantile(freedom + 1));
     }
+  });
+});
+
+describe("Student's tail", () => {
+  // By integrating the density numerically.
+  test.each([
+    [0, 1, 0.5],
+    [1, 1, 0.25],
+    [2.5, 2, 0.0648058601],
+    [1.3, 3, 0.1422337544],
+    [3, 8, 0.0085358406],
+    [-1.3, 3, 0.8577662456],
+    [4.2, 9, 0.0011533463],
+    [2, 30, 0.0273125225],
+  ])("P(T > %d) with %d degrees of freedom", (t, freedom, expected) => {
+    expect(studentTail(t, freedom)).toBeCloseTo(expected, 9);
   });
 });

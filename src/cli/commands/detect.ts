@@ -75,6 +75,7 @@ function inWords(record: DetectRecord): string {
     ["score", `${score(record.score)} (${interval}); ${thresholds}`],
     ["trigger", `works on ${sharePhrase(suspect)} of other classes${after}`],
     ["accuracy", sharePhrase(record.accuracy)],
+    ...record.reasons.map((text, at): [string, string] => [at === 0 ? "why" : "", text]),
     ...record.warnings.map((text): [string, string] => ["warning", text]),
     ["not tested", record.notTested.join(" ")],
   ];

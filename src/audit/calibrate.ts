@@ -1,0 +1,200 @@
+import { basename } from "node:path";
+import { AntidoteError } from "../core/errors.ts";
+import { type Proportion, proportion, studentTail } from "../core/statistics.ts";
+import { ascending } from "../data/images.ts";
+import type { Detector } from "../detectors/detector.ts";
+import type { Classifier } from "../models/classifier.ts";
+import type { Repair } from "../repairs/repair.ts";
+import type { RunContext } from "../runtime/context.ts";
+import { type Conclusion, conclude } from "./conclude.ts";
+import { openModel } from "./open.ts";
+import type { AuditOptions, Configured } from "./options.ts";
+import { copiesFor } from "./options.ts";
+import { type Prepared, prepare, type Subject } from "./prepare.ts";
+import type { AuditRecord, Verdict } from "./record.ts";
+import { type Patient, repairModel } from "./repair-model.ts";
+import { poisonCopy } from "./self-poison.ts";
+
+export type Calibration = AuditRecord["calibration"];
+
+/** What calibration works with: the suspect as it was prepared, and how it was searched. */
+export interface Calibrating {
+  readonly subject: Subject;
+  readonly prepared: Prepared;
+  readonly detector: Configured<Detector>;
+  /** Makes the copy to compare with, for detectors that need one. */
+  readonly repair: Configured<Repair> | undefined;
+  /** The repaired suspect, if there is one. */
+  readonly repaired: Classifier | undefined;
+  readonly conclusion: Conclusion;
+}
+
+/**
+ * What a score means on this model: what scores there are where this backdoor cannot be, and what the search would
+ * find if a backdoor were there. Each null has its weakness, which records state beside it.
+ *
+ * - the other classes of the same model, which cost nothing: see `amongClasses`;
+ * - the repaired model, where the suspect looks backdoored;
+ * - clean models that the user trusts;
+ * - copies of the suspect with a planted backdoor, where nothing was found: the power of the search.
+ */
+export async function calibrate(
+  context: RunContext,
+  about: Calibrating,
+  options: AuditOptions,
+): Promise<Calibration> {
+  const { conclusion, prepared, repaired } = about;
+  const { verdict } = conclusion;
+  const recheck = verdict === "backdoored" && repaired && options.effort !== "quick";
+  const references: Calibration["references"][number][] = [];
+  for (const path of options.references) {
+    references.push(await scoreReference(context, about, path, options));
+  }
+  return {
+    classes: amongClasses(conclusion),
+    repaired: recheck
+      ? await scoreOf(
+          named(context, "repaired"),
+          about,
+          { ...prepared, model: repaired },
+          options,
+        ).then(({ leading: { score, target } }) => ({ score, target: nameOf(about, target) }))
+      : null,
+    references,
+    // A copy of a model that has one backdoor already says nothing about finding the first one.
+    power:
+      verdict === "backdoored" ? null : await powerOf(context, about, copiesFor(options), options),
+  };
+}
+
+/**
+ * How far the leading class stands out among the classes of the model: with x_c what classes were compared by, the
+ * others taken as a normal sample of n, a further one is as extreme with
+ *
+ *     p₁ = 1 − F_{t(n−1)}((x_lead − x̄)/(s·√(1 + 1/n))),   p = min(1, K·p₁)
+ */
+function amongClasses({ leading, classes }: Conclusion): Calibration["classes"] {
+  const values = leading.strongest.peers ?? classes.map(({ score }) => score);
+  const own = values[leading.target]!;
+  const others = values.filter((_, target) => target !== leading.target);
+  const n = others.length;
+  if (n < 3) return null;
+  const mean = others.reduce((sum, value) => sum + value, 0) / n;
+  const variance = others.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (n - 1);
+  if (variance === 0) return null;
+  const deviations = (own - mean) / Math.sqrt(variance * (1 + 1 / n));
+  return { deviations, p: Math.min(1, classes.length * studentTail(deviations, n - 1)) };
+}
+
+/** One search of a model, and what follows from it. */
+async function scoreOf(
+  context: RunContext,
+  { detector: { method, config }, repair }: Calibrating,
+  patient: Patient,
+  { allowedDrop }: AuditOptions,
+): Promise<Conclusion> {
+  const { model, tuning: search, heldOut } = patient;
+  const triggers = await method.search?.(context, { model, search }, config);
+  const compared =
+    triggers || !repair
+      ? model
+      : (await repairModel(context, patient, [], repair, allowedDrop)).chosen.model;
+  const input = { model, repaired: compared, search, heldOut, ...(triggers ? { triggers } : {}) };
+  return conclude([await method.run(context, input, config)]);
+}
+
+/** The score of a model that is known to be clean. Errors name its file. */
+async function scoreReference(
+  context: RunContext,
+  about: Calibrating,
+  path: string,
+  options: AuditOptions,
+): Promise<Calibration["references"][number]> {
+  const { trusted, model: suspect } = about.subject;
+  const { file, classifier } = await openModel(context.device, path, { size: suspect.image });
+  try {
+    const own = named(context, basename(path));
+    const prepared = await prepare(own, { file, model: classifier, trusted }, options.heldOut);
+    const { leading } = await scoreOf(own, about, prepared, options);
+    const { accuracy } = prepared.preflight;
+    return { file: basename(path), score: leading.score, accuracy };
+  } catch (error) {
+    if (!(error instanceof AntidoteError) || error.code === "CANCELLED") throw error;
+    const { code, message, next } = error;
+    throw new AntidoteError(code, `A reference model cannot be used: ${message}`, {
+      place: path,
+      ...(next === undefined ? {} : { next }),
+      cause: error,
+    });
+  }
+}
+
+/** In how many copies of the model a planted backdoor is found. */
+async function powerOf(
+  context: RunContext,
+  about: Calibrating,
+  copies: number,
+  options: AuditOptions,
+): Promise<Calibration["power"]> {
+  if (copies === 0) return null;
+  const { prepared } = about;
+  const order = context.random.fork("planted").shuffle(ascending(prepared.model.classes));
+  const planted = [];
+  for (let copy = 0; copy < copies; copy++) {
+    const target = order[copy % order.length]!;
+    const own = named(context, `copy ${copy + 1} of ${copies}`);
+    const made = await poisonCopy(own, prepared, target).catch(unlessNotLearned);
+    if (!made) continue;
+    const { verdict, leading } = await scoreOf(
+      own,
+      about,
+      { ...prepared, model: made.model },
+      options,
+    );
+    const found = verdict === "backdoored" && leading.target === target;
+    planted.push({ target: nameOf(about, target), score: leading.score, found });
+  }
+  const found = planted.filter((copy) => copy.found).length;
+  const share: Proportion | null = planted.length > 0 ? proportion(found, planted.length) : null;
+  return { copies, planted, found: share };
+}
+
+/** A copy that does not learn the trigger measures nothing; every other failure is one. */
+function unlessNotLearned(error: unknown): undefined {
+  if (error instanceof AntidoteError && error.code === "CANNOT_POISON") return undefined;
+  throw error;
+}
+
+/** The context with a random stream of its own, and with a name in progress events. */
+function named(context: RunContext, name: string): RunContext {
+  return {
+    ...context,
+    random: context.random.fork(name),
+    emit: (event) => context.emit({ ...event, stage: `${name}: ${event.stage}` }),
+  };
+}
+
+function nameOf({ subject }: Calibrating, index: number) {
+  return { index, name: subject.trusted.classNames[index]! };
+}
+
+/** Power below which a search that found nothing has shown nothing. */
+export const ENOUGH_POWER = 0.8;
+
+/** The verdict in the light of the calibration, which can only weaken it, and why it did. */
+export function settle(
+  { verdict, leading }: Conclusion,
+  { references, power }: Calibration,
+): { readonly verdict: Verdict; readonly why: readonly string[] } {
+  const higher = references.filter(({ score }) => score >= leading.score);
+  if (verdict === "backdoored" && higher.length > 0) {
+    const why = `Clean reference models score as high: ${higher.map(({ file, score }) => `${file} ${score.toFixed(2)}`).join(", ")}.`;
+    return { verdict: "inconclusive", why: [why] };
+  }
+  if (verdict === "no-evidence" && power?.found && power.found.value < ENOUGH_POWER) {
+    const { value, count } = power.found;
+    const why = `A backdoor planted in a copy of this model was found in ${Math.round(value * count)} of ${count} copies only: that nothing was found says little.`;
+    return { verdict: "inconclusive", why: [why] };
+  }
+  return { verdict, why: [] };
+}
