@@ -6,7 +6,7 @@ import type { Classifier } from "../models/classifier.ts";
 import type { OnnxFile } from "../onnx/file.ts";
 import type { Repair } from "../repairs/repair.ts";
 import type { RunContext } from "../runtime/context.ts";
-import { calibrate, settle } from "./calibrate.ts";
+import { calibrate, openReferences, settle } from "./calibrate.ts";
 import { conclude } from "./conclude.ts";
 import { describePreprocessing, describeRun } from "./describe.ts";
 import { announce } from "./estimate.ts";
@@ -53,7 +53,10 @@ export async function audit(
   const repair = scaled(input.repair, options.effort);
   const detector = scaled(input.detector, options.effort);
 
-  const prepared = await stages.run("preflight", (part) => prepare(part, input, options.heldOut));
+  const { prepared, references } = await stages.run("preflight", async (part) => ({
+    prepared: await prepare(part, input, options.heldOut),
+    references: await openReferences(part, input, options),
+  }));
   const { model, tuning, heldOut } = prepared;
   const repeats = repeatsOf(context, tuning, total);
   const plan = { detector, repair, repeats: total, ...calibrating(options) };
@@ -71,7 +74,15 @@ export async function audit(
   );
 
   const conclusion = conclude(detections);
-  const about = { subject: input, prepared, detector, repair, repaired: chosen.model, conclusion };
+  const about = {
+    subject: input,
+    prepared,
+    detector,
+    repair,
+    repaired: chosen.model,
+    references,
+    conclusion,
+  };
   const calibration = await stages.run("calibrate", (part) => calibrate(part, about, options));
   const { rule, classes, leading } = conclusion;
   const { verdict, why } = settle(conclusion, calibration);

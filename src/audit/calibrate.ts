@@ -26,6 +26,7 @@ export interface Calibrating {
   readonly repair: Configured<Repair> | undefined;
   /** The repaired suspect, if there is one. */
   readonly repaired: Classifier | undefined;
+  readonly references: readonly Reference[];
   readonly conclusion: Conclusion;
 }
 
@@ -47,8 +48,9 @@ export async function calibrate(
   const { verdict } = conclusion;
   const recheck = verdict === "backdoored" && repaired && options.effort !== "quick";
   const references: Calibration["references"][number][] = [];
-  for (const path of options.references) {
-    references.push(await scoreReference(context, about, path, options));
+  for (const { file, prepared } of about.references) {
+    const { leading } = await scoreOf(named(context, file), about, prepared, options);
+    references.push({ file, score: leading.score, accuracy: prepared.preflight.accuracy });
   }
   return {
     classes: amongClasses(conclusion),
@@ -103,30 +105,38 @@ async function scoreOf(
   return conclude([await method.run(context, input, config)]);
 }
 
-/** The score of a model that is known to be clean. Errors name its file. */
-async function scoreReference(
+/** A model that the user knows to be clean. */
+export interface Reference {
+  readonly file: string;
+  readonly prepared: Prepared;
+}
+
+/**
+ * Opens reference models and checks that they do their job on the trusted images, before any search.
+ * @throws the errors of `openModel` and `prepare`, naming the file
+ */
+export async function openReferences(
   context: RunContext,
-  about: Calibrating,
-  path: string,
-  options: AuditOptions,
-): Promise<Calibration["references"][number]> {
-  const { trusted, model: suspect } = about.subject;
-  const { file, classifier } = await openModel(context.device, path, { size: suspect.image });
-  try {
-    const own = named(context, basename(path));
-    const prepared = await prepare(own, { file, model: classifier, trusted }, options.heldOut);
-    const { leading } = await scoreOf(own, about, prepared, options);
-    const { accuracy } = prepared.preflight;
-    return { file: basename(path), score: leading.score, accuracy };
-  } catch (error) {
-    if (!(error instanceof AntidoteError) || error.code === "CANCELLED") throw error;
-    const { code, message, next } = error;
-    throw new AntidoteError(code, `A reference model cannot be used: ${message}`, {
-      place: path,
-      ...(next === undefined ? {} : { next }),
-      cause: error,
-    });
+  { trusted, model: suspect }: Subject,
+  { references, heldOut }: AuditOptions,
+): Promise<Reference[]> {
+  const opened: Reference[] = [];
+  for (const path of references) {
+    try {
+      const { file, classifier } = await openModel(context.device, path, { size: suspect.image });
+      const prepared = await prepare(context, { file, model: classifier, trusted }, heldOut);
+      opened.push({ file: basename(path), prepared });
+    } catch (error) {
+      if (!(error instanceof AntidoteError) || error.code === "CANCELLED") throw error;
+      const { code, message, next } = error;
+      throw new AntidoteError(code, `A reference model cannot be used: ${message}`, {
+        place: path,
+        ...(next === undefined ? {} : { next }),
+        cause: error,
+      });
+    }
   }
+  return opened;
 }
 
 /** In how many copies of the model a planted backdoor is found. */

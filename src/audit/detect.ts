@@ -3,7 +3,7 @@ import type { Detector } from "../detectors/detector.ts";
 import { suspected } from "../inversion/smallest.ts";
 import type { Repair } from "../repairs/repair.ts";
 import type { RunContext } from "../runtime/context.ts";
-import { calibrate, settle } from "./calibrate.ts";
+import { calibrate, openReferences, settle } from "./calibrate.ts";
 import { conclude } from "./conclude.ts";
 import { judge } from "./deploy.ts";
 import { describePreprocessing, describeRun } from "./describe.ts";
@@ -43,7 +43,10 @@ export async function detect(
   const detector = scaled(input.detector, options.effort);
   const repair = input.repair && scaled(input.repair, options.effort);
 
-  const prepared = await stages.run("preflight", (part) => prepare(part, input, options.heldOut));
+  const { prepared, references } = await stages.run("preflight", async (part) => ({
+    prepared: await prepare(part, input, options.heldOut),
+    references: await openReferences(part, input, options),
+  }));
   const { model, tuning, heldOut } = prepared;
   const repeats = repeatsOf(context, tuning, total);
   const plan = { detector, repair, repeats: total, ...calibrating(options) };
@@ -65,7 +68,15 @@ export async function detect(
 
   const conclusion = conclude(detections);
   const compared = repaired?.chosen.model;
-  const about = { subject: input, prepared, detector, repair, repaired: compared, conclusion };
+  const about = {
+    subject: input,
+    prepared,
+    detector,
+    repair,
+    repaired: compared,
+    references,
+    conclusion,
+  };
   const calibration = await stages.run("calibrate", (part) => calibrate(part, about, options));
   const { rule, classes, leading } = conclusion;
   const { verdict, why } = settle(conclusion, calibration);

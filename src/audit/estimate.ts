@@ -123,7 +123,7 @@ export async function announce(
       : []),
     ...(repair ? [`a repair (${repair.method.name})`] : []),
     ...(copies > 0 ? [`${copies} poisoned copies unless a backdoor is found`] : []),
-    ...(references > 0 ? [`${references} reference models`] : []),
+    ...(references > 0 ? [`${references} reference ${references === 1 ? "model" : "models"}`] : []),
   ];
   const { described, preflight, tuning, heldOut } = prepared;
   const { accuracy, preprocessing } = preflight;

@@ -1,8 +1,11 @@
 import { AntidoteError } from "../core/errors.ts";
 import { type Emit, silent } from "../core/progress.ts";
+import { unlabelledFolder } from "../data/folder.ts";
 import type { ImageSet } from "../data/images.ts";
 import { openImages } from "../data/open.ts";
 import { Classifier, type ClassifierOptions } from "../models/classifier.ts";
+import { predict } from "../models/predict.ts";
+import type { Preprocessing } from "../models/preprocessing.ts";
 import { type OnnxFile, readOnnxFile } from "../onnx/file.ts";
 import { importGraph } from "../onnx/import.ts";
 import type { Device } from "../runtime/device.ts";
@@ -76,4 +79,26 @@ export function openImagesFor(
     emit,
     signal,
   });
+}
+
+/**
+ * Reads images that bear no labels, and labels each with the model's own answer, as label-free Pivotal Tuning does:
+ * accuracy is then agreement with the model as it was.
+ * @param preprocessing must be known, as no label can tell whether it is right
+ * @throws the errors of `unlabelledFolder`
+ */
+export async function openUnlabelled(
+  device: Device,
+  { file, classifier }: OpenedModel,
+  path: string,
+  preprocessing: Preprocessing,
+  { emit = silent, signal }: Omit<ImagesFor, "classes"> = {},
+): Promise<ImageSet> {
+  const { channels, height, width } = classifier.image;
+  const count = classifier.classes;
+  const names = labelsOf(file, count) ?? Array.from({ length: count }, (_, index) => String(index));
+  const set = await unlabelledFolder(path, names, { channels, height, width, emit, signal });
+  const model = classifier.withPreprocessing(preprocessing);
+  const { classes } = await predict(device, model, set, { signal });
+  return { ...set, labels: classes };
 }

@@ -1,4 +1,5 @@
 import type { Interval } from "../core/statistics.ts";
+import { UNLABELLED } from "../data/folder.ts";
 import { count, type ImageSet } from "../data/images.ts";
 import { REMOVED } from "./deploy.ts";
 import type { ClassSummary } from "./evidence.ts";
@@ -125,6 +126,11 @@ export function warningsFor(
   { stopped }: Pick<Repaired, "stopped"> = { stopped: null },
 ): string[] {
   const warnings: string[] = stopped === null ? [] : [`The repair ended early: ${stopped}`];
+  if (trusted.origin?.classOrder === UNLABELLED) {
+    warnings.push(
+      "The images bear no labels: accuracy means agreement with the suspect, and what it gets wrong is learned anew.",
+    );
+  }
   if (1 / count(heldOut) > allowedDrop / 2) {
     warnings.push(
       `Only ${count(heldOut)} images judge the repair: one of them is ${(100 / count(heldOut)).toFixed(1)} points of accuracy.`,

@@ -1,4 +1,4 @@
-import { openImagesFor, openModel } from "../audit/open.ts";
+import { openImagesFor, openModel, openUnlabelled } from "../audit/open.ts";
 import type { Subject } from "../audit/prepare.ts";
 import { AntidoteError } from "../core/errors.ts";
 import { Random } from "../core/random.ts";
@@ -35,15 +35,23 @@ export async function openSubject(
   path: string,
   options: ImageOptions & ModelOptions,
 ): Promise<Subject> {
-  const { size, images, classes } = options;
+  const { size, images, classes, unlabelled } = options;
   const opened = await openModel(device, path, { size });
   const { file, classifier } = opened;
-  return {
-    file,
-    model: classifier,
-    trusted: await openImagesFor(opened, images, { classes, emit, signal }),
-    preprocessing: givenPreprocessing(options, classifier.image.channels),
-  };
+  const preprocessing = givenPreprocessing(options, classifier.image.channels);
+  const about = { emit, signal };
+  if (!unlabelled) {
+    const trusted = await openImagesFor(opened, images, { classes, ...about });
+    return { file, model: classifier, trusted, preprocessing };
+  }
+  if (preprocessing === undefined) {
+    throw new AntidoteError("USAGE", "Without labels nothing tells which preprocessing is right.", {
+      place: "--unlabelled",
+      next: "Say what the model expects: --range 0-1, or --mean and --std.",
+    });
+  }
+  const trusted = await openUnlabelled(device, opened, images, preprocessing, about);
+  return { file, model: classifier, trusted, preprocessing };
 }
 
 /** The preprocessing that flags describe; undefined if none of them was given. */

@@ -34,7 +34,7 @@ const CONCURRENCY = 8;
  * `CLASSES_MISMATCH`; `IMAGE_UNREADABLE`, naming the first few; `CANCELLED`.
  */
 export async function imageFolder(path: string, options: FolderOptions): Promise<ImageSet> {
-  const { emit = silent, channels, height, width } = options;
+  const { emit = silent } = options;
   const folders = await classFolders(path);
   const { labels, classNames, rule } = await assignClasses(folders, options, path);
   emit({ kind: "note", stage: STAGE, message: `Classes by ${rule}.` });
@@ -46,12 +46,7 @@ export async function imageFolder(path: string, options: FolderOptions): Promise
       else others++;
     }
   }
-  if (files.length === 0) {
-    throw new AntidoteError("DATA_INVALID", `The class folders in "${path}" hold no images.`, {
-      place: path,
-      next: "Give PNG, JPEG, WebP, GIF, TIFF or AVIF files.",
-    });
-  }
+  if (files.length === 0) throw noImages(path, `The class folders in "${path}" hold no images.`);
   if (others > 0) {
     const message = `${others} ${others === 1 ? "file that is no image was" : "files that are no images were"} left out.`;
     emit({ kind: "warning", stage: STAGE, message });
@@ -62,18 +57,54 @@ export async function imageFolder(path: string, options: FolderOptions): Promise
     const message = `No folder for ${absent.length} of ${classNames.length} classes (${abridged(absent)}).`;
     emit({ kind: "warning", stage: STAGE, message });
   }
+  return decoded(path, files, classNames, rule, options);
+}
+
+/** How records name the class order of images without labels. */
+export const UNLABELLED = "no labels: the model's own answers stand for them";
+
+/**
+ * Reads a folder of images that bear no labels, in whatever folders below it; all are labelled 0 until somebody
+ * knows better.
+ * @param classNames of the model that will label them
+ * @throws `DATA_NOT_FOUND`; `DATA_INVALID` if there are no images; `IMAGE_UNREADABLE`; `CANCELLED`
+ */
+export async function unlabelledFolder(
+  path: string,
+  classNames: readonly string[],
+  options: FolderOptions,
+): Promise<ImageSet> {
+  const names = (await kindOf(path)) === "folder" ? await filesBelow(path) : [];
+  const files = names.filter((name) => IMAGE_NAME.test(name)).map((name) => ({ name, label: 0 }));
+  if (files.length === 0) throw noImages(path, `"${path}" holds no images.`);
+  return decoded(path, files, classNames, UNLABELLED, options);
+}
+
+/** The images of these files as a set. */
+async function decoded(
+  path: string,
+  files: readonly LabelledFile[],
+  classNames: readonly string[],
+  classOrder: string,
+  options: FolderOptions,
+): Promise<ImageSet> {
+  const { channels, height, width } = options;
   const { images, readable } = await decodeAll(path, files, options);
   const set: ImageSet = {
     images,
     labels: Int32Array.from(files, (file) => file.label),
-    channels,
-    height,
-    width,
-    classNames,
+    ...{ channels, height, width, classNames },
     names: files.map((file) => file.name),
-    origin: { kind: "folder", path, classOrder: rule },
+    origin: { kind: "folder", path, classOrder },
   };
   return readable.length === files.length ? set : subset(set, readable);
+}
+
+function noImages(path: string, message: string): AntidoteError {
+  return new AntidoteError("DATA_INVALID", message, {
+    place: path,
+    next: "Give PNG, JPEG, WebP, GIF, TIFF or AVIF files.",
+  });
 }
 
 /** Decodes all files to [N,C,H,W]; the rows of unreadable ones, if they may be left out, stay zero. */

@@ -59,7 +59,9 @@ describe("settling a verdict", () => {
 describe("the other classes as a null", () => {
   const among = async (...scores: number[]) => {
     const context = { device: undefined as never, random: Random.fromSeed(0), emit: silent };
-    const about = { conclusion: concluded(...scores) } as Parameters<typeof calibrate>[1];
+    const about = { conclusion: concluded(...scores), references: [] } as unknown as Parameters<
+      typeof calibrate
+    >[1];
     return (await calibrate(context, about, auditOptions.parse({ copies: 0 }))).classes;
   };
 

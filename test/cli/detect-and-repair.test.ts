@@ -30,7 +30,12 @@ describe("detect", () => {
     expect(code).toBe({ "no-evidence": 0, backdoored: 1, inconclusive: 2 }[record.verdict]);
     expect(record.config.repair).toBeNull();
     expect(record.classes.map(({ success }) => success.repaired)).toEqual([null, null, null]);
-    expect(record.stages.map(({ name }) => name)).toEqual(["preflight", "search", "measure"]);
+    expect(record.stages.map(({ name }) => name)).toEqual([
+      "preflight",
+      "search",
+      "measure",
+      "calibrate",
+    ]);
     expect(record.accuracy).toMatchObject({ value: 1, count: 6 });
   });
 
@@ -85,6 +90,29 @@ describe("repair", () => {
     expect(stdout).toMatch(/^Accuracy on held-out images, and loss\n {2}suspect +100%/);
     expect(stdout).toContain("← chosen");
     expect(stdout).toContain(`  repaired model  ${out()}`);
+  });
+
+  test("takes the model's own answers where images bear no labels", async () => {
+    const line = [
+      "repair",
+      model,
+      "--images",
+      join(images, "0_red"),
+      "--unlabelled",
+      "--out",
+      out(),
+    ];
+    const unknown = await antidote([...line, ...SHORT]);
+    expect(unknown.stderr).toContain("Without labels nothing tells which preprocessing is right.");
+    expect(unknown.code).toBe(4);
+    // All pictures of all folders below, whatever those are called.
+    const tuning = ["--repair", "pivotal-tuning", "--repair.steps", "3"];
+    const words = ["--images", images, "--unlabelled", "--range", "0-1", ...tuning, "--json"];
+    const { stdout } = await antidote(["repair", model, ...words, ...SHORT, "--out", out()]);
+    const record = repairRecord.parse(JSON.parse(stdout));
+    expect(record.data).toMatchObject({ images: 30, perClass: [10, 10, 10] });
+    expect(record.accuracy.before.value).toBe(1);
+    expect(record.warnings[0]).toContain("bear no labels");
   });
 
   test("never writes over the suspect, nor where it cannot", async () => {

@@ -12,6 +12,12 @@ export const IMAGE_OPTIONS = grouped("Images:", {
     .string()
     .describe("folder with one folder per class, or CIFAR-10 binary or idx files")
     .meta({ placeholder: "path" }),
+  unlabelled: z
+    .boolean()
+    .default(false)
+    .describe(
+      "the images bear no labels, whatever their folders: the model's own answers stand for them, so that accuracy means agreement with it",
+    ),
   classes: z
     .string()
     .optional()
