@@ -1,6 +1,6 @@
 import { basename } from "node:path";
 import { AntidoteError } from "../core/errors.ts";
-import { type Proportion, proportion, studentTail } from "../core/statistics.ts";
+import { outlierTail, type Proportion, proportion } from "../core/statistics.ts";
 import { ascending } from "../data/images.ts";
 import type { Detector } from "../detectors/detector.ts";
 import type { Classifier } from "../models/classifier.ts";
@@ -69,23 +69,12 @@ export async function calibrate(
   };
 }
 
-/**
- * How far the leading class stands out among the classes of the model: with x_c what classes were compared by, the
- * others taken as a normal sample of n, a further one is as extreme with
- *
- *     p₁ = 1 − F_{t(n−1)}((x_lead − x̄)/(s·√(1 + 1/n))),   p = min(1, K·p₁)
- */
+/** How far the leading class stands out among the classes of the model, with p for the most extreme of K. */
 function amongClasses({ leading, classes }: Conclusion): Calibration["classes"] {
   const values = leading.strongest.peers ?? classes.map(({ score }) => score);
-  const own = values[leading.target]!;
   const others = values.filter((_, target) => target !== leading.target);
-  const n = others.length;
-  if (n < 3) return null;
-  const mean = others.reduce((sum, value) => sum + value, 0) / n;
-  const variance = others.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (n - 1);
-  if (variance === 0) return null;
-  const deviations = (own - mean) / Math.sqrt(variance * (1 + 1 / n));
-  return { deviations, p: Math.min(1, classes.length * studentTail(deviations, n - 1)) };
+  const tail = outlierTail(values[leading.target]!, others);
+  return tail ? { deviations: tail.deviations, p: Math.min(1, classes.length * tail.p) } : null;
 }
 
 /** One search of a model, and what follows from it. */
@@ -98,9 +87,9 @@ async function scoreOf(
   const { model, tuning: search, heldOut } = patient;
   const triggers = await method.search?.(context, { model, search }, config);
   const compared =
-    triggers || !repair
-      ? model
-      : (await repairModel(context, patient, [], repair, allowedDrop)).chosen.model;
+    method.needsRepair && repair
+      ? (await repairModel(context, patient, [], repair, allowedDrop)).chosen.model
+      : model;
   const input = { model, repaired: compared, search, heldOut, ...(triggers ? { triggers } : {}) };
   return conclude([await method.run(context, input, config)]);
 }

@@ -18,14 +18,9 @@ import { COVERED, NOT_TESTED, reasonsFor, warningsFor, whatScoresMean } from "./
 
 export interface DetectInput extends Subject {
   readonly detector: Configured<Detector>;
-  /** Makes the copy that the suspect is compared with, for detectors that need one; see `needsRepair`. */
+  /** Makes the copy that the suspect is compared with, for detectors that need one. */
   readonly repair?: Configured<Repair> | undefined;
   readonly seed: number;
-}
-
-/** Whether a detector works by comparing the suspect with a repaired copy of it. */
-export function needsRepair({ search }: Detector): boolean {
-  return search === undefined;
 }
 
 /**

@@ -62,7 +62,7 @@ export function workOf(
     const width = Math.min(size.classesPerStep, classes);
     const steps = repeats * families * Math.ceil(classes / width) * size.steps;
     const stage = detector.method.search ? "search" : "measure";
-    const networks = detector.method.search ? 1 : 2;
+    const networks = detector.method.needsRepair ? 2 : 1;
     work.set(stage, { amount: steps * width * size.images * INVERSION * networks, steps });
   }
   if (repair) {

@@ -42,6 +42,15 @@ const RULES: Readonly<Record<string, Omit<Rule, "statistic">>> = {
     noEvidenceBelow: 1.645,
     backdooredFrom: 2.326,
   },
+  // p = 0.1 and 0.05 over all classes; the paper flags from 0.05 on.
+  "margin-outlier": {
+    description:
+      "−log₁₀ of the probability that the largest margin of a class stands out so far among the classes by chance.",
+    minimum: 0,
+    maximum: 4,
+    noEvidenceBelow: 1,
+    backdooredFrom: 1.301,
+  },
   "success-difference": {
     description: "How much more often a trigger works on the suspect than on the repaired model.",
     minimum: -1,

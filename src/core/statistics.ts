@@ -102,3 +102,21 @@ export function studentTail(t: number, freedom: number): number {
   const within = odd ? (2 / Math.PI) * (angle + Math.sin(angle) * sum) : Math.sin(angle) * sum;
   return Math.max(0, (1 - within) / 2);
 }
+
+/**
+ * How far a value stands out above others, if those are a normal sample of n ≥ 3:
+ * d = (x − x̄)/(s·√(1 + 1/n)) standard deviations, as extreme with probability P(T_{n−1} > d).
+ * @returns undefined if the others are too few or all alike
+ */
+export function outlierTail(
+  value: number,
+  others: readonly number[],
+): { readonly deviations: number; readonly p: number } | undefined {
+  const n = others.length;
+  if (n < 3) return undefined;
+  const mean = others.reduce((sum, other) => sum + other, 0) / n;
+  const variance = others.reduce((sum, other) => sum + (other - mean) ** 2, 0) / (n - 1);
+  if (variance === 0) return undefined;
+  const deviations = (value - mean) / Math.sqrt(variance * (1 + 1 / n));
+  return { deviations, p: studentTail(deviations, n - 1) };
+}

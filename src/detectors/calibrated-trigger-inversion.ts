@@ -49,6 +49,7 @@ export const calibratedTriggerInversion: Detector<typeof config> = {
     ],
   },
   config,
+  needsRepair: true,
   async run(context, input, options) {
     const { model, repaired, search: images } = input;
     const targets = Array.from({ length: model.classes }, (_, target) => target);

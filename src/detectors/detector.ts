@@ -51,6 +51,8 @@ export interface Detection {
 /** A detector: per-class evidence and one score. It passes no verdict. */
 export interface Detector<Config extends z.ZodType = z.ZodType>
   extends Method<RunContext, DetectorInput, Promise<Detection>, Config> {
+  /** Whether it works by comparing the suspect with a repaired copy of it, rather than only showing both. */
+  readonly needsRepair: boolean;
   /**
    * The part of the work that needs no repaired model, if there is one. Its result goes back in as
    * `triggers`, and repairs can use it too.

@@ -1,10 +1,12 @@
 import { calibratedTriggerInversion } from "./calibrated-trigger-inversion.ts";
+import { mmBd } from "./mm-bd.ts";
 import { neuralCleanse } from "./neural-cleanse.ts";
 import { smallestTrigger } from "./smallest-trigger.ts";
 
 /** Every detector by its name. */
 export const DETECTORS = {
   "calibrated-trigger-inversion": calibratedTriggerInversion,
+  "mm-bd": mmBd,
   "neural-cleanse": neuralCleanse,
   "smallest-trigger": smallestTrigger,
 } as const;

@@ -41,6 +41,7 @@ export const neuralCleanse: Detector<typeof config> = {
     ],
   },
   config,
+  needsRepair: false,
   async run(context, input, options) {
     const found = await searchByNeuralCleanse(context, input.model, input.search, options);
     const measured = await measureTriggers(context, input, found);

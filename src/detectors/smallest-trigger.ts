@@ -57,6 +57,7 @@ export const smallestTrigger: Detector<typeof config> = {
     ],
   },
   config,
+  needsRepair: false,
   search,
   async run(context, input, options) {
     const found = input.triggers ?? (await search(context, input, options));

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { detect as detectBackdoor, needsRepair } from "../../audit/detect.ts";
+import { detect as detectBackdoor } from "../../audit/detect.ts";
 import type { DetectRecord } from "../../audit/detect-record.ts";
 import { auditOptions } from "../../audit/options.ts";
 import { leadingClass } from "../../audit/record.ts";
@@ -47,7 +47,7 @@ export const detect = command({
 
   run({ argument, options, methods, signal, emit }) {
     return onDevice(options, { signal, emit }, async (context) => {
-      const wanted = needsRepair(methods.detector.method) ? defaultChoice(REPAIR) : undefined;
+      const wanted = methods.detector.method.needsRepair ? defaultChoice(REPAIR) : undefined;
       const repair = methods.repair ?? wanted;
       const input = {
         ...(await openSubject(context, argument, options)),

@@ -1,0 +1,80 @@
+import { z } from "zod";
+import { outlierTail } from "../core/statistics.ts";
+import { float32 } from "../core/tensor.ts";
+import { blend } from "../data/overlay.ts";
+import type { Inverted } from "../inversion/invert.ts";
+import { type LargestMargin, searchLargestMargins } from "../inversion/largest-margins.ts";
+import { type Detector, detection } from "./detector.ts";
+import { measureTriggers } from "./measure.ts";
+
+const config = z.strictObject({
+  steps: z.int().min(1).default(300).describe("ascent steps per group of classes"),
+  images: z.int().min(1).default(30).describe("images per class, each from noise of its own"),
+  classesPerStep: z.int().min(1).default(2).describe("classes that share a step"),
+  learningRate: z.number().positive().default(0.01).describe("learning rate of the ascent"),
+  opacity: z
+    .number()
+    .gt(0)
+    .max(1)
+    .default(0.3)
+    .describe("how strongly the found image is shown over others, for the evidence alone"),
+});
+
+/**
+ * MM-BD: a backdoor makes the network so sure of its target that some image puts that class much further before the
+ * others than any image does for another class. With r_c = max_x z_c(x) − max_{k≠c} z_k(x) over all images x, the
+ * logarithms of the other classes' r are taken as a sample of n = K − 1, and
+ *
+ *     score_c = −log₁₀ min(1, K·P(T_{n−1} > (ln r_c − mean)/(s·√(1 + 1/n))))
+ *
+ * No trigger is searched and no image needed, so warps and other triggers that no overlay imitates count as well.
+ * The image found for a class, laid over held-out ones, is shown as evidence; it is not the trigger.
+ */
+export const mmBd: Detector<typeof config> = {
+  name: "mm-bd",
+  summary: "Compares the classes by how far any image at all can put them before the others.",
+  source: {
+    paper:
+      "MM-BD: Post-Training Detection of Backdoor Attacks with Arbitrary Backdoor Pattern Types",
+    authors: "Wang, Xiang, Miller & Kesidis",
+    year: 2024,
+    section: "3",
+    deviations: [
+      "The null is a normal distribution of log r with its sampling error, not a gamma distribution of r: nine values do not tell the two apart.",
+      "Every class is compared with all others; the paper leaves out the largest alone.",
+    ],
+  },
+  config,
+  needsRepair: false,
+  async run(context, input, options) {
+    const { model, search } = input;
+    const found = await searchLargestMargins(context, model, search, options, "largest margins");
+    // A class that no image is put into counts like the least of the others.
+    const positive = found.map(({ margin }) => margin).filter((margin) => margin > 0);
+    const least = positive.length > 0 ? Math.min(...positive) : 1;
+    const sizes = found.map(({ margin }) => Math.max(margin, least));
+    const peers = sizes.map(Math.log);
+    const triggers = found.map((one) => shown(one, options.opacity));
+    const measured = await measureTriggers(context, input, triggers);
+    return detection(
+      "margin-outlier",
+      measured.map(({ target, overlay, success, kept }, index) => {
+        const { margin } = found[index]!;
+        const size = sizes[index]!;
+        const others = peers.filter((_, other) => other !== index);
+        const p = Math.min(1, peers.length * (outlierTail(peers[index]!, others)?.p ?? 1));
+        // A score of 16 is as far as rounding lets a tail be told from zero.
+        const score = Math.min(16, -Math.log10(Math.max(p, 1e-16)));
+        const evidence = { target, found: margin > 0, trigger: overlay, size, success, kept };
+        return { ...evidence, score: score === 0 ? 0 : score, peers };
+      }),
+    );
+  },
+};
+
+/** A found image as something to lay over others. */
+function shown({ target, image, margin }: LargestMargin, opacity: number): Inverted {
+  const [, height, width] = image.shape as [number, number, number];
+  const even = float32([height, width], new Float32Array(height * width).fill(opacity));
+  return { target, family: "masked", overlay: blend(image, even), size: margin, reached: true };
+}
