@@ -142,7 +142,13 @@ async function repairOnce({ file, model }, judge, { repair: { options }, seed },
   const triggers = method.takesTriggers
     ? suspected(await searchSmallestTriggers(context, prepared.model, prepared.tuning))
     : [];
-  const outcome = await repairModel(context, prepared, triggers, { method, config: options }, DELTA);
+  const outcome = await repairModel(
+    context,
+    prepared,
+    triggers,
+    { method, config: options },
+    DELTA,
+  );
   const seconds = (performance.now() - started) / 1000;
   const before = await judge.measure(prepared.model);
   const curve = [];

@@ -1,9 +1,10 @@
 import { z } from "zod";
-import { outlierTail } from "../core/statistics.ts";
 import { float32 } from "../core/tensor.ts";
+import { ascending } from "../data/images.ts";
 import { blend } from "../data/overlay.ts";
 import type { Inverted } from "../inversion/invert.ts";
 import { type LargestMargin, searchLargestMargins } from "../inversion/largest-margins.ts";
+import { marginOutliers } from "../inversion/margin-outlier.ts";
 import { type Detector, detection } from "./detector.ts";
 import { measureTriggers } from "./measure.ts";
 
@@ -48,32 +49,36 @@ export const mmBd: Detector<typeof config> = {
   needsRepair: false,
   async run(context, input, options) {
     const { model, search } = input;
-    const found = await searchLargestMargins(context, model, search, options, "largest margins");
-    // A class that no image is put into counts like the least of the others.
-    const positive = found.map(({ margin }) => margin).filter((margin) => margin > 0);
-    const least = positive.length > 0 ? Math.min(...positive) : 1;
-    const sizes = found.map(({ margin }) => Math.max(margin, least));
-    const peers = sizes.map(Math.log);
+    const targets = ascending(model.classes);
+    const found = await searchLargestMargins(
+      context,
+      model,
+      search,
+      targets,
+      options,
+      "largest margins",
+    );
+    const outliers = marginOutliers(found);
     const triggers = found.map((one) => shown(one, options.opacity));
     const measured = await measureTriggers(context, input, triggers);
+    const peers = outliers.map(({ logMargin }) => logMargin);
     return detection(
       "margin-outlier",
       measured.map(({ target, overlay, success, kept }, index) => {
-        const { margin } = found[index]!;
-        const size = sizes[index]!;
-        const others = peers.filter((_, other) => other !== index);
-        const p = Math.min(1, peers.length * (outlierTail(peers[index]!, others)?.p ?? 1));
-        // A score of 16 is as far as rounding lets a tail be told from zero.
-        const score = Math.min(16, -Math.log10(Math.max(p, 1e-16)));
-        const evidence = { target, found: margin > 0, trigger: overlay, size, success, kept };
-        return { ...evidence, score: score === 0 ? 0 : score, peers };
+        const { logMargin, p } = outliers[index]!;
+        // Rounding lets no tail below 10⁻¹⁶ be told from zero.
+        const score = p === 1 ? 0 : -Math.log10(Math.max(p, 1e-16));
+        const works = found[index]!.margin > 0;
+        const size = Math.exp(logMargin);
+        return { target, score, found: works, trigger: overlay, size, success, kept, peers };
       }),
     );
   },
 };
 
 /** A found image as something to lay over others. */
-function shown({ target, image, margin }: LargestMargin, opacity: number): Inverted {
+function shown({ target, images, margin }: LargestMargin, opacity: number): Inverted {
+  const image = images[0]!;
   const [, height, width] = image.shape as [number, number, number];
   const even = float32([height, width], new Float32Array(height * width).fill(opacity));
   return { target, family: "masked", overlay: blend(image, even), size: margin, reached: true };

@@ -11,6 +11,7 @@ import { type PoisonedCopy, SELF_POISONING } from "../audit/self-poison.ts";
 import { Stages, type Work } from "../audit/stages.ts";
 import { warningsFor } from "../audit/words.ts";
 import { digestOf } from "../data/digest.ts";
+import { type SuspectedTrigger, searchSmallestTriggers, suspected } from "../inversion/smallest.ts";
 import type { Repair } from "../repairs/repair.ts";
 import type { RunContext } from "../runtime/context.ts";
 import { keptCopy } from "./planted-file.ts";
@@ -91,12 +92,19 @@ export async function search(
     copy.probe,
   );
 
+  // Found once for all trials, on the copy as it is.
+  const triggers = repair.method.takesTriggers
+    ? await stages.run("triggers", async (part) =>
+        suspected(await searchSmallestTriggers(part, copy.model, prepared.tuning)),
+      )
+    : [];
+
   const run = async (configuration: Configuration, steps: number): Promise<Trial> => {
     const config = { ...configuration, steps };
     const known = journal.find(config);
     if (known) return known;
     const made = await stages.run(stageOf(journal.trials.length), (part) =>
-      tryOut(part, { ...prepared, copy }, { ...repair, config }, options.allowedDrop),
+      tryOut(part, { ...prepared, copy, triggers }, { ...repair, config }, options.allowedDrop),
     );
     await journal.add(made);
     return made;
@@ -178,16 +186,23 @@ async function announce(
   stages.expect(expected);
 }
 
+/** What every trial starts from, beside the images. */
+interface Attempt {
+  readonly copy: PoisonedCopy;
+  /** Triggers that were found on the copy, for repairs that use some. */
+  readonly triggers: readonly SuspectedTrigger[];
+}
+
 /** Repairs the poisoned copy with one configuration. */
 async function tryOut(
   context: RunContext,
-  { copy, tuning, heldOut }: Prepared & { readonly copy: PoisonedCopy },
+  { copy, triggers, tuning, heldOut }: Prepared & Attempt,
   repair: Configured<Repair>,
   allowedDrop: number,
 ): Promise<Trial> {
   const started = performance.now();
   const patient = { model: copy.model, tuning, heldOut };
-  const known = { triggers: [], probe: copy.probe };
+  const known = { triggers, probe: copy.probe };
   const outcome = await repairAndJudge(context, patient, known, repair, allowedDrop);
   const { chosen, drop, deployable, stopped } = outcome;
   const { success, accuracy, step } = chosen;

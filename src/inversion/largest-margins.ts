@@ -22,8 +22,8 @@ export interface LargestMargin {
   readonly target: number;
   /** max_x z_c(x) − max_{k≠c} z_k(x), in logits. */
   readonly margin: number;
-  /** The image [C,H,W] that does it. */
-  readonly image: FloatTensor;
+  /** Images [C,H,W], that which does it first. */
+  readonly images: readonly FloatTensor[];
 }
 
 const MOMENTUM = 0.2;
@@ -31,20 +31,20 @@ const MOMENTUM = 0.2;
 const FAR = 1e4;
 
 /**
- * For every class the largest margin of its logit over the other classes', by projected gradient ascent on images in
+ * For every class in `targets` the largest margin of its logit over the other classes', by projected gradient ascent on images in
  * [0,1] that start as noise. No image is given, so no kind of trigger is assumed.
  */
 export async function searchLargestMargins(
   context: RunContext,
   model: Classifier,
   geometry: Geometry,
+  targets: readonly number[],
   plan: MarginPlan,
   stage: string,
 ): Promise<LargestMargin[]> {
-  const { classes } = model;
   const { images, steps, learningRate } = plan;
-  const width = Math.min(plan.classesPerStep, classes);
-  const groups = Math.ceil(classes / width);
+  const width = Math.min(plan.classesPerStep, targets.length);
+  const groups = Math.ceil(targets.length / width);
   const { channels, height, width: columns } = geometry;
   const rows = width * images;
   const shape = [rows, channels, height, columns];
@@ -55,7 +55,7 @@ export async function searchLargestMargins(
     build(b, at) {
       const target = b.input("target", "int64", [rows]);
       const { logits } = model.append(b, network, at("x"), "model/"); // [B,K]
-      const own = b.oneHot(target, classes); // [B,K]
+      const own = b.oneHot(target, model.classes); // [B,K]
       const others = b.maximum(b.sub(logits, b.mul(own, b.scalar(FAR))), [1]); // [B]
       const margins = b.sub(b.sum(b.mul(own, logits), [1]), others); // [B]
       // A sum, so that images do not dilute each other.
@@ -67,12 +67,11 @@ export async function searchLargestMargins(
     const found: LargestMargin[] = [];
     for (let g = 0; g < groups; g++) {
       // A last group that is not full repeats its first class; the repetitions are dropped.
-      const targets = Array.from({ length: width }, (_, m) =>
-        g * width + m < classes ? g * width + m : g * width,
-      );
-      const labels = Array.from({ length: rows }, (_, row) => targets[Math.floor(row / images)]!);
+      const group = targets.slice(g * width, (g + 1) * width);
+      const padded = Array.from({ length: width }, (_, m) => group[m] ?? group[0]!);
+      const labels = Array.from({ length: rows }, (_, row) => padded[Math.floor(row / images)]!);
       const target = tensor("int64", [rows], BigInt64Array.from(labels, BigInt));
-      const x = noise(shape, context.random.fork(`margins/${g}`));
+      const x = noise(shape, context.random.fork(`margins/${group.join(",")}`));
       await step.write(new Map([["x", x]]));
       await step.resetOptimiser();
       let best: LargestMargin[] = [];
@@ -81,11 +80,11 @@ export async function searchLargestMargins(
         const before = i === steps - 1 ? (await step.read()).get("x") : undefined;
         const { metrics } = await step.run({ target }, learningRate, context.signal);
         if (before)
-          best = largest(targets, metrics.margins.data as Float32Array, before as FloatTensor);
+          best = largest(padded, metrics.margins.data as Float32Array, before as FloatTensor);
         const done = g * steps + i + 1;
         context.emit({ kind: "step", stage, done, total: groups * steps });
       }
-      found.push(...best.slice(0, Math.min(width, classes - g * width)));
+      found.push(...best.slice(0, group.length));
     }
     return found;
   } finally {
@@ -101,7 +100,7 @@ function noise(shape: readonly number[], random: Random): FloatTensor {
   );
 }
 
-/** The best image of every class of a group. @param margins [M·images] @param x [M·images,C,H,W] */
+/** The images of every class of a group, by margin. @param margins [M·images] @param x [M·images,C,H,W] */
 function largest(
   targets: readonly number[],
   margins: Float32Array,
@@ -111,9 +110,9 @@ function largest(
   const length = data.length / margins.length;
   const each = margins.length / targets.length;
   return targets.map((target, m) => {
-    const own = margins.subarray(m * each, (m + 1) * each);
-    const row = m * each + own.reduce((at, value, i) => (value > own[at]! ? i : at), 0);
-    const picture = data.slice(row * length, (row + 1) * length);
-    return { target, margin: margins[row]!, image: float32(image, picture) };
+    const rows = Array.from({ length: each }, (_, i) => m * each + i);
+    rows.sort((a, b) => margins[b]! - margins[a]! || a - b);
+    const images = rows.map((row) => float32(image, data.slice(row * length, (row + 1) * length)));
+    return { target, margin: margins[rows[0]!]!, images };
   });
 }

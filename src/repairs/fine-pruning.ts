@@ -1,11 +1,11 @@
 import { z } from "zod";
-import { AntidoteError } from "../core/errors.ts";
-import { type FloatTensor, float32, sizeOf } from "../core/tensor.ts";
+import type { FloatTensor } from "../core/tensor.ts";
 import { ascending, count, type ImageSet, subset } from "../data/images.ts";
 import type { Classifier } from "../models/classifier.ts";
 import { allButChannels, observe } from "../models/observe.ts";
-import { consumers, type Graph, type Node, type StaticGraph } from "../onnx/graph.ts";
+import { consumers, type Node, type StaticGraph } from "../onnx/graph.ts";
 import type { RunContext } from "../runtime/context.ts";
+import { convolutions, perChannel, withChannels } from "./channels.ts";
 import { fineTune } from "./fine-tune.ts";
 import { LEARNING_RATES, tuningFields } from "./options.ts";
 import { plainTuning } from "./plain-tuning.ts";
@@ -89,43 +89,22 @@ async function prune(
 ): Promise<Pruned> {
   const size = Math.min(batchSize, count(trusted));
   const network = await model.at(size);
-  const all = convolutions(network, model);
+  const all = convolutions(network, model, "fine-pruning");
   const chosen = layers === "last" ? all.slice(-1) : all;
   const shown = subset(trusted, rowsOf(trusted, size, batches, context));
   const activity = await meanActivity(context, model, network, chosen, shown, size);
-  const masks = new Map<string, FloatTensor>();
+  const kept = new Map<string, Float32Array>();
   chosen.forEach((conv, i) => {
-    const kept = keptChannels(activity[i]!, pruned);
     const [, weight, bias] = conv.inputs;
     for (const name of [weight, bias]) {
-      if (name && model.weights.has(name))
-        masks.set(name, maskOf(model.constant(name).shape, kept));
+      if (name && model.weights.has(name)) kept.set(name, keptChannels(activity[i]!, pruned));
     }
   });
-  const weights = [...masks].map(([name, mask]) => {
-    const { shape, data } = model.constant(name) as FloatTensor;
-    return [
-      name,
-      float32(
-        shape,
-        data.map((value, at) => value * mask.data[at]!),
-      ),
-    ] as const;
-  });
-  return { model: model.withWeights(new Map(weights)), masks };
-}
-
-/** Convolutions with weights of their own, in the order in which they are computed; not a convolution that is the head. */
-function convolutions(network: Graph, model: Classifier): Node[] {
-  const found = network.nodes.filter(
-    ({ op, inputs }) =>
-      op === "Conv" && model.weights.has(inputs[1]!) && inputs[1] !== model.roles.head.weight,
-  );
-  if (found.length > 0) return found;
-  throw new AntidoteError("INVALID_CONFIG", "The model has no convolution to prune.", {
-    place: "fine-pruning",
-    next: "Choose another repair.",
-  });
+  const masks = Array.from(kept, ([name, values]): [string, FloatTensor] => [
+    name,
+    perChannel(model.constant(name).shape, values),
+  ]);
+  return { model: withChannels(model, kept), masks: new Map(masks) };
 }
 
 /** As many full batches as there are to see, drawn anew where the trusted images are fewer. */
@@ -190,12 +169,4 @@ function keptChannels(activity: Float64Array, share: number): Float32Array {
   const kept = new Float32Array(activity.length).fill(1);
   for (const k of order.slice(0, Math.floor(share * activity.length))) kept[k] = 0;
   return kept;
-}
-
-/** [K,…] with the value of every channel. */
-function maskOf(shape: readonly number[], kept: Float32Array): FloatTensor {
-  const length = sizeOf(shape);
-  const perChannel = length / kept.length;
-  const data = Float32Array.from({ length }, (_, at) => kept[Math.floor(at / perChannel)]!);
-  return float32(shape, data);
 }

@@ -1,6 +1,8 @@
+import { anp } from "./anp.ts";
 import { featureShiftTuning } from "./feature-shift-tuning.ts";
 import { finePruning } from "./fine-pruning.ts";
 import { ftSam } from "./ft-sam.ts";
+import { marginUnlearning } from "./margin-unlearning.ts";
 import { nad } from "./nad.ts";
 import { neuralCleanse } from "./neural-cleanse.ts";
 import { pivotalTuning } from "./pivotal-tuning.ts";
@@ -9,9 +11,11 @@ import { weightDecay } from "./weight-decay.ts";
 
 /** Every repair by its name. */
 export const REPAIRS = {
+  anp,
   "feature-shift-tuning": featureShiftTuning,
   "fine-pruning": finePruning,
   "ft-sam": ftSam,
+  "margin-unlearning": marginUnlearning,
   nad,
   "neural-cleanse": neuralCleanse,
   "pivotal-tuning": pivotalTuning,

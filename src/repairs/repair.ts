@@ -29,6 +29,8 @@ export type SearchSpace<Options> = {
 /** A repair: a stream of checkpoints, the last one after its last step. It judges none of them. */
 export interface Repair<Config extends z.ZodType = z.ZodType>
   extends Method<RunContext, RepairInput, AsyncIterable<Checkpoint>, Config> {
+  /** Whether it uses triggers that were found before. */
+  readonly takesTriggers?: true;
   /** Every option that a search may vary; it must leave at least 20 configurations, the default among them. */
   readonly space: SearchSpace<z.output<Config>>;
 }

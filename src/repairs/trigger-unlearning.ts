@@ -14,22 +14,13 @@ import {
 import { searchStrongestTrigger } from "../inversion/strongest.ts";
 import type { Classifier } from "../models/classifier.ts";
 import type { RunContext } from "../runtime/context.ts";
-import { crossEntropy, distillation } from "../train/losses.ts";
-import { sgd } from "../train/optimisers.ts";
-import { cosine } from "../train/schedules.ts";
 import { fineTune } from "./fine-tune.ts";
-import { LEARNING_RATES, tuningFields } from "./options.ts";
-import { parameterDistance } from "./parameter-distance.ts";
+import { LEARNING_RATES } from "./options.ts";
 import type { Checkpoint, Repair, RepairInput } from "./repair.ts";
+import { UNLEARNING, unlearning } from "./unlearning.ts";
 
 const config = z.strictObject({
-  ...tuningFields({ steps: 100, learningRate: 0.003, checkpointEvery: 20, batchNorm: "frozen" }),
-  stamped: z
-    .number()
-    .gt(0)
-    .max(1)
-    .default(0.5)
-    .describe("share of every batch that carries a trigger"),
+  ...UNLEARNING.shape,
   strength: z
     .number()
     .min(1)
@@ -45,47 +36,19 @@ const config = z.strictObject({
     .min(0)
     .default(4)
     .describe("a trigger is drawn with probability ∝ suspicion^focus; 0 draws all alike"),
-  mixed: z
-    .number()
-    .min(0)
-    .max(1)
-    .default(0.5)
-    .describe("share of the images that another one shines through"),
   renew: z
     .boolean()
     .default(true)
     .describe(
       "search the strongest trigger to the most suspicious class at the start and at every checkpoint",
     ),
-  taskWeight: z
-    .number()
-    .min(0)
-    .default(0.2)
-    .describe("weight of the cross-entropy with the labels"),
-  distillation: z
-    .number()
-    .min(0)
-    .default(2)
-    .describe("weight of the distillation from what the suspect says without the trigger"),
-  anchor: z
-    .number()
-    .min(0)
-    .default(0.3)
-    .describe("weight of half the squared distance from the suspect's weights"),
-  temperature: z.number().positive().default(2).describe("temperature of the distillation"),
 });
 
 type Options = z.output<typeof config>;
 
 /**
- * Trigger unlearning: the smallest triggers of every class are searched, and the model is taught to
- * answer with a trigger what the suspect answers without it. The teacher never sees a trigger, so its
- * backdoor is not handed on, and its answers on clean images hold the accuracy.
- *
- *     L = w·CE(f(x'), y) + λ·T²·KL(softmax(f̃(x)/T) ‖ softmax(f(x')/T)) + (α/2)·‖θ − θ̃‖²
- *
- * with x' = x ⊕ T_c for some x. The last term pulls every weight back that the unlearning does not need
- * moved: the trusted images are too few to notice all that is lost.
+ * Trigger unlearning: the smallest triggers of every class are searched, and the model is taught to answer with a
+ * trigger what the suspect answers without it: see `unlearning`.
  *
  * Every network has triggers; unlearning natural ones costs accuracy and mends nothing, so only those of a
  * class that needs a clearly smaller one than any other class are unlearned. Where none stands out the model
@@ -95,9 +58,6 @@ type Options = z.output<typeof config>;
  * the smallest no longer does. So for the most suspicious class the strongest trigger up to a size between
  * the smallest one's and normal ones' is searched, too: on the suspect, and again at every checkpoint on the
  * model under repair. What is found joins the others.
- *
- * Batch normalisation stays as it is: the model then starts with its own teacher's answers, and how far it
- * leaves them on clean images tells which learning rate fits (see `RateGovernor`).
  */
 export const triggerUnlearning: Repair<typeof config> = {
   name: "trigger-unlearning",
@@ -118,6 +78,7 @@ export const triggerUnlearning: Repair<typeof config> = {
     ],
   },
   config,
+  takesTriggers: true,
   space: {
     learningRate: LEARNING_RATES,
     distillation: [1, 2, 4],
@@ -178,24 +139,9 @@ function tune(
   options: Options,
 ): AsyncGenerator<Checkpoint> {
   return fineTune(context, input, {
-    ...options,
+    ...unlearning(options),
     stage: STAGE,
-    governed: true,
-    schedule: cosine(options.learningRate, options.steps),
-    optimiser: sgd({ momentum: options.momentum, weightDecay: options.weightDecay }),
     stamp: (images, random) => stampSome(images, pool, options, random),
-    loss(b, terms) {
-      const { student, pivot, labels } = terms;
-      const task = b.mean(crossEntropy(b, student.logits, labels));
-      const kept = b.mean(distillation(b, pivot.logits, student.logits, options.temperature));
-      const learned = b.add(
-        b.mul(b.scalar(options.taskWeight), task),
-        b.mul(b.scalar(options.distillation), kept),
-      );
-      if (options.anchor === 0) return learned;
-      const distance = parameterDistance(b, terms, "sum-squared");
-      return b.add(learned, b.mul(b.scalar(options.anchor / 2), distance));
-    },
   });
 }
 

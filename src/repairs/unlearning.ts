@@ -1,0 +1,73 @@
+import { z } from "zod";
+import { crossEntropy, distillation } from "../train/losses.ts";
+import { sgd } from "../train/optimisers.ts";
+import { cosine } from "../train/schedules.ts";
+import type { FineTunePlan } from "./fine-tune.ts";
+import { tuningFields } from "./options.ts";
+import { parameterDistance } from "./parameter-distance.ts";
+
+/** The options of every repair that teaches the model to ignore something it is shown. */
+export const UNLEARNING = z.object({
+  ...tuningFields({ steps: 100, learningRate: 0.003, checkpointEvery: 20, batchNorm: "frozen" }),
+  stamped: z
+    .number()
+    .gt(0)
+    .max(1)
+    .default(0.5)
+    .describe("share of every batch that shows what is to be unlearned"),
+  mixed: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(0.5)
+    .describe("share of the images that another one shines through"),
+  taskWeight: z
+    .number()
+    .min(0)
+    .default(0.2)
+    .describe("weight of the cross-entropy with the labels"),
+  distillation: z
+    .number()
+    .min(0)
+    .default(2)
+    .describe("weight of the distillation from what the suspect says without the trigger"),
+  anchor: z
+    .number()
+    .min(0)
+    .default(0.3)
+    .describe("weight of half the squared distance from the suspect's weights"),
+  temperature: z.number().positive().default(2).describe("temperature of the distillation"),
+});
+
+/**
+ * The model is taught to answer with a trigger, x' = x ⊕ T for some x, what the suspect answers without it. The
+ * teacher never sees a trigger, so its backdoor is not handed on, and its answers on clean images hold the accuracy:
+ *
+ *     L = w·CE(f(x'), y) + λ·T²·KL(softmax(f̃(x)/T) ‖ softmax(f(x')/T)) + (α/2)·‖θ − θ̃‖²
+ *
+ * The last term pulls every weight back that the unlearning does not need moved: the trusted images are too few to
+ * notice all that is lost. Batch normalisation stays as it is: the model then starts with its own teacher's answers,
+ * and how far it leaves them on clean images tells which learning rate fits (see `RateGovernor`).
+ */
+export function unlearning(
+  options: z.output<typeof UNLEARNING>,
+): Omit<FineTunePlan, "stage" | "stamp"> {
+  return {
+    ...options,
+    governed: true,
+    schedule: cosine(options.learningRate, options.steps),
+    optimiser: sgd({ momentum: options.momentum, weightDecay: options.weightDecay }),
+    loss(b, terms) {
+      const { student, pivot, labels } = terms;
+      const task = b.mean(crossEntropy(b, student.logits, labels));
+      const kept = b.mean(distillation(b, pivot.logits, student.logits, options.temperature));
+      const learned = b.add(
+        b.mul(b.scalar(options.taskWeight), task),
+        b.mul(b.scalar(options.distillation), kept),
+      );
+      if (options.anchor === 0) return learned;
+      const distance = parameterDistance(b, terms, "sum-squared");
+      return b.add(learned, b.mul(b.scalar(options.anchor / 2), distance));
+    },
+  };
+}
