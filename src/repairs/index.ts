@@ -1,4 +1,5 @@
 import { anp } from "./anp.ts";
+import { backdoorUnlearning } from "./backdoor-unlearning.ts";
 import { featureShiftTuning } from "./feature-shift-tuning.ts";
 import { finePruning } from "./fine-pruning.ts";
 import { ftSam } from "./ft-sam.ts";
@@ -12,6 +13,7 @@ import { weightDecay } from "./weight-decay.ts";
 /** Every repair by its name. */
 export const REPAIRS = {
   anp,
+  "backdoor-unlearning": backdoorUnlearning,
   "feature-shift-tuning": featureShiftTuning,
   "fine-pruning": finePruning,
   "ft-sam": ftSam,

@@ -1,10 +1,16 @@
 import { z } from "zod";
+import type { Random } from "../core/random.ts";
+import type { FloatTensor } from "../core/tensor.ts";
+import { ascending } from "../data/images.ts";
+import type { Classifier } from "../models/classifier.ts";
+import type { RunContext } from "../runtime/context.ts";
 import { crossEntropy, distillation } from "../train/losses.ts";
 import { sgd } from "../train/optimisers.ts";
 import { cosine } from "../train/schedules.ts";
-import type { FineTunePlan } from "./fine-tune.ts";
+import { type FineTunePlan, fineTune } from "./fine-tune.ts";
 import { tuningFields } from "./options.ts";
 import { parameterDistance } from "./parameter-distance.ts";
+import type { Checkpoint, RepairInput } from "./repair.ts";
 
 /** The options of every repair that teaches the model to ignore something it is shown. */
 export const UNLEARNING = z.object({
@@ -49,9 +55,7 @@ export const UNLEARNING = z.object({
  * notice all that is lost. Batch normalisation stays as it is: the model then starts with its own teacher's answers,
  * and how far it leaves them on clean images tells which learning rate fits (see `RateGovernor`).
  */
-export function unlearning(
-  options: z.output<typeof UNLEARNING>,
-): Omit<FineTunePlan, "stage" | "stamp"> {
+function plan(options: z.output<typeof UNLEARNING>): Omit<FineTunePlan, "stage" | "stamp"> {
   return {
     ...options,
     governed: true,
@@ -70,4 +74,44 @@ export function unlearning(
       return b.add(learned, b.mul(b.scalar(options.anchor / 2), distance));
     },
   };
+}
+
+/** Something that the model is taught to ignore. */
+export interface Lesson {
+  /** Shows it on some rows of a batch [B,C,H,W]; a new batch. */
+  stamp(images: FloatTensor, rows: readonly number[], random: Random): FloatTensor;
+  /** Searches it again on the model under repair, after this step. */
+  renew(step: number, model: Classifier): Promise<void>;
+}
+
+/**
+ * Teaches a model to ignore what the lessons show, in equal parts. Without a lesson the model stays as it is.
+ * @param stage name of the repair
+ */
+export async function* unlearn(
+  context: RunContext,
+  input: RepairInput,
+  lessons: readonly Lesson[],
+  options: z.output<typeof UNLEARNING>,
+  stage: string,
+): AsyncGenerator<Checkpoint> {
+  if (lessons.length === 0) {
+    const message = "nothing stands out that could be unlearned: the model stays as it is";
+    context.emit({ kind: "note", stage, message });
+    yield { step: options.steps, loss: 0, model: input.model };
+    return;
+  }
+  const stamp = (images: FloatTensor, random: Random): FloatTensor => {
+    const rows = ascending(Math.round(options.stamped * images.shape[0]!));
+    return lessons.reduce((shown, lesson, at) => {
+      const own = rows.filter((row) => row % lessons.length === at);
+      return lesson.stamp(shown, own, random);
+    }, images);
+  };
+  const checkpoints = fineTune(context, input, { ...plan(options), stage, stamp });
+  for await (const checkpoint of checkpoints) {
+    yield checkpoint;
+    if (checkpoint.step === options.steps) return;
+    for (const { renew } of lessons) await renew(checkpoint.step, checkpoint.model);
+  }
 }

@@ -46,6 +46,7 @@ const OWN: Readonly<Record<string, object>> = {
   // So that any mask that has moved cuts its channel off.
   anp: { threshold: 1 },
   // Whether a class stands out or not.
+  "backdoor-unlearning": { marginSteps: 3, images: 2, outlier: 1 },
   "margin-unlearning": { marginSteps: 3, images: 2, outlier: 1 },
   nad: { teacherSteps: 3 },
   "neural-cleanse": { triggerSteps: 3 },
@@ -59,12 +60,14 @@ test("the registry of repairs lists every repair file under its own name", () =>
     "channels.ts",
     "fine-tune.ts",
     "index.ts",
+    "margin-lesson.ts",
     "options.ts",
     "parameter-distance.ts",
     "plain-tuning.ts",
     "rate-governor.ts",
     "repair.ts",
     "slol.ts",
+    "trigger-lesson.ts",
     "unlearning.ts",
   ];
   expectRegistryIsFolder("repairs", REPAIRS, shared);

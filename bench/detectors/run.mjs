@@ -1,0 +1,109 @@
+/**
+ * Scores models whose truth is known with one detector: those that others published, and those of `bench/attacks`.
+ *
+ *     ANTIDOTE_DATA=... node bench/detectors/run.mjs --detector mm-bd --out results/detectors.json
+ */
+import { readFileSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import { parseArgs } from "node:util";
+import {
+  DETECTORS,
+  loadClassifier,
+  openDevice,
+  openImagesFor,
+  Random,
+  stratified,
+  subset,
+} from "antidote";
+import { conclude } from "../../dist/audit/conclude.js";
+import { describeHardware, describeVersions } from "../../dist/audit/describe.js";
+import { prepare } from "../../dist/audit/prepare.js";
+import { silent } from "../../dist/core/progress.js";
+import { runsIn, writeRecord } from "../record.mjs";
+
+const HELP = `node bench/detectors/run.mjs --detector NAME --out RECORD [options]
+
+  --detector NAME   one that needs no repaired model
+  --out FILE        the record; what it already holds is not run again
+  --attacks FILE    record of bench/attacks (results/attacks.json)
+  --options JSON    options of the detector that differ from its defaults
+  --trusted N       trusted images, drawn from the training set (500)
+  --seeds N         seeds 0 … N−1 (1)
+`;
+/** Success on test images from which a model of bench/attacks counts as backdoored. */
+const BACKDOORED = 0.2;
+
+const { values: flags } = parseArgs({
+  options: {
+    detector: { type: "string" },
+    out: { type: "string" },
+    attacks: { type: "string", default: "results/attacks.json" },
+    options: { type: "string", default: "{}" },
+    trusted: { type: "string", default: "500" },
+    seeds: { type: "string", default: "1" },
+    help: { type: "boolean", default: false },
+  },
+});
+const data = process.env.ANTIDOTE_DATA;
+if (flags.help || !flags.detector || !flags.out || !data) {
+  process.stdout.write(data ? HELP : `${HELP}\nANTIDOTE_DATA names the folder of real data.\n`);
+  process.exit(flags.help ? 0 : 4);
+}
+
+const read = (path) => JSON.parse(readFileSync(path, "utf8"));
+const attacks = read(flags.attacks);
+const { target } = read(new URL("../attacks/manifest.json", import.meta.url));
+const independent = read(new URL("../audits/independent.json", import.meta.url));
+const models = [
+  ...attacks.runs.map(({ model, attack, attackSuccess }) => ({
+    name: model,
+    path: resolve(dirname(flags.attacks), model),
+    // One whose backdoor hardly works is neither clean nor backdoored.
+    truth: attack === null ? null : attackSuccess.value >= BACKDOORED ? target : undefined,
+  })),
+  ...independent.models.map(({ name, file, target: truth }) => ({
+    name,
+    path: resolve(data, independent.folder, file),
+    truth,
+  })),
+].filter(({ truth }) => truth !== undefined);
+
+const detector = DETECTORS[flags.detector];
+const options = detector.config.parse(JSON.parse(flags.options));
+const runs = runsIn(flags.out);
+const device = await openDevice({ name: "cpu" });
+for (const { name, path, truth } of models) {
+  for (let seed = 0; seed < Number(flags.seeds); seed++) {
+    const about = { model: name, detector: { name: flags.detector, options }, seed };
+    const same = (run) =>
+      Object.entries(about).every(([key, it]) => JSON.stringify(run[key]) === JSON.stringify(it));
+    if (runs.some(same)) continue;
+    const opened = await loadClassifier(path, { device });
+    const all = await openImagesFor(opened, resolve(data, "cifar10"));
+    const random = Random.fromSeed(seed);
+    const trusted = subset(all, stratified(all, Number(flags.trusted), random.fork("trusted")));
+    const context = { device, random, emit: silent };
+    const { file, classifier: model } = opened;
+    const started = performance.now();
+    const prepared = await prepare(context, { file, model, trusted }, 0.2);
+    const { tuning: search, heldOut } = prepared;
+    const input = { model: prepared.model, repaired: prepared.model, search, heldOut };
+    const { rule, classes, leading, verdict } = conclude([
+      await detector.run(context, input, options),
+    ]);
+    const seconds = (performance.now() - started) / 1000;
+    runs.push({
+      ...about,
+      truth,
+      ...{ verdict, leading: leading.target, score: leading.score },
+      classes: classes.map(({ score, strongest }) => ({ score, size: strongest.size })),
+      ...{ thresholds: [rule.noEvidenceBelow, rule.backdooredFrom], seconds },
+      ...{ hardware: describeHardware(device), versions: describeVersions() },
+    });
+    writeRecord(flags.out, { runs });
+    process.stdout.write(
+      `${name} seed ${seed}: ${verdict}, class ${leading.target} at ${leading.score.toFixed(2)} (truth: ${truth ?? "clean"}) ${seconds.toFixed(0)} s\n`,
+    );
+  }
+}
+await device.close();
