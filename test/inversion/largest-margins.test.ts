@@ -1,0 +1,77 @@
+import { describe, expect, test } from "vitest";
+import { outlierTail } from "../../src/core/statistics.ts";
+import { float32 } from "../../src/core/tensor.ts";
+import { searchLargestMargins } from "../../src/inversion/largest-margins.ts";
+import { marginOutliers } from "../../src/inversion/margin-outlier.ts";
+import { Classifier } from "../../src/models/classifier.ts";
+import { GraphBuilder } from "../../src/onnx/builder.ts";
+import { expectProgress, watched } from "../support/contract.ts";
+import { testDevice } from "../support/device.ts";
+import { openBatch } from "../support/networks.ts";
+
+const device = await testDevice();
+const GEOMETRY = { channels: 1, height: 2, width: 3 };
+const PLAN = { steps: 60, images: 3, classesPerStep: 2, learningRate: 0.1 };
+/** Weights of the two classes, one for each of six pixels. */
+const WEIGHTS = [0.5, -1, 2, 0.3, -0.7, 1, -0.4, 0.6, -1, 0.9, 0.2, -2];
+
+/** z = W·x */
+async function linear(): Promise<Classifier> {
+  const b = new GraphBuilder();
+  const x = b.input("x", "float32", [2, 1, 2, 3]);
+  const columns = WEIGHTS.slice(0, 6).flatMap((weight, at) => [weight, WEIGHTS[6 + at]!]);
+  const flat = b.op("Flatten", [x], {}, { type: "float32", shape: [2, 6] });
+  b.output("logits", b.matmul(flat, b.constant(float32([6, 2], columns), "weight")));
+  return Classifier.fromGraph(openBatch(b), device);
+}
+
+describe("the largest margin of a class", () => {
+  test("is the exact one of a linear network", async () => {
+    const { context, events } = watched(device, 0);
+    const model = await linear();
+    const found = await searchLargestMargins(context, model, GEOMETRY, [0, 1], PLAN, "margins");
+    const differences = WEIGHTS.slice(0, 6).map((weight, at) => weight - WEIGHTS[6 + at]!);
+    const best = (sign: number) =>
+      differences.reduce((sum, difference) => sum + Math.max(0, sign * difference), 0);
+    for (const [target, sign] of [
+      [0, 1],
+      [1, -1],
+    ] as const) {
+      const { margin, images } = found[target]!;
+      expect(margin).toBeCloseTo(best(sign), 4);
+      expect(images).toHaveLength(3);
+      // White where the pixel speaks for the class, black where it does not.
+      expect([...images[0]!.data]).toEqual(differences.map((it) => (sign * it > 0 ? 1 : 0)));
+    }
+    expectProgress(events);
+  });
+
+  test("of some classes alone leaves the others out", async () => {
+    const { context } = watched(device, 0);
+    const model = await linear();
+    const found = await searchLargestMargins(context, model, GEOMETRY, [1], PLAN, "margins");
+    expect(found.map(({ target }) => target)).toEqual([1]);
+  });
+});
+
+describe("margins among the classes", () => {
+  const outliers = (...margins: number[]) =>
+    marginOutliers(margins.map((margin, target) => ({ target, margin, images: [] })));
+
+  test("are compared by their logarithms, each with all others", () => {
+    const [first] = outliers(50, 8, 9, 10, 11);
+    const { p } = outlierTail(
+      Math.log(50),
+      [8, 9, 10, 11].map((it) => Math.log(it)),
+    )!;
+    expect(first!.p).toBeCloseTo(5 * p, 12);
+    expect(first!.p).toBeLessThan(0.05);
+    expect(outliers(12, 8, 9, 10, 11).every((outlier) => outlier.p > 0.1)).toBe(true);
+  });
+
+  test("that are not positive count like the least of the others", () => {
+    const found = outliers(50, 8, -3, 10, 11);
+    expect(found[2]!.logMargin).toBeCloseTo(Math.log(8), 12);
+    expect(found[0]!.p).toBeCloseTo(outliers(50, 8, 8, 10, 11)[0]!.p, 12);
+  });
+});
