@@ -22,6 +22,7 @@ const SIZE = z.object({
   steps: z.number().default(0),
   teacherSteps: z.number().default(0),
   triggerSteps: z.number().default(0),
+  marginSteps: z.number().default(0),
   batchSize: z.number().default(0),
   checkpointEvery: z.number().default(Number.POSITIVE_INFINITY),
   images: z.number().default(0),
@@ -67,7 +68,7 @@ export function workOf(
   }
   if (repair) {
     const { triggerSteps, ...size } = SIZE.parse(repair.config);
-    const { steps, teacherSteps, batchSize, checkpointEvery, renew } = size;
+    const { steps, teacherSteps, marginSteps, batchSize, checkpointEvery, renew } = size;
     const tuned = teacherSteps + steps;
     const checkpoints = Math.ceil(steps / checkpointEvery);
     const judged = checkpoints * 2 * count(heldOut);
@@ -76,8 +77,10 @@ export function workOf(
       : 0;
     const inverted = triggerSteps * classes * CLEANSE_SEARCH.parse({}).images * INVERSION;
     const { amount } = tuningWork({ steps: tuned, batchSize }, { tuning });
-    const other = judged + searched + inverted;
-    work.set("repair", { amount: amount + other, steps: triggerSteps + tuned });
+    // All classes at the start, then the suspicious ones, of which there is hardly more than one.
+    const ascents = marginSteps * (classes + checkpoints);
+    const other = judged + searched + inverted + ascents * size.images * INVERSION;
+    work.set("repair", { amount: amount + other, steps: triggerSteps + tuned + ascents });
   }
   if (detector) {
     const searched = work.get("measure") ?? { amount: 0, steps: 1 };
