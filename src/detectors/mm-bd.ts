@@ -4,7 +4,7 @@ import { ascending } from "../data/images.ts";
 import { blend } from "../data/overlay.ts";
 import type { Inverted } from "../inversion/invert.ts";
 import { type LargestMargin, searchLargestMargins } from "../inversion/largest-margins.ts";
-import { marginOutliers } from "../inversion/margin-outlier.ts";
+import { MM_BD, marginOutliers } from "../inversion/margin-outlier.ts";
 import { type Detector, detection } from "./detector.ts";
 import { measureTriggers } from "./measure.ts";
 
@@ -35,11 +35,7 @@ export const mmBd: Detector<typeof config> = {
   name: "mm-bd",
   summary: "Compares the classes by how far any image at all can put them before the others.",
   source: {
-    paper:
-      "MM-BD: Post-Training Detection of Backdoor Attacks with Arbitrary Backdoor Pattern Types",
-    authors: "Wang, Xiang, Miller & Kesidis",
-    year: 2024,
-    section: "3",
+    ...MM_BD,
     deviations: [
       "The null is a normal distribution of log r with its sampling error, not a gamma distribution of r: nine values do not tell the two apart.",
       "Every class is compared with all others; the paper leaves out the largest alone.",

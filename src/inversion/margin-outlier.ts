@@ -1,5 +1,14 @@
+import type { Source } from "../core/method.ts";
 import { outlierTail } from "../core/statistics.ts";
 import type { LargestMargin } from "./largest-margins.ts";
+
+/** Where comparing classes by their largest margins comes from. */
+export const MM_BD: Omit<Source, "deviations"> = {
+  paper: "MM-BD: Post-Training Detection of Backdoor Attacks with Arbitrary Backdoor Pattern Types",
+  authors: "Wang, Xiang, Miller & Kesidis",
+  year: 2024,
+  section: "3",
+};
 
 /** A class beside the others by its largest margin. */
 export interface MarginOutlier {

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { MM_BD } from "../inversion/margin-outlier.ts";
 import { MARGIN_LESSON, marginLesson } from "./margin-lesson.ts";
 import type { Repair } from "./repair.ts";
 import { UNLEARNING, unlearn } from "./unlearning.ts";
@@ -15,11 +16,7 @@ export const marginUnlearning: Repair<typeof config> = {
   name: "margin-unlearning",
   summary: "Teaches the model to ignore parts of the images that it is most sure of.",
   source: {
-    paper:
-      "MM-BD: Post-Training Detection of Backdoor Attacks with Arbitrary Backdoor Pattern Types",
-    authors: "Wang, Xiang, Miller & Kesidis",
-    year: 2024,
-    section: "3",
+    ...MM_BD,
     deviations: [
       "The paper's own mitigation bounds activations; ours unlearns what its detector finds, so that the network keeps its form.",
     ],

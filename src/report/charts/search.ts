@@ -23,14 +23,19 @@ export function searchChart({ trials, bestTrial, config, rungs }: Searched, widt
       height: 320,
       marginLeft: 56,
       marginRight: 16,
-      marginTop: 16,
+      marginTop: 32,
       marginBottom: 40,
     },
     x: { label: null, nice: true },
     y: { domain: [0, 1], label: null },
     marks: [
       Plot.axisX({
-        ...{ tickSize: 0, tickFormat: "~%", label: "accuracy lost →", labelArrow: "none" },
+        ...{
+          tickSize: 0,
+          tickFormat: (lost: number) => String(Math.round(1000 * lost) / 10),
+          label: "points of accuracy lost →",
+          labelArrow: "none",
+        },
         fill: MUTED,
       }),
       Plot.axisY({ ticks: 5, tickSize: 0, tickFormat: "~%", label: "trigger works", fill: MUTED }),
