@@ -1,7 +1,8 @@
 import type { Detection } from "../detectors/detector.ts";
+import { type Rule, ruleOf } from "../detectors/rules.ts";
 import { type ClassSummary, summarise } from "./evidence.ts";
 import type { Verdict } from "./record.ts";
-import { decide, type Rule, ruleOf } from "./verdict.ts";
+import { decide } from "./verdict.ts";
 
 /** What follows from the evidence of all repeats. */
 export interface Conclusion {

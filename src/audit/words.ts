@@ -1,11 +1,11 @@
 import type { Interval } from "../core/statistics.ts";
 import { UNLABELLED } from "../data/folder.ts";
 import { count, type ImageSet } from "../data/images.ts";
+import type { Rule } from "../detectors/rules.ts";
 import { REMOVED } from "./deploy.ts";
 import type { ClassSummary } from "./evidence.ts";
 import type { AuditRecord, Verdict } from "./record.ts";
 import type { Repaired } from "./repair-model.ts";
-import type { Rule } from "./verdict.ts";
 
 /** What the default audit looks for. */
 export const COVERED: readonly string[] = [

@@ -2,7 +2,6 @@ import { describe, expect, test } from "vitest";
 import { type Calibration, calibrate, settle } from "../../src/audit/calibrate.ts";
 import { conclude } from "../../src/audit/conclude.ts";
 import { auditOptions } from "../../src/audit/options.ts";
-import { ruleOf } from "../../src/audit/verdict.ts";
 import { whatScoresMean } from "../../src/audit/words.ts";
 import { silent } from "../../src/core/progress.ts";
 import { Random } from "../../src/core/random.ts";
@@ -10,6 +9,7 @@ import { proportion } from "../../src/core/statistics.ts";
 import { float32 } from "../../src/core/tensor.ts";
 import { additive } from "../../src/data/overlay.ts";
 import { detection } from "../../src/detectors/detector.ts";
+import { ruleOf } from "../../src/detectors/rules.ts";
 
 const RULE = ruleOf("success-difference");
 const HIGH = RULE.backdooredFrom + 0.05;

@@ -1,10 +1,10 @@
 import { expect, test } from "vitest";
 import { conclude } from "../../src/audit/conclude.ts";
-import { ruleOf } from "../../src/audit/verdict.ts";
 import { proportion } from "../../src/core/statistics.ts";
 import { float32 } from "../../src/core/tensor.ts";
 import { additive } from "../../src/data/overlay.ts";
 import { detection } from "../../src/detectors/detector.ts";
+import { ruleOf } from "../../src/detectors/rules.ts";
 
 const RULE = ruleOf("size-gap");
 

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { decide, type Rule, ruleOf } from "../../src/audit/verdict.ts";
+import { decide } from "../../src/audit/verdict.ts";
 import { calibratedTriggerInversion } from "../../src/detectors/calibrated-trigger-inversion.ts";
+import { type Rule, ruleOf } from "../../src/detectors/rules.ts";
 
 const RULE: Rule = {
   ...{ statistic: "any", description: "any", minimum: 0, maximum: 10 },
