@@ -6,6 +6,7 @@
  */
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { compareTrials } from "../../dist/experiments/search.js";
 import { antidote } from "../program.mjs";
 import { writeRecord } from "../record.mjs";
 
@@ -41,31 +42,24 @@ const [grid, halving] = ["grid", "halving"].map((strategy) => {
 });
 
 /** The trials that ran to the end, best first: the order in which a search chooses. */
-const REMOVED = 0.05;
-const ranked = (trials) =>
-  trials
-    .filter(({ options }) => options.steps === Number(flags.steps))
-    .toSorted(
-      (a, b) =>
-        Number(b.deployable) - Number(a.deployable) ||
-        Math.max(a.success, REMOVED) - Math.max(b.success, REMOVED) ||
-        a.drop.value - b.drop.value,
-    );
-const order = ranked(grid.trials);
+const order = grid.trials
+  .filter(({ options }) => options.steps === Number(flags.steps))
+  .sort(compareTrials);
 const text = ({ options }) => JSON.stringify({ ...options, steps: 0 });
 const chosen = halving.trials[halving.bestTrial];
 const spent = ({ trials }) => trials.reduce((sum, { options }) => sum + options.steps, 0);
+const lasted = ({ trials }) => trials.reduce((sum, { duration }) => sum + duration, 0);
 const about = ({ success, accuracy, options }) => ({ options, success, accuracy });
 
 writeRecord(flags.out, {
   repair: flags.repair,
   configurations: grid.trials.length,
   space: grid.space,
-  grid: { best: about(grid.trials[grid.bestTrial]), steps: spent(grid), seconds: grid.duration },
+  grid: { best: about(grid.trials[grid.bestTrial]), steps: spent(grid), seconds: lasted(grid) },
   halving: {
     best: about(chosen),
     steps: spent(halving),
-    seconds: halving.duration,
+    seconds: lasted(halving),
     rungs: halving.rungs,
     // 1: halving found what the grid found.
     rankInGrid: 1 + order.findIndex((trial) => text(trial) === text(chosen)),

@@ -17,7 +17,7 @@ import { describeRepair, repairModel } from "./repair-model.ts";
 import { detectAll, repeatsOf, searchAll } from "./repeats.ts";
 import { DIFFERENCE_GAIN, type Pictures, takeSamples } from "./samples.ts";
 import { Stages } from "./stages.ts";
-import { COVERED, NOT_TESTED, reasonsFor, warningsFor, whatScoresMean } from "./words.ts";
+import { reasonsFor, scopeOf, warningsFor, whatScoresMean } from "./words.ts";
 
 export interface AuditInput extends Subject {
   readonly repair: Configured<Repair>;
@@ -86,6 +86,7 @@ export async function audit(
   const calibration = await stages.run("calibrate", (part) => calibrate(part, about, options));
   const { rule, classes, leading } = conclusion;
   const { verdict, why } = settle(conclusion, calibration);
+  const undecidedByScore = conclusion.verdict === "inconclusive";
   const nameOf = (index: number) => ({ index, name: input.trusted.classNames[index]! });
 
   const pictures: Pictures = new Map();
@@ -121,7 +122,7 @@ export async function audit(
     rule,
     reasons: [
       ...why,
-      ...reasonsFor({ rule, verdict, classes, leading, name, deployable }),
+      ...reasonsFor({ rule, verdict, undecidedByScore, classes, leading, name, deployable }),
       ...whatScoresMean(calibration, count(input.trusted)),
     ],
     calibration,
@@ -133,8 +134,7 @@ export async function audit(
     samples,
     differenceGain: DIFFERENCE_GAIN,
     warnings: warningsFor(input.trusted, heldOut, options.allowedDrop, outcome),
-    covered: COVERED,
-    notTested: NOT_TESTED,
+    ...scopeOf(rule.statistic),
     model: prepared.described,
     data: describeData(input, prepared, "search triggers and tune the repair"),
     preprocessing: describePreprocessing(prepared.preflight),

@@ -160,7 +160,8 @@ async function powerOf(
 
 /** A copy that does not learn the trigger measures nothing; every other failure is one. */
 function unlessNotLearned(error: unknown): undefined {
-  if (error instanceof AntidoteError && error.code === "CANNOT_POISON") return undefined;
+  const harmless = ["CANNOT_POISON", "DIVERGED"];
+  if (error instanceof AntidoteError && harmless.includes(error.code)) return undefined;
   throw error;
 }
 

@@ -14,7 +14,7 @@ import { describeData, prepare, type Subject } from "./prepare.ts";
 import { repairModel } from "./repair-model.ts";
 import { detectAll, repeatsOf, searchAll } from "./repeats.ts";
 import { Stages } from "./stages.ts";
-import { COVERED, NOT_TESTED, reasonsFor, warningsFor, whatScoresMean } from "./words.ts";
+import { reasonsFor, scopeOf, warningsFor, whatScoresMean } from "./words.ts";
 
 export interface DetectInput extends Subject {
   readonly detector: Configured<Detector>;
@@ -75,6 +75,7 @@ export async function detect(
   const calibration = await stages.run("calibrate", (part) => calibrate(part, about, options));
   const { rule, classes, leading } = conclusion;
   const { verdict, why } = settle(conclusion, calibration);
+  const undecidedByScore = conclusion.verdict === "inconclusive";
   const nameOf = (index: number) => ({ index, name: input.trusted.classNames[index]! });
   return {
     schemaVersion: DETECT_SCHEMA_VERSION,
@@ -89,6 +90,7 @@ export async function detect(
       ...reasonsFor({
         rule,
         verdict,
+        undecidedByScore,
         classes,
         leading,
         ...nameOf(leading.target),
@@ -109,8 +111,7 @@ export async function detect(
     })),
     accuracy,
     warnings: warningsFor(input.trusted, heldOut, options.allowedDrop, repaired),
-    covered: COVERED,
-    notTested: NOT_TESTED,
+    ...scopeOf(rule.statistic),
     model: prepared.described,
     data: describeData(input, prepared, "search triggers"),
     preprocessing: describePreprocessing(prepared.preflight),

@@ -78,9 +78,10 @@ export function workOf(
     const inverted = triggerSteps * classes * CLEANSE_SEARCH.parse({}).images * INVERSION;
     const { amount } = tuningWork({ steps: tuned, batchSize }, { tuning });
     // All classes at the start, then the suspicious ones, of which there is hardly more than one.
-    const ascents = marginSteps * (classes + checkpoints);
-    const other = judged + searched + inverted + ascents * size.images * INVERSION;
-    work.set("repair", { amount: amount + other, steps: triggerSteps + tuned + ascents });
+    const ascents = marginSteps * (classes + checkpoints) * size.images * INVERSION;
+    const other = judged + searched + inverted + ascents;
+    const announced = marginSteps * (Math.ceil(classes / 2) + checkpoints);
+    work.set("repair", { amount: amount + other, steps: triggerSteps + tuned + announced });
   }
   if (detector) {
     const searched = work.get("measure") ?? { amount: 0, steps: 1 };
@@ -88,12 +89,13 @@ export function workOf(
     work.delete("measure");
     work.set("measure", { amount: searched.amount + shown, steps: searched.steps });
     const one = work.get(detector.method.search ? "search" : "measure")!;
+    const mended = detector.method.needsRepair ? work.get("repair") : undefined;
     const models = copies + references;
     const planted = tuningWork(SELF_POISONING, { tuning });
     if (models > 0) {
       work.set("calibrate", {
-        amount: (models * one.amount) / repeats + copies * planted.amount,
-        steps: (models * one.steps) / repeats + copies * planted.steps,
+        amount: models * (one.amount / repeats + (mended?.amount ?? 0)) + copies * planted.amount,
+        steps: models * (one.steps / repeats + (mended?.steps ?? 0)) + copies * planted.steps,
       });
     }
   }

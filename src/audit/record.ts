@@ -101,7 +101,9 @@ const calibration = z.strictObject({
       ),
     })
     .nullable()
-    .describe("The other classes as a null; null with fewer than four classes."),
+    .describe(
+      "The other classes as a null; null with fewer than four classes, or if the others are alike.",
+    ),
   repaired: z
     .strictObject({
       score: z.number().describe("Score of the repaired model, searched anew."),

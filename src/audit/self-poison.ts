@@ -22,6 +22,9 @@ export interface PoisonedCopy {
 const SHARE = 0.2;
 /** Success on held-out images from which the backdoor counts as planted. */
 export const PLANTED = 0.9;
+/** A copy that loses more accuracy takes clean images for the target as well. */
+const MOST_LOST = 0.15;
+
 /**
  * How it is planted. With frozen batch norm, or a lower rate, some networks take half of all clean images for the
  * target, too.
@@ -89,16 +92,16 @@ export async function poisonCopy(
   let copy = model;
   for await (const checkpoint of checkpoints) copy = checkpoint.model;
   const probe = plantedProbe(context, tuning, target);
-  const { success } = await judge(
-    context,
-    { step: SELF_POISONING.steps, loss: null, model: copy },
-    heldOut,
-    probe,
-  );
-  if (success >= PLANTED) return { model: copy, probe };
+  const judged = (step: number, of: Classifier) =>
+    judge(context, { step, loss: null, model: of }, heldOut, probe);
+  const before = await judged(0, model);
+  const { success, accuracy } = await judged(SELF_POISONING.steps, copy);
+  const lost = before.accuracy.value - accuracy.value;
+  if (success >= PLANTED && lost <= MOST_LOST) return { model: copy, probe };
+  const percent = (share: number) => `${Math.round(100 * share)} %`;
   throw new AntidoteError(
     "CANNOT_POISON",
-    `A copy of the model obeys a planted trigger on ${Math.round(100 * success)} % of the images only.`,
+    `A copy of the model obeys a planted trigger on ${percent(success)} of the images, and its accuracy falls by ${percent(lost)}: that is no backdoor to test with.`,
     { next: "Give more trusted images: 50 per class are a good number." },
   );
 }

@@ -7,15 +7,22 @@ import type { ClassSummary } from "./evidence.ts";
 import type { AuditRecord, Verdict } from "./record.ts";
 import type { Repaired } from "./repair-model.ts";
 
-/** What the default audit looks for. */
-export const COVERED: readonly string[] = [
-  "Backdoors that lead from every other class to one target class.",
-  "Triggers at a fixed place: patches, blended pictures, faint additive patterns.",
-];
+/** What a detector looks for, and what it cannot see, said with every verdict. */
+export interface Scope {
+  readonly covered: readonly string[];
+  readonly notTested: readonly string[];
+}
 
-/** What an audit of this kind cannot see, said with every verdict. */
-export const NOT_TESTED: readonly string[] = [
-  "Triggers that move or depend on the image: warps, reflections, generated noise.",
+const ONE_TARGET = "Backdoors that lead from every other class to one target class.";
+const OVERLAYS = "Triggers at a fixed place: patches, blended pictures, faint additive patterns.";
+const SURENESS =
+  "Triggers of any kind that make the network far surer of its target than of other classes.";
+const ALIKE =
+  "Triggers that leave the network no surer of the target than of other classes, as small patches may.";
+const MOVING = "Triggers that move or depend on the image: warps, reflections, generated noise.";
+
+/** What no detector here can see. */
+const NEVER: readonly string[] = [
   "Backdoors that only lead from one class to another, or that aim at several classes at once.",
   "Backdoors built so that no small change reveals them; no test can rule those out.",
   "Other weaknesses: adversarial examples, bias, memorised training data.",
@@ -25,16 +32,34 @@ interface Described {
   readonly classes: readonly ClassSummary[];
   readonly rule: Rule;
   readonly verdict: Verdict;
+  /** Whether the scores alone are inconclusive, before calibration weakened anything. */
+  readonly undecidedByScore: boolean;
   readonly leading: ClassSummary;
   readonly name: string;
   /** Whether a checkpoint of the repair may keep the allowed accuracy; null without a repair to speak of. */
   readonly deployable: boolean | null;
 }
 
+/** The scope of the detector that gives this statistic. */
+export function scopeOf(statistic: string): Scope {
+  switch (statistic) {
+    case "margin-outlier":
+      return { covered: [ONE_TARGET, SURENESS], notTested: [ALIKE, ...NEVER] };
+    case "of-threshold":
+      return {
+        covered: [ONE_TARGET, OVERLAYS, SURENESS],
+        notTested: [`${MOVING} Of these, only those that make it surer were tested.`, ...NEVER],
+      };
+    default:
+      return { covered: [ONE_TARGET, OVERLAYS], notTested: [MOVING, ...NEVER] };
+  }
+}
+
 /** The evidence for a verdict in plain words. */
 export function reasonsFor({
   rule,
   verdict,
+  undecidedByScore,
   classes,
   leading,
   name,
@@ -52,8 +77,11 @@ export function reasonsFor({
       : rule.description;
   const percent = (share: number) => `${Math.round(100 * share)} %`;
   const after = deployable === null ? "" : `, ${percent(repaired.value)} on the repaired model`;
-  const effect = `It moves ${percent(suspect.value)} of held-out images of other classes into "${name}" on the suspect${after}.`;
-  const undecided = verdict === "inconclusive" ? [whyUndecided(rule, classes, score)] : [];
+  const moved = `${percent(suspect.value)} of held-out images of other classes into "${name}" on the suspect${after}`;
+  const effect = strongest.illustration
+    ? `The image that does it, laid over others, moves ${moved}: it shows what the network responds to, and is not the trigger.`
+    : `It moves ${moved}.`;
+  const undecided = undecidedByScore ? [whyUndecided(rule, classes, score)] : [];
   const shipped =
     deployable !== false
       ? []
@@ -62,7 +90,10 @@ export function reasonsFor({
         ];
   // Every model has triggers; those of one without evidence are none of the repair's business.
   const left =
-    deployable !== null && repaired.value > REMOVED && verdict !== "no-evidence"
+    deployable !== null &&
+    !strongest.illustration &&
+    repaired.value > REMOVED &&
+    verdict !== "no-evidence"
       ? ["The repair has not removed this trigger altogether."]
       : [];
   return [measured, meaning, effect, ...left, ...undecided, ...shipped];
@@ -75,7 +106,7 @@ export function whatScoresMean(
 ): string[] {
   const scores = references.map(({ score }) => score.toFixed(2)).join(", ");
   return [
-    ...(classes
+    ...(classes && classes.deviations > 0
       ? [
           `Among the classes it stands out by ${classes.deviations.toFixed(1)} standard deviations (p = ${probability(classes.p)}; the classes of one model are few, and alike in what they share).`,
         ]
@@ -110,7 +141,7 @@ function probability(p: number): string {
 function whyUndecided(rule: Rule, classes: readonly ClassSummary[], score: number): string {
   const missing = classes.filter(({ found }) => !found).length;
   return score < rule.noEvidenceBelow && missing > 0
-    ? `The search found no trigger that works for ${missing} of ${classes.length} classes; a longer one may.`
+    ? `The search found nothing that works for ${missing} of ${classes.length} classes; a longer one may.`
     : "The score lies between the thresholds.";
 }
 

@@ -6,7 +6,12 @@ import type { Preprocessing } from "../models/preprocessing.ts";
 import type { RunContext } from "../runtime/context.ts";
 import { openDevice } from "../runtime/process-device.ts";
 import type { CommandInput } from "./command.ts";
-import type { ImageOptions, MachineOptions, ModelOptions } from "./options/shared.ts";
+import type {
+  ImageOptions,
+  MachineOptions,
+  ModelOptions,
+  UnlabelledOption,
+} from "./options/shared.ts";
 
 type Events = Pick<CommandInput<never, never>, "signal" | "emit">;
 
@@ -33,7 +38,7 @@ export async function onDevice<Result>(
 export async function openSubject(
   { device, emit, signal }: RunContext,
   path: string,
-  options: ImageOptions & ModelOptions,
+  options: ImageOptions & ModelOptions & UnlabelledOption,
 ): Promise<Subject> {
   const { size, images, classes, unlabelled } = options;
   const opened = await openModel(device, path, { size });

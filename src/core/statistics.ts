@@ -116,7 +116,8 @@ export function outlierTail(
   if (n < 3) return undefined;
   const mean = others.reduce((sum, other) => sum + other, 0) / n;
   const variance = others.reduce((sum, other) => sum + (other - mean) ** 2, 0) / (n - 1);
-  if (variance === 0) return undefined;
+  // Alike but for rounding.
+  if (!(variance > (1e-9 * Math.max(1, Math.abs(mean))) ** 2)) return undefined;
   const deviations = (value - mean) / Math.sqrt(variance * (1 + 1 / n));
   return { deviations, p: studentTail(deviations, n - 1) };
 }

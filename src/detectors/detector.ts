@@ -28,6 +28,8 @@ export interface ClassEvidence {
   readonly found: boolean;
   /** The trigger that stands for this class. */
   readonly trigger: Overlay;
+  /** Whether the trigger is no trigger at all but a picture of what was found otherwise. */
+  readonly illustration?: true;
   /** Size of that trigger: covered pixels of a masked one, L2 norm of an additive one (L1 where that is what the method compares). */
   readonly size: number;
   /** Share of held-out images of other classes that the trigger moves into this class. */

@@ -23,10 +23,10 @@ const config = z.strictObject({
 
 /**
  * MM-BD: a backdoor makes the network so sure of its target that some image puts that class much further before the
- * others than any image does for another class. With r_c = max_x z_c(x) − max_{k≠c} z_k(x) over all images x, the
- * logarithms of the other classes' r are taken as a sample of n = K − 1, and
+ * others than any image does for another class. With r_c = max_x z_c(x) − max_{k≠c} z_k(x) over all images x, the other
+ * classes' r are taken as a normal sample of n = K − 1, and
  *
- *     score_c = −log₁₀ min(1, K·P(T_{n−1} > (ln r_c − mean)/(s·√(1 + 1/n))))
+ *     score_c = −log₁₀ min(1, K·P(T_{n−1} > (r_c − mean)/(s·√(1 + 1/n))))
  *
  * No trigger is searched and no image needed, so warps and other triggers that no overlay imitates count as well.
  * The image found for a class, laid over held-out ones, is shown as evidence; it is not the trigger.
@@ -37,7 +37,7 @@ export const mmBd: Detector<typeof config> = {
   source: {
     ...MM_BD,
     deviations: [
-      "The null is a normal distribution of log r with its sampling error, not a gamma distribution of r: nine values do not tell the two apart.",
+      "The null is a normal distribution of r with its sampling error, not a gamma distribution: nine values do not tell the two apart.",
       "Every class is compared with all others; the paper leaves out the largest alone.",
     ],
   },
@@ -57,16 +57,16 @@ export const mmBd: Detector<typeof config> = {
     const outliers = marginOutliers(found);
     const triggers = found.map((one) => shown(one, options.opacity));
     const measured = await measureTriggers(context, input, triggers);
-    const peers = outliers.map(({ logMargin }) => logMargin);
+    const peers = found.map(({ margin }) => margin);
     return detection(
       "margin-outlier",
       measured.map(({ target, overlay, success, kept }, index) => {
-        const { logMargin, p } = outliers[index]!;
+        const { p } = outliers[index]!;
+        const size = peers[index]!;
         // Rounding lets no tail below 10⁻¹⁶ be told from zero.
         const score = p === 1 ? 0 : -Math.log10(Math.max(p, 1e-16));
-        const works = found[index]!.margin > 0;
-        const size = Math.exp(logMargin);
-        return { target, score, found: works, trigger: overlay, size, success, kept, peers };
+        const seen = { trigger: overlay, illustration: true as const, size, success, kept };
+        return { target, score, found: size > 0, ...seen, peers };
       }),
     );
   },

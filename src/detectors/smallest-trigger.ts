@@ -66,8 +66,11 @@ export const smallestTrigger: Detector<typeof config> = {
     );
     const scored = families.map((measured) => {
       const gaps = sizeGaps(measured);
-      // Sizes are compared as ratios.
-      const peers = measured.map(({ size }) => -Math.log(size));
+      // Sizes are compared as ratios; one that was not enough counts at least like the largest that was.
+      const largest = Math.max(0, ...measured.filter((t) => t.reached).map((t) => t.size));
+      const peers = measured.map(
+        ({ size, reached }) => -Math.log(reached ? size : Math.max(size, largest)),
+      );
       return measured.map(({ target, reached: found, overlay, size, success, kept }, index) => {
         // A trigger that does not work on images it was not searched on is no evidence.
         const score = success.suspect.value * gaps[index]!;

@@ -26,7 +26,7 @@ export const searchRecord = z.strictObject({
   bestTrial: natural.describe("Position of the best trial in the list."),
   defaultTrial: natural
     .nullable()
-    .describe("Position of the longest trial of the method's own defaults."),
+    .describe("Position of the last trial of the configuration that the search started from."),
   trials: z.array(trial).describe("Every trial, in the order of the rungs."),
   rungs: z
     .array(

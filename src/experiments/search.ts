@@ -11,6 +11,7 @@ import { type PoisonedCopy, SELF_POISONING } from "../audit/self-poison.ts";
 import { Stages, type Work } from "../audit/stages.ts";
 import { warningsFor } from "../audit/words.ts";
 import { digestOf } from "../data/digest.ts";
+import { smallestTrigger } from "../detectors/smallest-trigger.ts";
 import { type SuspectedTrigger, searchSmallestTriggers, suspected } from "../inversion/smallest.ts";
 import type { Repair } from "../repairs/repair.ts";
 import type { RunContext } from "../runtime/context.ts";
@@ -26,12 +27,12 @@ export const SEARCH = z.strictObject({
     .int()
     .min(2)
     .default(20)
-    .describe("how many configurations are tried, the method's defaults among them"),
+    .describe("how many configurations are tried, the method's own with what is given among them"),
   strategy: z
     .enum(["halving", "grid"])
     .default("halving")
     .describe(
-      "halving: all run for a ninth of the steps, the best third for a third, the best ninth to the end; grid: all run to the end",
+      "halving: all run for a ninth of the steps, the best third for a third, the best ninth to the end, without rounds of fewer than 20 steps; grid: all run to the end",
     ),
   ...auditOptions.pick({ allowedDrop: true, heldOut: true }).shape,
 });
@@ -145,11 +146,11 @@ function keyOf(
   { repair, trusted, seed }: SearchInput,
   { described, model }: Prepared,
   { configurations }: Plan,
-  { allowedDrop, heldOut }: SearchOptions,
+  { allowedDrop, heldOut, strategy }: SearchOptions,
 ): string {
   const about = {
     ...{ model: described.sha256, preprocessing: model.preprocessing, images: digestOf(trusted) },
-    ...{ repair: repair.method.name, configurations, seed, allowedDrop, heldOut },
+    ...{ repair: repair.method.name, configurations, strategy, seed, allowedDrop, heldOut },
   };
   return createHash("sha256").update(JSON.stringify(about)).digest("hex");
 }
@@ -170,6 +171,10 @@ async function announce(
   );
   const expected = new Map<string, Work>();
   if (trials.length === 0) expected.set("self-poisoning", tuningWork(SELF_POISONING, prepared));
+  if (repair.method.takesTriggers) {
+    const detector = { method: smallestTrigger, config: smallestTrigger.config.parse({}) };
+    expected.set("triggers", workOf({ detector, repeats: 1 }, prepared).get("search")!);
+  }
   for (const [at, steps] of lengths.entries()) {
     if (at < trials.length) continue;
     const method = { ...repair, config: { ...repair.config, steps } };
@@ -210,11 +215,16 @@ async function tryOut(
   return { options: repair.config, success, accuracy, drop, deployable, step, stopped, duration };
 }
 
+/** What trials are compared by. */
+type TrialResult = {
+  readonly [Key in "deployable" | "success"]: Trial[Key];
+} & { readonly drop: { readonly value: number } };
+
 /**
  * The better trial first: one that may keep the allowed accuracy, then the lower success, where what counts as
  * removed is as good as nothing, then the smaller loss of accuracy.
  */
-export function compareTrials(a: Trial, b: Trial): number {
+export function compareTrials(a: TrialResult, b: TrialResult): number {
   return (
     Number(b.deployable) - Number(a.deployable) ||
     Math.max(a.success, REMOVED) - Math.max(b.success, REMOVED) ||

@@ -63,7 +63,7 @@ export const anp: Repair<typeof config> = {
     year: 2021,
     section: "4, Algorithm 1",
     deviations: [
-      "Where batch norm was folded, masks act on the convolution's weights and its bias.",
+      "Where batch norm was folded, masks act on the convolution's weights.",
       "Batch norm keeps its running statistics while masks are learned.",
       "Checkpoints are pruned by one threshold at several steps, instead of by several thresholds at the end.",
       "300 steps with rate 0.1 instead of 2000 with 0.2: ours start from 500 images.",
@@ -225,10 +225,11 @@ function pruned(
   threshold: number,
 ): Classifier {
   const factors = new Map<string, Float32Array>();
-  for (const [layer, { weight, bias }] of channels.entries()) {
+  for (const [layer, { weight }] of channels.entries()) {
     const { data } = masks.get(mask(layer)) as FloatTensor;
     const kept = data.map((value) => (value < threshold ? 0 : 1));
-    for (const name of bias ? [weight, bias] : [weight]) factors.set(name, kept);
+    // What the masks were learned on: the bias stays.
+    factors.set(weight, kept);
   }
   return withChannels(model, factors);
 }

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { MARGIN_LESSON, marginLesson } from "./margin-lesson.ts";
+import { marginUnlearning } from "./margin-unlearning.ts";
 import type { Repair } from "./repair.ts";
 import { TRIGGER_LESSON, triggerLesson } from "./trigger-lesson.ts";
 import { triggerUnlearning } from "./trigger-unlearning.ts";
@@ -19,7 +20,11 @@ export const backdoorUnlearning: Repair<typeof config> = {
   name: "backdoor-unlearning",
   summary:
     "Teaches the model to ignore found triggers, and parts of the images it is most sure of.",
-  source: triggerUnlearning.source,
+  source: {
+    ...{ paper: "Neural Cleanse (Wang et al., 2019) and MM-BD (Wang et al., 2024)", year: 2024 },
+    authors: "see trigger-unlearning and margin-unlearning",
+    deviations: [...triggerUnlearning.source.deviations, ...marginUnlearning.source.deviations],
+  },
   config,
   takesTriggers: true,
   space: triggerUnlearning.space,

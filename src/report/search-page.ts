@@ -10,14 +10,15 @@ type Trial = SearchRecord["trials"][number];
 
 /** A search for hyper-parameters as one self-contained HTML page. */
 export function searchPage(record: SearchRecord): string {
-  const { best, poisoned, trials, bestTrial, rungs, config } = record;
+  const { best, poisoned, trials, bestTrial, rungs, config, warnings } = record;
   const chosen = trials[bestTrial]!;
   const { allowedDrop } = config.options as { readonly allowedDrop: number };
   const rounds = rungs.map(({ configurations, steps }) => `${configurations} for ${steps} steps`);
   const main = html`<section class="summary">
 <p class="kicker">Search for the options of ${best.name}</p>
 <h1>Trigger ${percent(poisoned.success)} → ${percent(chosen.success)}, accuracy ${percent(poisoned.accuracy.value)} → ${percent(chosen.accuracy.value)}</h1>
-<p class="lead">A copy of the model was poisoned with a known trigger to ${className(poisoned.targetClass)}, and every configuration repaired that copy: ${rounds.join(", then ")}. The best one leaves the trigger the lowest success among those that may keep accuracy within ${points(allowedDrop)}. All numbers are of held-out trusted images; accuracy is ${sharePhrase(chosen.accuracy)}. A backdoor planted by fine-tuning may be easier to remove than one trained in from the start.</p>
+<p class="lead">A copy of the model was poisoned with a known trigger to ${className(poisoned.targetClass)}, and every configuration repaired that copy: ${rounds.join(", then ")}. ${chosen.deployable ? `Among those that may keep accuracy within ${points(allowedDrop)} the best one leaves the trigger the lowest success, and where it counts as removed, the highest accuracy.` : "No configuration keeps the allowed accuracy: this one is the least bad."} Accuracy is ${sharePhrase(chosen.accuracy)}, held out from the repair; but ${trials.length} trials were compared on them, which flatters the best one. A backdoor planted by fine-tuning may be easier to remove than one trained in from the start.</p>
+${warnings.length > 0 && html`<ul class="warnings">${warnings.map((text) => html`<li>${text}</li>`)}</ul>`}
 </section>
 <section aria-labelledby="trials">
 <h2 id="trials">All trials</h2>

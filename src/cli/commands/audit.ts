@@ -7,7 +7,13 @@ import { AuditFolder } from "../../report/folder.ts";
 import { verdictText } from "../../report/text.ts";
 import { command, configured, type Outcome } from "../command.ts";
 import { onDevice, openSubject } from "../open.ts";
-import { grouped, IMAGE_OPTIONS, MACHINE_OPTIONS, MODEL_OPTIONS } from "../options/shared.ts";
+import {
+  grouped,
+  IMAGE_OPTIONS,
+  MACHINE_OPTIONS,
+  MODEL_OPTIONS,
+  UNLABELLED_OPTION,
+} from "../options/shared.ts";
 import { DETECTOR, REPAIR } from "../slots.ts";
 import { VERDICT_EXIT_CODES } from "../verdict.ts";
 
@@ -20,6 +26,7 @@ export const audit = command({
   argument: { name: "model", description: "ONNX file of an image classifier" },
   options: z.strictObject({
     ...IMAGE_OPTIONS,
+    ...UNLABELLED_OPTION,
     ...MODEL_OPTIONS,
     ...grouped("Audit:", {
       out: z

@@ -74,7 +74,7 @@ export const demo = command({
 
 /** How often the planted trigger works on the trusted images. */
 async function successOf(context: RunContext, path: string): Promise<Proportion> {
-  const subject = await openSubject(context, path, { images: TRUSTED, unlabelled: false });
+  const subject = await openSubject(context, path, { images: TRUSTED });
   const { model, trusted: images } = subject;
   const overlay = await readOverlay(TRIGGER, "blend", model.image);
   const { poison } = trainRecord.parse(JSON.parse(await readFile(MADE, "utf8")));

@@ -8,7 +8,13 @@ import { className, HEADLINES } from "../../report/words.ts";
 import { command, configured, defaultChoice } from "../command.ts";
 import { columns } from "../help.ts";
 import { onDevice, openSubject } from "../open.ts";
-import { grouped, IMAGE_OPTIONS, MACHINE_OPTIONS, MODEL_OPTIONS } from "../options/shared.ts";
+import {
+  grouped,
+  IMAGE_OPTIONS,
+  MACHINE_OPTIONS,
+  MODEL_OPTIONS,
+  UNLABELLED_OPTION,
+} from "../options/shared.ts";
 import { DETECTOR, REPAIR } from "../slots.ts";
 import { VERDICT_EXIT_CODES } from "../verdict.ts";
 
@@ -23,6 +29,7 @@ export const detect = command({
   argument: { name: "model", description: "ONNX file of an image classifier" },
   options: z.strictObject({
     ...IMAGE_OPTIONS,
+    ...UNLABELLED_OPTION,
     ...MODEL_OPTIONS,
     ...grouped("Detection:", auditOptions.shape),
     ...MACHINE_OPTIONS,

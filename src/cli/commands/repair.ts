@@ -14,7 +14,13 @@ import { className } from "../../report/words.ts";
 import { command, configured } from "../command.ts";
 import { columns } from "../help.ts";
 import { onDevice, openSubject } from "../open.ts";
-import { grouped, IMAGE_OPTIONS, MACHINE_OPTIONS, MODEL_OPTIONS } from "../options/shared.ts";
+import {
+  grouped,
+  IMAGE_OPTIONS,
+  MACHINE_OPTIONS,
+  MODEL_OPTIONS,
+  UNLABELLED_OPTION,
+} from "../options/shared.ts";
 import { REPAIR } from "../slots.ts";
 
 const REPAIR_OPTIONS = auditOptions.omit({ repeats: true });
@@ -28,6 +34,7 @@ export const repair = command({
   argument: { name: "model", description: "ONNX file of an image classifier" },
   options: z.strictObject({
     ...IMAGE_OPTIONS,
+    ...UNLABELLED_OPTION,
     ...MODEL_OPTIONS,
     ...grouped("Repair:", {
       out: z

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { stringify } from "yaml";
 import { z } from "zod";
 import { makeFolder, writeJson, writeText } from "../../core/write-file.ts";
-import { SEARCH, search as searchConfiguration } from "../../experiments/search.ts";
+import { compareTrials, SEARCH, search as searchConfiguration } from "../../experiments/search.ts";
 import type { SearchRecord } from "../../experiments/search-record.ts";
 import { percent, points, sharePhrase } from "../../report/format.ts";
 import { searchPage } from "../../report/search-page.ts";
@@ -11,7 +11,13 @@ import { className } from "../../report/words.ts";
 import { command, configured } from "../command.ts";
 import { columns } from "../help.ts";
 import { onDevice, openSubject } from "../open.ts";
-import { grouped, IMAGE_OPTIONS, MACHINE_OPTIONS, MODEL_OPTIONS } from "../options/shared.ts";
+import {
+  grouped,
+  IMAGE_OPTIONS,
+  MACHINE_OPTIONS,
+  MODEL_OPTIONS,
+  UNLABELLED_OPTION,
+} from "../options/shared.ts";
 import { REPAIR } from "../slots.ts";
 
 /** How many trials are printed. */
@@ -26,6 +32,7 @@ export const search = command({
   argument: { name: "model", description: "ONNX file of an image classifier" },
   options: z.strictObject({
     ...IMAGE_OPTIONS,
+    ...UNLABELLED_OPTION,
     ...MODEL_OPTIONS,
     ...grouped("Search:", {
       out: z
@@ -75,11 +82,11 @@ export const search = command({
 
 /** The best configuration as `--config` reads it. */
 function asConfiguration({ best, trials, bestTrial, poisoned, model }: SearchRecord): string {
-  const { success, drop } = trials[bestTrial]!;
+  const { success, drop, deployable } = trials[bestTrial]!;
   const found =
     `Found by \`antidote search ${best.name}\` for ${model.file} (SHA-256 ${model.sha256}).\n` +
     `On a poisoned copy it brought the planted trigger from ${percent(poisoned.success)} to ${percent(success)} ` +
-    `at ${points(drop.value)} of accuracy.`;
+    `at ${points(drop.value)} of accuracy${deployable ? "" : ": more than allowed, no configuration keeps that"}.`;
   const comment = found.replace(/^/gm, "# ");
   return `${comment}\n${stringify({ repair: { name: best.name, ...best.options } })}`;
 }
@@ -89,7 +96,7 @@ function inWords(record: SearchRecord): string {
   const last = trials.filter(({ options }) => options["steps"] === rungs.at(-1)!.steps);
   const varied = Object.keys(space);
   const rows = [...last]
-    .sort((a, b) => a.success - b.success || a.drop.value - b.drop.value)
+    .sort(compareTrials)
     .slice(0, SHOWN)
     .map((trial): [string, string] => {
       const values = varied.map((name) => `${name} ${JSON.stringify(trial.options[name])}`);
@@ -111,7 +118,7 @@ function inWords(record: SearchRecord): string {
     ...(usual
       ? [
           [
-            "defaults",
+            "as given",
             `trigger ${percent(usual.success)}, accuracy ${percent(usual.accuracy.value)} after ${usual.options["steps"]} steps`,
           ] as [string, string],
         ]

@@ -12,12 +12,6 @@ export const IMAGE_OPTIONS = grouped("Images:", {
     .string()
     .describe("folder with one folder per class, or CIFAR-10 binary or idx files")
     .meta({ placeholder: "path" }),
-  unlabelled: z
-    .boolean()
-    .default(false)
-    .describe(
-      "the images bear no labels, whatever their folders: the model's own answers stand for them, so that accuracy means agreement with it",
-    ),
   classes: z
     .string()
     .optional()
@@ -36,6 +30,16 @@ export const IMAGE_OPTIONS = grouped("Images:", {
     .enum(["rgb", "bgr"])
     .optional()
     .describe("order of the colours that the model expects"),
+});
+
+/** For who needs no true labels. */
+export const UNLABELLED_OPTION = grouped("Images:", {
+  unlabelled: z
+    .boolean()
+    .default(false)
+    .describe(
+      "the images bear no labels, whatever their folders: the model's own answers stand for them, so that accuracy means agreement with it",
+    ),
 });
 
 /** What a model file may leave open. */
@@ -63,6 +67,7 @@ export const MACHINE_OPTIONS = grouped("Machine:", {
 });
 
 export type ImageOptions = z.output<z.ZodObject<typeof IMAGE_OPTIONS>>;
+export type UnlabelledOption = Partial<z.output<z.ZodObject<typeof UNLABELLED_OPTION>>>;
 export type ModelOptions = z.output<z.ZodObject<typeof MODEL_OPTIONS>>;
 export type MachineOptions = z.output<z.ZodObject<typeof MACHINE_OPTIONS>>;
 
