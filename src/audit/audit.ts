@@ -10,7 +10,14 @@ import { calibrate, openReferences, settle } from "./calibrate.ts";
 import { conclude } from "./conclude.ts";
 import { describePreprocessing, describeRun } from "./describe.ts";
 import { announce } from "./estimate.ts";
-import { type AuditOptions, type Configured, calibrating, repeatsFor, scaled } from "./options.ts";
+import {
+  type AuditOptions,
+  type Configured,
+  calibrating,
+  copiesFor,
+  repeatsFor,
+  scaled,
+} from "./options.ts";
 import { describeData, prepare, type Subject } from "./prepare.ts";
 import { AUDIT_SCHEMA_VERSION, type AuditRecord } from "./record.ts";
 import { describeRepair, repairModel } from "./repair-model.ts";
@@ -140,7 +147,7 @@ export async function audit(
     preprocessing: describePreprocessing(prepared.preflight),
     config: {
       effort: options.effort,
-      audit: { ...options, repeats: total },
+      audit: { ...options, repeats: total, copies: copiesFor(options) },
       repair: { name: repair.method.name, options: repair.config },
       detector: { name: detector.method.name, options: detector.config },
     },

@@ -9,7 +9,14 @@ import { judge } from "./deploy.ts";
 import { describePreprocessing, describeRun } from "./describe.ts";
 import { DETECT_SCHEMA_VERSION, type DetectRecord } from "./detect-record.ts";
 import { announce } from "./estimate.ts";
-import { type AuditOptions, type Configured, calibrating, repeatsFor, scaled } from "./options.ts";
+import {
+  type AuditOptions,
+  type Configured,
+  calibrating,
+  copiesFor,
+  repeatsFor,
+  scaled,
+} from "./options.ts";
 import { describeData, prepare, type Subject } from "./prepare.ts";
 import { repairModel } from "./repair-model.ts";
 import { detectAll, repeatsOf, searchAll } from "./repeats.ts";
@@ -117,7 +124,7 @@ export async function detect(
     preprocessing: describePreprocessing(prepared.preflight),
     config: {
       effort: options.effort,
-      detect: { ...options, repeats: total },
+      detect: { ...options, repeats: total, copies: copiesFor(options) },
       detector: { name: detector.method.name, options: detector.config },
       repair: repair ? { name: repair.method.name, options: repair.config } : null,
     },

@@ -52,6 +52,7 @@ describe("audit", () => {
       "search",
       "repair",
       "measure",
+      "calibrate",
     ]);
     expect(stderr).toContain("model.onnx: 100.0% of 30 trusted images right");
     expect(stderr).toMatch(/Effort quick: one search .+ and a repair .+, about \d+ seconds\./);
