@@ -110,6 +110,9 @@ export function tuningWork(
   return { amount: steps * Math.min(batchSize, count(tuning)) * TUNING, steps };
 }
 
+/** "a", "a and b", "a, b, and c" */
+const AND = new Intl.ListFormat("en");
+
 /** Tells what the stages to come will do and how long that will take, by the time of one image. */
 export async function announce(
   context: RunContext,
@@ -138,7 +141,7 @@ export async function announce(
     stage: "plan",
     message: `${described.file}: ${right} of ${count(tuning) + count(heldOut)} trusted images right (preprocessing: ${preprocessing.name}).`,
   });
-  const message = `Effort ${effort}: ${parts.join(", ")}: ${about(seconds)}.`;
+  const message = `Effort ${effort}: ${AND.format(parts)}, ${about(seconds)}.`;
   context.emit({ kind: "note", stage: "plan", message });
   stages.expect(work);
 }
