@@ -6,6 +6,15 @@ export function runsIn(file) {
   return existsSync(file) ? JSON.parse(readFileSync(file, "utf8")).runs : [];
 }
 
+/** Whether one of the runs has exactly these fields. */
+export function holds(runs, about) {
+  return runs.some((run) =>
+    Object.entries(about).every(
+      ([key, value]) => JSON.stringify(run[key]) === JSON.stringify(value),
+    ),
+  );
+}
+
 /** Writes a record, and the folder it goes into. */
 export function writeRecord(file, document) {
   mkdirSync(dirname(file), { recursive: true });

@@ -19,7 +19,7 @@ import { conclude } from "../../dist/audit/conclude.js";
 import { describeHardware, describeVersions } from "../../dist/audit/describe.js";
 import { prepare } from "../../dist/audit/prepare.js";
 import { silent } from "../../dist/core/progress.js";
-import { runsIn, writeRecord } from "../record.mjs";
+import { holds, runsIn, writeRecord } from "../record.mjs";
 
 const HELP = `node bench/detectors/run.mjs --detector NAME --out RECORD [options]
 
@@ -75,9 +75,7 @@ const device = await openDevice({ name: "cpu" });
 for (const { name, path, truth } of models) {
   for (let seed = 0; seed < Number(flags.seeds); seed++) {
     const about = { model: name, detector: { name: flags.detector, options }, seed };
-    const same = (run) =>
-      Object.entries(about).every(([key, it]) => JSON.stringify(run[key]) === JSON.stringify(it));
-    if (runs.some(same)) continue;
+    if (holds(runs, about)) continue;
     const opened = await loadClassifier(path, { device });
     const all = await openImagesFor(opened, resolve(data, "cifar10"));
     const random = Random.fromSeed(seed);

@@ -26,7 +26,7 @@ import { silent } from "../../dist/core/progress.js";
 import { ascending } from "../../dist/data/images.js";
 import { searchSmallestTriggers, suspected } from "../../dist/inversion/smallest.js";
 import { Judge } from "../audits/judge.mjs";
-import { runsIn, writeRecord } from "../record.mjs";
+import { holds, runsIn, writeRecord } from "../record.mjs";
 
 const HELP = `node bench/repairs/run.mjs --attacks RECORD --out RECORD [options]
 
@@ -92,11 +92,7 @@ for (const { model: file, attack, embed, config } of attacked) {
       const method = REPAIRS[name];
       const options = method.config.parse(overrides);
       const about = { model: file, repair: { name, options }, trusted, seed };
-      const same = (run) =>
-        Object.entries(about).every(
-          ([key, value]) => JSON.stringify(run[key]) === JSON.stringify(value),
-        );
-      if (runs.some(same)) continue;
+      if (holds(runs, about)) continue;
       const measured = await repairOnce({ file: read, model: classifier }, judge, about, method);
       const hardware = describeHardware(device);
       const { name: attackName } = attack;
@@ -116,14 +112,14 @@ for (const { model: file, attack, embed, config } of attacked) {
 await device.close();
 
 /** A judge that knows the trigger of an attack. */
-async function judgeOf({ name, options, surrogate }, seed) {
+async function judgeOf({ name, options }, seed) {
   const known = name === "pcb" ? ATTACKS.adv : ATTACKS[name];
   const needed = known.needs?.(known.config.parse({})) ?? [];
   const kept = resolve(dirname(flags.attacks), "models", `surrogate-s${seed}.onnx`);
   const found =
     needed.includes("surrogate") && existsSync(kept)
       ? (await loadClassifier(kept, { device })).classifier
-      : surrogate;
+      : undefined;
   const context = { device, random: Random.fromSeed(seed), emit: silent };
   const input = { geometry: shape, classes: test.classNames.length, target, surrogate: found };
   const chosen = known.config.parse(name === "pcb" ? {} : options);
