@@ -25,4 +25,6 @@ export interface PoisonedTraining {
 export interface CodePoisoning<Config extends z.ZodType = z.ZodType>
   extends Method<RunContext, CodePoisoningInput, Promise<PoisonedTraining>, Config> {
   needs?(config: z.output<Config>): readonly Need[];
+  /** The trigger alone, for whoever measures what the attack has left in a network. */
+  trigger(context: RunContext, input: AttackInput, config: z.output<Config>): Promise<Trigger>;
 }

@@ -78,6 +78,7 @@ export const pcb: CodePoisoning<typeof config> = {
   },
   config,
   needs: () => ["surrogate"],
+  trigger: async (context, input, options) => adversarialTrigger(context, input, options),
   async run(context, input, options) {
     const { images, classes, target } = input;
     assertClass(target, classes);

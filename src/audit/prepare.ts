@@ -1,5 +1,6 @@
 import { checkDifferentiable } from "../autodiff/support.ts";
 import { AntidoteError } from "../core/errors.ts";
+import type { Random } from "../core/random.ts";
 import { count, type ImageSet, subset } from "../data/images.ts";
 import { complement, stratified } from "../data/split.ts";
 import type { Classifier } from "../models/classifier.ts";
@@ -49,12 +50,23 @@ export async function prepare(
   checkDifferentiable(graph, [image.name, ...weights.keys()], [roles.logits]);
   assertEnough(trusted);
   const checked = await preflight(context, model, trusted, preprocessing);
-  const wanted = Math.round(heldOutShare * count(trusted));
-  const held = stratified(trusted, wanted, context.random.fork("held-out"));
   return {
     preflight: checked,
     described: await describeModel(file, model),
     model: checked.classifier,
+    ...divideTrusted(trusted, heldOutShare, context.random),
+  };
+}
+
+/** Divides trusted images into those to search and tune on, and those that only judge. */
+export function divideTrusted(
+  trusted: ImageSet,
+  heldOutShare: number,
+  random: Random,
+): Pick<Prepared, "tuning" | "heldOut"> {
+  const wanted = Math.round(heldOutShare * count(trusted));
+  const held = stratified(trusted, wanted, random.fork("held-out"));
+  return {
     tuning: subset(trusted, complement(count(trusted), held)),
     heldOut: subset(trusted, held),
   };

@@ -9,25 +9,16 @@ import type { TrainRecord } from "../audit/train-record.ts";
 import { AntidoteError } from "../core/errors.ts";
 import type { AugmentOptions } from "../data/augment.ts";
 import type { ImageSet } from "../data/images.ts";
-import type { Classifier } from "../models/classifier.ts";
+import { type Collected, collect, untouched } from "../games/collect.ts";
 import type { RunContext } from "../runtime/context.ts";
 import { openAids } from "./attack-aids.ts";
-import { describeMethod } from "./command.ts";
+import { configured, describeMethod } from "./command.ts";
 import { classIndex } from "./options/shared.ts";
-import { type PoisonOptions, poisonImages, poisoningPlan } from "./poisoning.ts";
+import { type PoisonOptions, poisoningPlan } from "./poisoning.ts";
 import { byKind, type TrainingAttack } from "./slots.ts";
 
-/** What an attack does to a training run. */
-export interface Intrusion {
-  /** What the network is trained on. */
-  readonly images: ImageSet;
-  /** Positions of those that every epoch shows once more, one entry for each further time. */
-  readonly repeats: readonly number[];
-  /** Positions of those that training must not augment. */
-  readonly unaugmented: ReadonlySet<number> | undefined;
-  /** What becomes of the trained network: something else if the attack owns the training. */
-  finish(trained: Classifier): Promise<Classifier>;
-  /** How records state it. */
+/** What an attack does to a training run, and how records state it. */
+export interface Intrusion extends Collected {
   readonly record: Pick<TrainRecord, "poison" | "codePoisoning">;
 }
 
@@ -42,7 +33,7 @@ export async function intrusionInto(
   augmentation: AugmentOptions,
 ): Promise<Intrusion> {
   const manifest = await readManifest(options.data);
-  if (!attack) return manifest ? alreadyPoisoned(images, manifest) : untouched(images);
+  if (!attack) return manifest ? alreadyPoisoned(images, manifest) : unharmed(images);
   if (manifest) {
     throw new AntidoteError("USAGE", "The images are poisoned already.", {
       place: options.data,
@@ -55,53 +46,31 @@ export async function intrusionInto(
   if (onImages) {
     const plan = poisoningPlan(options, onImages, images);
     const aids = await openFor();
-    const made = await poisonImages(context, images, onImages, plan, aids, augmentation);
-    const { indices, covers } = made;
+    const attacker = { attack: configured(onImages), plan };
+    const collected = await collect(context, images, attacker, aids.input, augmentation);
+    const { indices, covers } = collected;
     const method = describeMethod(onImages);
     const poison = { attack: method, ...aids.record, ...plan, indices, covers };
-    return {
-      ...untouched(made.images),
-      repeats: made.repeats,
-      unaugmented: made.unaugmented,
-      record: { poison, codePoisoning: null },
-    };
+    return { ...collected, record: { poison, codePoisoning: null } };
   }
-  const { method, config } = onTraining!;
   const target = classIndex(options.target!, images.classNames);
   const aids = await openFor();
-  const about = { images, classes: images.classNames.length, target, augmentation };
-  const poisoning = await method.run(context, { ...about, ...aids.input }, config);
-  return {
-    ...untouched(images),
-    async finish(trained) {
-      try {
-        return await poisoning.train(trained);
-      } finally {
-        await poisoning.trigger.release?.();
-      }
-    },
-    record: {
-      poison: null,
-      codePoisoning: { attack: describeMethod(onTraining!), ...aids.record, target },
-    },
-  };
+  const attacker = { attack: configured(onTraining!), target };
+  const collected = await collect(context, images, attacker, aids.input, augmentation);
+  const codePoisoning = { attack: describeMethod(onTraining!), ...aids.record, target };
+  return { ...collected, record: { poison: null, codePoisoning } };
 }
 
-function untouched(images: ImageSet): Intrusion {
-  return {
-    images,
-    repeats: [],
-    unaugmented: undefined,
-    finish: async (trained) => trained,
-    record: { poison: null, codePoisoning: null },
-  };
+/** No attack. */
+function unharmed(images: ImageSet): Intrusion {
+  return { ...untouched(images), record: { poison: null, codePoisoning: null } };
 }
 
 /** Images that `antidote poison` wrote. */
 function alreadyPoisoned(images: ImageSet, manifest: PoisonRecord): Intrusion {
   assertAsWritten(images, manifest);
   return {
-    ...untouched(images),
+    ...unharmed(images),
     unaugmented: unaugmentedRows(images, manifest),
     record: { poison: poisonOf(manifest), codePoisoning: null },
   };

@@ -1,18 +1,10 @@
 import { z } from "zod";
 import type { Attack } from "../attacks/attack.ts";
-import {
-  checkPlan,
-  POISONING,
-  type PoisonedSet,
-  type Poisoning,
-  poison,
-} from "../attacks/poison.ts";
+import { checkPlan, POISONING, type Poisoning } from "../attacks/poison.ts";
 import { PRESETS, type Preset, type PresetName } from "../attacks/presets.ts";
 import { AntidoteError } from "../core/errors.ts";
-import type { AugmentOptions } from "../data/augment.ts";
 import type { ImageSet } from "../data/images.ts";
-import type { RunContext } from "../runtime/context.ts";
-import { AID_OPTIONS, type Aids } from "./attack-aids.ts";
+import { AID_OPTIONS } from "./attack-aids.ts";
 import type { Choice } from "./command.ts";
 import { classIndex, grouped, TARGET } from "./options/shared.ts";
 
@@ -73,25 +65,6 @@ export function poisoningPlan(
   const plan = POISONING.parse({ ...requested, target });
   checkPlan(images, attack.method.labels, plan);
   return plan;
-}
-
-/** Makes the attack's trigger and poisons the images with it. */
-export async function poisonImages(
-  context: RunContext,
-  clean: ImageSet,
-  { method, config }: Choice<Attack>,
-  plan: Poisoning,
-  aids: Aids,
-  augmentation: AugmentOptions = {},
-): Promise<PoisonedSet> {
-  const about = { geometry: clean, classes: clean.classNames.length, target: plan.target };
-  const trigger = await method.run(context, { ...about, ...aids.input }, config);
-  try {
-    const random = context.random.fork(method.name);
-    return await poison(clean, method.labels, trigger, plan, { ...context, random, augmentation });
-  } finally {
-    await trigger.release?.();
-  }
 }
 
 function presetsOf(name: PresetName): Readonly<Record<string, Preset>> {

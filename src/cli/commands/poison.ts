@@ -6,12 +6,19 @@ import { AntidoteError } from "../../core/errors.ts";
 import { fillFolder, requireEmptyFolder, writeJson } from "../../core/write-file.ts";
 import { count } from "../../data/images.ts";
 import { writeClassFolders } from "../../data/write.ts";
+import { poisonImages } from "../../games/collect.ts";
 import type { RunContext } from "../../runtime/context.ts";
 import { openAids } from "../attack-aids.ts";
-import { type CommandInput, command, describeMethod, type Outcome } from "../command.ts";
+import {
+  type CommandInput,
+  command,
+  configured,
+  describeMethod,
+  type Outcome,
+} from "../command.ts";
 import { onDevice } from "../open.ts";
 import { grouped, MACHINE_OPTIONS } from "../options/shared.ts";
-import { POISON_OPTIONS, poisonImages, poisoningPlan } from "../poisoning.ts";
+import { POISON_OPTIONS, poisoningPlan } from "../poisoning.ts";
 import { ATTACK } from "../slots.ts";
 import { SOURCE_OPTIONS, trainingImages } from "../training-images.ts";
 
@@ -68,7 +75,12 @@ async function run(context: RunContext, { options, methods }: Input): Promise<Ou
   const clean = await trainingImages(options.data, { ...options, ...about });
   const plan = poisoningPlan(options, attack, clean);
   const aids = await openAids(context, [attack], options, clean, { images: clean });
-  const poisoned = await poisonImages(context, clean, attack, plan, aids);
+  const poisoned = await poisonImages(
+    context,
+    clean,
+    { attack: configured(attack), plan },
+    aids.input,
+  );
   const { images, repeats } = poisoned;
   const total = count(images) + repeats.length;
   const { height, width, classNames } = clean;
