@@ -6,7 +6,7 @@
  */
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { compareTrials } from "../../dist/experiments/search.js";
+import { compareTrials } from "../../dist/experiments/search/search.js";
 import { antidote } from "../program.mjs";
 import { writeRecord } from "../record.mjs";
 

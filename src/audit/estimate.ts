@@ -49,13 +49,29 @@ export interface Plan {
   readonly references?: number;
 }
 
+/** What work grows with. */
+export interface Sizes {
+  readonly classes: number;
+  /** Images to search and tune on. */
+  readonly tuning: number;
+  /** Images that only judge. */
+  readonly heldOut: number;
+}
+
+export function sizesOf({
+  model,
+  tuning,
+  heldOut,
+}: Pick<Prepared, "model" | "tuning" | "heldOut">): Sizes {
+  return { classes: model.classes, tuning: count(tuning), heldOut: count(heldOut) };
+}
+
 /** The work of the stages "search", "repair", "measure" and "calibrate", in forward passes of one image. */
 export function workOf(
   { detector, repair, repeats, copies = 0, references = 0 }: Plan,
-  { model, tuning, heldOut }: Pick<Prepared, "model" | "tuning" | "heldOut">,
+  { classes, tuning, heldOut }: Sizes,
 ): Map<string, Work> {
   const work = new Map<string, Work>();
-  const { classes } = model;
   let families = 1;
   if (detector) {
     const size = SIZE.parse(detector.config);
@@ -71,12 +87,12 @@ export function workOf(
     const { steps, teacherSteps, marginSteps, batchSize, checkpointEvery, renew } = size;
     const tuned = teacherSteps + steps;
     const checkpoints = Math.ceil(steps / checkpointEvery);
-    const judged = checkpoints * 2 * count(heldOut);
+    const judged = checkpoints * 2 * heldOut;
     const searched = renew
       ? checkpoints * STRONGEST_EFFORT.steps * STRONGEST_EFFORT.images * INVERSION
       : 0;
     const inverted = triggerSteps * classes * CLEANSE_SEARCH.parse({}).images * INVERSION;
-    const { amount } = tuningWork({ steps: tuned, batchSize }, { tuning });
+    const { amount } = tuningWork({ steps: tuned, batchSize }, tuning);
     // All classes at the start, then the suspicious ones, of which there is hardly more than one.
     const ascents = marginSteps * (classes + checkpoints) * size.images * INVERSION;
     const other = judged + searched + inverted + ascents;
@@ -85,13 +101,13 @@ export function workOf(
   }
   if (detector) {
     const searched = work.get("measure") ?? { amount: 0, steps: 1 };
-    const shown = repeats * families * classes * 2 * count(heldOut);
+    const shown = repeats * families * classes * 2 * heldOut;
     work.delete("measure");
     work.set("measure", { amount: searched.amount + shown, steps: searched.steps });
     const one = work.get(detector.method.search ? "search" : "measure")!;
     const mended = detector.method.needsRepair ? work.get("repair") : undefined;
     const models = copies + references;
-    const planted = tuningWork(SELF_POISONING, { tuning });
+    const planted = tuningWork(SELF_POISONING, tuning);
     if (models > 0) {
       work.set("calibrate", {
         amount: models * (one.amount / repeats + (mended?.amount ?? 0)) + copies * planted.amount,
@@ -105,9 +121,9 @@ export function workOf(
 /** The work of so many steps of tuning. */
 export function tuningWork(
   { steps, batchSize }: { readonly steps: number; readonly batchSize: number },
-  { tuning }: Pick<Prepared, "tuning">,
+  tuning: number,
 ): Work {
-  return { amount: steps * Math.min(batchSize, count(tuning)) * TUNING, steps };
+  return { amount: steps * Math.min(batchSize, tuning) * TUNING, steps };
 }
 
 /** "a", "a and b", "a, b, and c" */
@@ -121,7 +137,7 @@ export async function announce(
   prepared: Prepared,
   effort: Effort,
 ): Promise<void> {
-  const work = workOf(plan, prepared);
+  const work = workOf(plan, sizesOf(prepared));
   const passes = [...work.values()].reduce((sum, { amount }) => sum + amount, 0);
   const seconds = passes * (await secondsPerImage(context, prepared.model, prepared.heldOut));
   const { detector, repair, repeats, copies = 0, references = 0 } = plan;

@@ -1,4 +1,4 @@
-import type { SearchRecord } from "../experiments/search-record.ts";
+import type { SearchRecord } from "../experiments/search/search-record.ts";
 import { searchChart } from "./charts/search.ts";
 import { responsiveChart } from "./figure.ts";
 import { percent, points, sharePhrase } from "./format.ts";

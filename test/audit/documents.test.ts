@@ -8,7 +8,7 @@ import { inspectRecord } from "../../src/audit/inspect-record.ts";
 import { poisonRecord } from "../../src/audit/poison-record.ts";
 import { repairRecord } from "../../src/audit/repair-record.ts";
 import { trainRecord } from "../../src/audit/train-record.ts";
-import { searchRecord } from "../../src/experiments/search-record.ts";
+import { searchRecord } from "../../src/experiments/search/search-record.ts";
 
 type Schema = z.core.JSONSchema.BaseSchema;
 

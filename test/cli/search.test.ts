@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parse } from "yaml";
-import { searchRecord } from "../../src/experiments/search-record.ts";
+import { searchRecord } from "../../src/experiments/search/search-record.ts";
 import { antidote } from "./antidote.ts";
 
 const EXAMPLES = fileURLToPath(new URL("../../examples/", import.meta.url));

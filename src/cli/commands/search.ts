@@ -2,8 +2,12 @@ import { join } from "node:path";
 import { stringify } from "yaml";
 import { z } from "zod";
 import { makeFolder, writeJson, writeText } from "../../core/write-file.ts";
-import { compareTrials, SEARCH, search as searchConfiguration } from "../../experiments/search.ts";
-import type { SearchRecord } from "../../experiments/search-record.ts";
+import {
+  compareTrials,
+  SEARCH,
+  search as searchConfiguration,
+} from "../../experiments/search/search.ts";
+import type { SearchRecord } from "../../experiments/search/search-record.ts";
 import { percent, points, sharePhrase } from "../../report/format.ts";
 import { searchPage } from "../../report/search-page.ts";
 import { visible } from "../../report/visible.ts";

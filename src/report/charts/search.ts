@@ -1,5 +1,5 @@
 import * as Plot from "@observablehq/plot";
-import type { SearchRecord } from "../../experiments/search-record.ts";
+import type { SearchRecord } from "../../experiments/search/search-record.ts";
 import { percent, points } from "../format.ts";
 import { chart, INK, LINE, MUTED, PAPER } from "./plot.ts";
 

@@ -1,9 +1,9 @@
 import { appendFile, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { proportion } from "../../src/core/statistics.ts";
-import { type Trial, TrialJournal } from "../../src/experiments/trials.ts";
-import { folderWith } from "../data/temporary.ts";
+import { proportion } from "../../../src/core/statistics.ts";
+import { type Trial, TrialJournal } from "../../../src/experiments/search/trials.ts";
+import { folderWith } from "../../data/temporary.ts";
 
 const trial = (rate: number): Trial => ({
   options: { rate, steps: 20 },

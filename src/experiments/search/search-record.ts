@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { auditFields } from "../audit/record.ts";
+import { auditFields } from "../../audit/record.ts";
 import {
   classReference,
   type Frozen,
@@ -9,7 +9,7 @@ import {
   proportion,
   share,
   text,
-} from "../audit/record-parts.ts";
+} from "../../audit/record-parts.ts";
 import { trial } from "./trials.ts";
 
 /** Raised whenever a field of this document is added, removed or changes its meaning. */

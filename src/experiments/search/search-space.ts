@@ -1,4 +1,4 @@
-import type { Random } from "../core/random.ts";
+import type { Random } from "../../core/random.ts";
 
 /** Options of a method, complete. */
 export type Configuration = Readonly<Record<string, unknown>>;

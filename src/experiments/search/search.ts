@@ -1,20 +1,24 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { z } from "zod";
-import { type JudgedCheckpoint, judge, REMOVED } from "../audit/deploy.ts";
-import { describePreprocessing, describeRun } from "../audit/describe.ts";
-import { about, secondsPerImage, tuningWork, workOf } from "../audit/estimate.ts";
-import { auditOptions, type Configured } from "../audit/options.ts";
-import { describeData, type Prepared, prepare, type Subject } from "../audit/prepare.ts";
-import { repairAndJudge } from "../audit/repair-model.ts";
-import { type PoisonedCopy, SELF_POISONING } from "../audit/self-poison.ts";
-import { Stages, type Work } from "../audit/stages.ts";
-import { warningsFor } from "../audit/words.ts";
-import { digestOf } from "../data/digest.ts";
-import { smallestTrigger } from "../detectors/smallest-trigger.ts";
-import { type SuspectedTrigger, searchSmallestTriggers, suspected } from "../inversion/smallest.ts";
-import type { Repair } from "../repairs/repair.ts";
-import type { RunContext } from "../runtime/context.ts";
+import { type JudgedCheckpoint, judge, REMOVED } from "../../audit/deploy.ts";
+import { describePreprocessing, describeRun } from "../../audit/describe.ts";
+import { about, secondsPerImage, sizesOf, tuningWork, workOf } from "../../audit/estimate.ts";
+import { auditOptions, type Configured } from "../../audit/options.ts";
+import { describeData, type Prepared, prepare, type Subject } from "../../audit/prepare.ts";
+import { repairAndJudge } from "../../audit/repair-model.ts";
+import { type PoisonedCopy, SELF_POISONING } from "../../audit/self-poison.ts";
+import { Stages, type Work } from "../../audit/stages.ts";
+import { warningsFor } from "../../audit/words.ts";
+import { digestOf } from "../../data/digest.ts";
+import { smallestTrigger } from "../../detectors/smallest-trigger.ts";
+import {
+  type SuspectedTrigger,
+  searchSmallestTriggers,
+  suspected,
+} from "../../inversion/smallest.ts";
+import type { Repair } from "../../repairs/repair.ts";
+import type { RunContext } from "../../runtime/context.ts";
 import { keptCopy } from "./planted-file.ts";
 import { climb, type Rung, rungsOf } from "./rungs.ts";
 import { SEARCH_SCHEMA_VERSION, type SearchRecord } from "./search-record.ts";
@@ -170,15 +174,16 @@ async function announce(
     Array<number>(size).fill(steps),
   );
   const expected = new Map<string, Work>();
-  if (trials.length === 0) expected.set("self-poisoning", tuningWork(SELF_POISONING, prepared));
+  const sizes = sizesOf(prepared);
+  if (trials.length === 0) expected.set("self-poisoning", tuningWork(SELF_POISONING, sizes.tuning));
   if (repair.method.takesTriggers) {
     const detector = { method: smallestTrigger, config: smallestTrigger.config.parse({}) };
-    expected.set("triggers", workOf({ detector, repeats: 1 }, prepared).get("search")!);
+    expected.set("triggers", workOf({ detector, repeats: 1 }, sizes).get("search")!);
   }
   for (const [at, steps] of lengths.entries()) {
     if (at < trials.length) continue;
     const method = { ...repair, config: { ...repair.config, steps } };
-    expected.set(stageOf(at), workOf({ repair: method, repeats: 1 }, prepared).get("repair")!);
+    expected.set(stageOf(at), workOf({ repair: method, repeats: 1 }, sizes).get("repair")!);
   }
   const passes = [...expected.values()].reduce((sum, { amount }) => sum + amount, 0);
   const seconds = passes * (await secondsPerImage(context, prepared.model, prepared.heldOut));

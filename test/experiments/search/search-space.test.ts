@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { Random } from "../../src/core/random.ts";
-import { configurationsOf } from "../../src/experiments/search-space.ts";
+import { Random } from "../../../src/core/random.ts";
+import { configurationsOf } from "../../../src/experiments/search/search-space.ts";
 
 const GIVEN = { rate: 0.1, decay: 1, steps: 10 };
 const SPACE = { rate: [0.1, 0.01], decay: [0, 1, 2] };

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { climb, rungsOf } from "../../src/experiments/rungs.ts";
+import { climb, rungsOf } from "../../../src/experiments/search/rungs.ts";
 
 describe("rungs", () => {
   test("of a grid: one, in which all run to the end", () => {

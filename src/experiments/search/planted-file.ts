@@ -1,10 +1,10 @@
 import { existsSync } from "node:fs";
-import { openModel } from "../audit/open.ts";
-import type { Patient } from "../audit/repair-model.ts";
-import { type PoisonedCopy, plantedProbe, poisonCopy } from "../audit/self-poison.ts";
-import { exportModel } from "../onnx/export.ts";
-import { type OnnxFile, writeOnnxFile } from "../onnx/file.ts";
-import type { RunContext } from "../runtime/context.ts";
+import { openModel } from "../../audit/open.ts";
+import type { Patient } from "../../audit/repair-model.ts";
+import { type PoisonedCopy, plantedProbe, poisonCopy } from "../../audit/self-poison.ts";
+import { exportModel } from "../../onnx/export.ts";
+import { type OnnxFile, writeOnnxFile } from "../../onnx/file.ts";
+import type { RunContext } from "../../runtime/context.ts";
 
 /** Entry of the metadata that says which search a poisoned copy belongs to. */
 const PLANTED_FOR = "antidote.planted_for";

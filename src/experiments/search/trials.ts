@@ -1,8 +1,8 @@
 import { appendFile, readFile } from "node:fs/promises";
 import { z } from "zod";
-import { drop, natural, options, proportion, share, text } from "../audit/record-parts.ts";
-import { AntidoteError } from "../core/errors.ts";
-import { writeText } from "../core/write-file.ts";
+import { drop, natural, options, proportion, share, text } from "../../audit/record-parts.ts";
+import { AntidoteError } from "../../core/errors.ts";
+import { writeText } from "../../core/write-file.ts";
 
 /** One configuration, run and judged. */
 export const trial = z.strictObject({
