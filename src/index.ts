@@ -28,6 +28,8 @@ export {
 } from "./attacks/poison.ts";
 export { PRESETS, type PresetName } from "./attacks/presets.ts";
 export type { AuditResult } from "./audit/audit.ts";
+// Audits
+export type { MethodChoice } from "./audit/method-choice.ts";
 export { type ImagesFor, openImagesFor } from "./audit/open.ts";
 export type { AuditOptions, Effort } from "./audit/options.ts";
 export {
@@ -64,14 +66,12 @@ export { stratified } from "./data/split.ts";
 export { writeClassFolders } from "./data/write.ts";
 export type { ClassEvidence, Detection, Detector, DetectorInput } from "./detectors/detector.ts";
 export { DETECTORS, type DetectorName } from "./detectors/index.ts";
-// Audits
 export {
   type AuditRequest,
   audit,
   type Computing,
   type LoadedClassifier,
   loadClassifier,
-  type MethodChoice,
   writeAudit,
 } from "./library.ts";
 export type { Classifier, ClassifierOptions } from "./models/classifier.ts";

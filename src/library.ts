@@ -1,11 +1,9 @@
-import { z } from "zod";
+import type { z } from "zod";
 import { type AuditResult, audit as auditModel } from "./audit/audit.ts";
+import { chooseMethod, type MethodChoice, parseOptions } from "./audit/method-choice.ts";
 import { type OpenedModel, openImagesFor, openModel } from "./audit/open.ts";
-import { auditOptions, type Configured } from "./audit/options.ts";
+import { auditOptions } from "./audit/options.ts";
 import type { AuditRecord } from "./audit/record.ts";
-import { AntidoteError } from "./core/errors.ts";
-import type { Method } from "./core/method.ts";
-import { nearest } from "./core/nearest.ts";
 import { type Emit, silent } from "./core/progress.ts";
 import { Random } from "./core/random.ts";
 import type { ImageSet } from "./data/images.ts";
@@ -59,11 +57,6 @@ export async function loadClassifier(
   }
 }
 
-/** A method by its name, with those of its options that differ from their defaults. */
-export type MethodChoice<Name extends string> = { readonly name: Name } & Readonly<
-  Record<string, unknown>
->;
-
 /** What to audit, and how; only the first two must be given. */
 export interface AuditRequest extends Computing, z.input<typeof auditOptions> {
   /** An ONNX file, or a model that `loadClassifier` has loaded; its device computes. */
@@ -103,11 +96,15 @@ export interface AuditRequest extends Computing, z.input<typeof auditOptions> {
 export async function audit(request: AuditRequest): Promise<AuditResult> {
   const { model, images, classes, size, preprocessing, seed = 0, signal } = request;
   const { onProgress: emit = silent, device, threads } = request;
-  const repair = chosen("repair", REPAIRS, request.repair ?? { name: "trigger-unlearning" });
-  const detector = chosen("detector", DETECTORS, request.detector ?? { name: "smallest-trigger" });
+  const repair = chooseMethod("repair", REPAIRS, request.repair ?? { name: "trigger-unlearning" });
+  const detector = chooseMethod(
+    "detector",
+    DETECTORS,
+    request.detector ?? { name: "smallest-trigger" },
+  );
   const own = Object.keys(auditOptions.shape) as (keyof typeof auditOptions.shape)[];
   const given = Object.fromEntries(own.map((name) => [name, request[name]]));
-  const options = parsed("audit", auditOptions, given);
+  const options = parseOptions("audit", auditOptions, given);
 
   const isLoaded = typeof model !== "string";
   const loaded = isLoaded ? model : await loadClassifier(model, { device, threads, size, signal });
@@ -134,39 +131,4 @@ export async function audit(request: AuditRequest): Promise<AuditResult> {
 export async function writeAudit(folder: string, result: AuditResult): Promise<AuditRecord> {
   await using claimed = await AuditFolder.claim(folder);
   return await claimed.write(result);
-}
-
-function chosen<M extends AnyMethod>(
-  kind: string,
-  methods: Readonly<Record<string, M>>,
-  { name, ...options }: MethodChoice<string>,
-): Configured<M> {
-  const method = Object.hasOwn(methods, name) ? methods[name] : undefined;
-  if (!method) {
-    const names = Object.keys(methods);
-    const similar = nearest(name, names);
-    throw new AntidoteError("UNKNOWN_METHOD", `There is no ${kind} called "${name}".`, {
-      place: kind,
-      next: similar ? `Did you mean ${similar}?` : `Choose one of ${names.join(", ")}.`,
-    });
-  }
-  const config = parsed(kind, method.config, options) as Configured<M>["config"];
-  return { method, config };
-}
-
-/** Any method, as far as its options go. */
-type AnyMethod = Pick<Method<never, never, unknown, z.ZodType>, "config">;
-
-/** Options with their defaults; says in one error what is wrong with all of them. */
-function parsed<Schema extends z.ZodType>(
-  place: string,
-  schema: Schema,
-  options: Readonly<Record<string, unknown>>,
-): z.output<Schema> {
-  const result = schema.safeParse(options);
-  if (result.success) return result.data;
-  throw new AntidoteError("INVALID_CONFIG", z.prettifyError(result.error), {
-    place,
-    next: "Correct these options: the documentation of the method lists them.",
-  });
 }

@@ -17,6 +17,7 @@ Exit codes:
   2  audit, detect: inconclusive
   3  this model or these images cannot be used, or the machine failed
   4  wrong usage
+  75  experiment, reproduce: stopped by a signal; the same command goes on
   130  stopped with Ctrl-C`,
   );
 }

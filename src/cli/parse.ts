@@ -41,8 +41,8 @@ export function parseCommandLine(
   for (const command of commands) {
     const flags = flagsOf(command);
     const { help, common } = runOptions();
-    const sub = program
-      .command(command.name)
+    const sub = parentOf(program, command)
+      .command(command.name.split(" ").at(-1)!)
       .summary(command.summary)
       .description(command.description)
       .addHelpOption(help);
@@ -83,4 +83,24 @@ export function parseCommandLine(
   }
   invariant(invocation, "a command line that parses names a command");
   return invocation;
+}
+
+/** What the commands of a group have in common, by the group's name. */
+const GROUPS: Readonly<Record<string, string>> = {
+  experiment: "run grids of attacks and defences, and read their results",
+};
+
+/** The program, or the group of a command such as "experiment run". */
+function parentOf(program: Program, { name }: Command): Program {
+  const [group, second] = name.split(" ") as [string, string?];
+  if (second === undefined) return program;
+  const known = program.commands.find((other) => other.name() === group);
+  if (known) return known;
+  const summary = GROUPS[group] ?? "";
+  return program
+    .command(group)
+    .summary(summary)
+    .description(`${summary.charAt(0).toUpperCase()}${summary.slice(1)}.`)
+    .helpOption("--help", "show this help")
+    .configureHelp({ showGlobalOptions: false });
 }

@@ -1,17 +1,6 @@
-import { basename } from "node:path";
 import { z } from "zod";
-import type { Emit } from "../core/progress.ts";
-import type { Random } from "../core/random.ts";
-import { isCifar10File, readCifar10 } from "../data/cifar10.ts";
-import { kindOf, namesIn } from "../data/files.ts";
-import { imageFolder } from "../data/folder.ts";
-import { isIdxImagesFile, readIdx } from "../data/idx.ts";
-import type { ImageSet } from "../data/images.ts";
-import { proceduralImages } from "../data/procedural.ts";
+import { PROCEDURAL } from "../data/training-images.ts";
 import { grouped } from "./options/shared.ts";
-
-/** Stands for the drawn set in place of a path. */
-export const PROCEDURAL = "procedural";
 
 /** Where images to train on come from. */
 export const SOURCE_OPTIONS = grouped("Data:", {
@@ -28,31 +17,3 @@ export const SOURCE_OPTIONS = grouped("Data:", {
     .describe("side to which images in folders are brought, in pixels"),
   count: z.int().min(10).default(10_000).describe(`how many ${PROCEDURAL} images to draw`),
 });
-
-export interface TrainingImagesOptions {
-  /** What to read of a folder that holds both. */
-  readonly split: "train" | "test";
-  /** Height and width to which images in folders are brought. */
-  readonly size: number;
-  /** How many images to draw of the procedural set. */
-  readonly count: number;
-  readonly random: Random;
-  readonly emit: Emit;
-  readonly signal?: AbortSignal | undefined;
-}
-
-/**
- * The images to train a new network on. No model says how large they are: files keep their own size,
- * folders get the given one.
- */
-export async function trainingImages(
-  source: string,
-  { split, size, count, random, emit, signal }: TrainingImagesOptions,
-): Promise<ImageSet> {
-  if (source === PROCEDURAL) return proceduralImages({ count, size, random });
-  const isFolder = (await kindOf(source)) === "folder";
-  const names = isFolder ? await namesIn(source) : [basename(source)];
-  if (names.some(isCifar10File)) return readCifar10(source, { split, signal });
-  if (names.some(isIdxImagesFile)) return readIdx(source, isFolder ? { split } : {});
-  return imageFolder(source, { channels: 3, height: size, width: size, emit, signal });
-}

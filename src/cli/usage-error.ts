@@ -12,9 +12,11 @@ export function usageError(
   words: readonly string[],
   commands: readonly Command[],
 ): AntidoteError {
-  const name = words.find((word) => !word.startsWith("-"));
-  const command = commands.find((command) => command.name === name);
-  const help = command ? `antidote ${command.name} --help` : "antidote --help";
+  const [first = "", second = ""] = words.filter((word) => !word.startsWith("-"));
+  const command = commands.find(({ name }) => name === first || name === `${first} ${second}`);
+  const group = commands.some(({ name }) => name.startsWith(`${first} `)) ? first : undefined;
+  const named = command?.name ?? group;
+  const help = named === undefined ? "antidote --help" : `antidote ${named} --help`;
   const [problem = ""] = message.replace(/^error: /, "").split("\n");
   // Commander's messages quote what they are about.
   const subject = /'([^' =]+)/.exec(problem)?.[1] ?? "";
@@ -29,7 +31,11 @@ export function usageError(
         next: advice(nearestFlag(subject, command), help),
       });
     case "commander.unknownCommand": {
-      const names = commands.map(({ name }) => name);
+      const names = group
+        ? commands.flatMap(({ name }) =>
+            name.startsWith(`${group} `) ? [name.split(" ")[1]!] : [],
+          )
+        : commands.map(({ name }) => name.split(" ")[0]!);
       return new AntidoteError("USAGE", `There is no command "${subject}".`, {
         next: advice(nearest(subject, names), help),
       });

@@ -2,6 +2,7 @@
  * Every failure a user can cause, with the exit code of the command that meets it.
  * `input`: this model or these images cannot be audited (3). `usage`: the command line is wrong (4).
  * `runtime`: the machine failed (disk, memory, native crash) (3). `cancelled`: the user stopped it (130).
+ * `paused`: stopped by a signal with everything kept, so that a scheduler may start it again (75).
  */
 const CATEGORIES = {
   // model files
@@ -39,6 +40,7 @@ const CATEGORIES = {
   DEVICE_UNAVAILABLE: "runtime",
   DIVERGED: "runtime",
   CANCELLED: "cancelled",
+  PAUSED: "paused",
   // a defect of Antidote itself
   INTERNAL: "runtime",
 } as const;

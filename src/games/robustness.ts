@@ -23,6 +23,8 @@ export interface Collectors {
   /** None is the identity. */
   readonly sanitizer?: Configured<Sanitizer> | undefined;
   readonly train: Train;
+  /** Trains the network that the sanitizer looks through; `train` by default. */
+  readonly scout?: Train | undefined;
   readonly aids?: Aids | undefined;
   /** How training moves images. */
   readonly augmentation?: AugmentOptions | undefined;
@@ -36,11 +38,11 @@ export interface Suspect extends Curated {
 /** Lines 7 to 9 of Algorithm 1: collect, sanitize, train. */
 export async function trainSuspect(
   context: RunContext,
-  { attacker, sanitizer, train, aids, augmentation }: Collectors,
+  { attacker, sanitizer, train, scout = train, aids, augmentation }: Collectors,
   clean: ImageSet,
 ): Promise<Suspect> {
   const collected = await collect(context, clean, attacker, aids, augmentation); // 7
-  const curated = await sanitize(context, collected, sanitizer, train); // 8
+  const curated = await sanitize(context, collected, sanitizer, scout); // 8
   const trained = await train(context, curated.collected); // 9
   return { ...curated, model: await collected.finish(trained) };
 }

@@ -28,6 +28,7 @@ process.on("message", async (call: Call) => {
 
 // Ctrl-C reaches the whole process group; the main process decides what it means for its hosts.
 process.on("SIGINT", () => {});
+process.on("SIGTERM", () => {});
 process.on("disconnect", () => process.exit());
 
 // A native call blocks this thread, so "disconnect" can come late or, in an endless loop of the model,

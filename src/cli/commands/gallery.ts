@@ -8,6 +8,7 @@ import { GALLERY_SCHEMA_VERSION, type GalleryRecord } from "../../audit/gallery-
 import { AntidoteError } from "../../core/errors.ts";
 import { makeFolder, writeAtomically, writeJson, writeText } from "../../core/write-file.ts";
 import { ascending, count, type ImageSet, indicesOfOthers, subset } from "../../data/images.ts";
+import { PROCEDURAL, trainingImages } from "../../data/training-images.ts";
 import {
   changeInWords,
   type GalleryEntry,
@@ -28,7 +29,7 @@ import { columns } from "../help.ts";
 import { onDevice } from "../open.ts";
 import { classIndex, grouped, MACHINE_OPTIONS, TARGET } from "../options/shared.ts";
 import { ATTACK } from "../slots.ts";
-import { PROCEDURAL, SOURCE_OPTIONS, trainingImages } from "../training-images.ts";
+import { SOURCE_OPTIONS } from "../training-images.ts";
 
 /** Images that changes are measured on, and that a surrogate is trained on where none is given. */
 const MEASURED = 100;

@@ -3,6 +3,11 @@ import { audit } from "./audit.ts";
 import { demo } from "./demo.ts";
 import { detect } from "./detect.ts";
 import { evaluate } from "./evaluate.ts";
+import { experimentExport } from "./experiment/export.ts";
+import { experimentMerge } from "./experiment/merge.ts";
+import { experimentRun } from "./experiment/run.ts";
+import { experimentShow } from "./experiment/show.ts";
+import { experimentStatus } from "./experiment/status.ts";
 import { gallery } from "./gallery.ts";
 import { inspect } from "./inspect.ts";
 import { methods } from "./methods.ts";
@@ -23,5 +28,10 @@ export const COMMANDS: readonly Command[] = [
   train,
   poison,
   gallery,
+  experimentRun,
+  experimentStatus,
+  experimentShow,
+  experimentExport,
+  experimentMerge,
   methods,
 ];

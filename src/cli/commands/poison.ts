@@ -5,6 +5,7 @@ import { manifestIn, markedFiles } from "../../audit/poisoned-folder.ts";
 import { AntidoteError } from "../../core/errors.ts";
 import { fillFolder, requireEmptyFolder, writeJson } from "../../core/write-file.ts";
 import { count } from "../../data/images.ts";
+import { trainingImages } from "../../data/training-images.ts";
 import { writeClassFolders } from "../../data/write.ts";
 import { poisonImages } from "../../games/collect.ts";
 import type { RunContext } from "../../runtime/context.ts";
@@ -20,7 +21,7 @@ import { onDevice } from "../open.ts";
 import { grouped, MACHINE_OPTIONS } from "../options/shared.ts";
 import { POISON_OPTIONS, poisoningPlan } from "../poisoning.ts";
 import { ATTACK } from "../slots.ts";
-import { SOURCE_OPTIONS, trainingImages } from "../training-images.ts";
+import { SOURCE_OPTIONS } from "../training-images.ts";
 
 const options = z.strictObject({
   ...SOURCE_OPTIONS,

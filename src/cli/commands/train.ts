@@ -7,6 +7,7 @@ import { TRAIN_SCHEMA_VERSION, type TrainRecord } from "../../audit/train-record
 import { AntidoteError } from "../../core/errors.ts";
 import { makeFolder, writeJson } from "../../core/write-file.ts";
 import { count, type ImageSet } from "../../data/images.ts";
+import { trainingImages } from "../../data/training-images.ts";
 import { ARCHITECTURE, freshClassifier } from "../../models/fresh.ts";
 import { newModelFile } from "../../models/new-file.ts";
 import { writeOnnxFile } from "../../onnx/file.ts";
@@ -21,7 +22,7 @@ import { onDevice } from "../open.ts";
 import { grouped, MACHINE_OPTIONS } from "../options/shared.ts";
 import { POISON_OPTIONS, requestedPoison } from "../poisoning.ts";
 import { byKind, TRAINING_ATTACK } from "../slots.ts";
-import { SOURCE_OPTIONS, trainingImages } from "../training-images.ts";
+import { SOURCE_OPTIONS } from "../training-images.ts";
 
 const options = z.strictObject({
   ...SOURCE_OPTIONS,

@@ -9,6 +9,8 @@ const EXIT_CODES: Readonly<Record<ErrorCategory, number>> = {
   runtime: 3,
   usage: 4,
   cancelled: 130,
+  // EX_TEMPFAIL of sysexits.h: schedulers start such a job again.
+  paused: 75,
 };
 
 export function exitCodeOf(error: AntidoteError): number {
@@ -35,7 +37,10 @@ export function printError(error: AntidoteError, json: boolean): void {
 function errorText({ code, category, message, place, next }: AntidoteError): string {
   const style = (format: "bold" | "red" | "yellow", text: string) =>
     styleText(format, text, { stream: process.stderr });
-  const title = category === "cancelled" ? style("yellow", "stopped") : style("red", "error");
+  const title =
+    category === "cancelled" || category === "paused"
+      ? style("yellow", "stopped")
+      : style("red", "error");
   // Names out of a model file or a folder may hold control characters.
   const lines = [`${title} ${style("bold", code)}: ${visible(message)}`];
   if (place !== undefined) lines.push(`  at: ${visible(place)}`);

@@ -1,0 +1,123 @@
+import { availableParallelism } from "node:os";
+import { z } from "zod";
+import { about } from "../../../audit/estimate.ts";
+import { AntidoteError } from "../../../core/errors.ts";
+import {
+  EXPERIMENT_RUN_SCHEMA_VERSION,
+  type ExperimentRunRecord,
+} from "../../../experiments/grid/documents.ts";
+import { readExperiment } from "../../../experiments/grid/experiment-file.ts";
+import { runExperiment } from "../../../experiments/grid/run-experiment.ts";
+import { shardFrom } from "../../../experiments/grid/shard.ts";
+import { visible } from "../../../report/visible.ts";
+import { command } from "../../command.ts";
+import { columns } from "../../help.ts";
+import { grouped } from "../../options/shared.ts";
+import { FILE_ARGUMENT, STORE_OPTION } from "./shared.ts";
+
+/** Where trials run. */
+export const WORKER_OPTIONS = grouped("Machine:", {
+  workers: z
+    .int()
+    .min(1)
+    .optional()
+    .describe(
+      "processes that run trials at the same time (default: one per processor and its threads)",
+    ),
+  threads: z
+    .int()
+    .min(1)
+    .default(1)
+    .describe(
+      "threads of each of them; with other numbers of threads results differ in their last digits",
+    ),
+  device: z.enum(["cpu", "webgpu"]).default("cpu").describe("where to compute"),
+});
+
+export function workersOf({ workers, threads }: { workers?: number | undefined; threads: number }) {
+  return workers ?? Math.max(1, Math.floor(availableParallelism() / threads));
+}
+
+/** Runs the trials of an experiment. */
+export const experimentRun = command({
+  name: "experiment run",
+  summary: "run every trial of an experiment that the store does not have yet",
+  description:
+    "Trains clean and poisoned models, repairs and searches them, and keeps a record of every trial in the result store. One model serves all defences that are tried on it, and a trial that any experiment has run before is not run again. Stopped by Ctrl-C or SIGTERM it keeps what is under way and exits with 75; killed at any moment, the same command goes on. Under Slurm arrays and Kubernetes Indexed Jobs every job takes its part.",
+  argument: FILE_ARGUMENT,
+  options: z.strictObject({
+    ...STORE_OPTION,
+    ...grouped("Results:", {
+      shard: z
+        .string()
+        .optional()
+        .describe(
+          "run one part alone: 2/8 is the second of eight (default: what a scheduler says, else all)",
+        )
+        .meta({ placeholder: "i/n" }),
+    }),
+    ...WORKER_OPTIONS,
+  }),
+  slots: {},
+  examples: [
+    {
+      line: "antidote experiment run grid.yaml --store results/",
+      purpose: "run a grid; the same command goes on after a stop",
+    },
+    {
+      line: "antidote experiment run grid.yaml --store results/ --shard 1/4",
+      purpose: "the first quarter of it, on one of four machines",
+    },
+  ],
+
+  async run({ argument, options, signal, emit }) {
+    const plan = await readExperiment(argument);
+    const shard = shardFrom(options.shard, process.env);
+    const { store, device, threads } = options;
+    const result = await runExperiment(
+      { signal, emit },
+      { plan, store, shard, device, threads, workers: workersOf(options) },
+    );
+    const document: ExperimentRunRecord = {
+      schemaVersion: EXPERIMENT_RUN_SCHEMA_VERSION,
+      document: "experiment run",
+      experiment: plan.name,
+      store,
+      ...result,
+    };
+    const { failed, blocked } = result;
+    return {
+      document,
+      text: inWords(document),
+      exitCode: 0,
+      ...(failed.length + blocked.length > 0 ? { failure: incomplete(document) } : {}),
+    };
+  },
+});
+
+function incomplete({ failed, blocked }: ExperimentRunRecord): AntidoteError {
+  const [first] = failed;
+  return new AntidoteError(
+    first?.code ?? "INTERNAL",
+    `${failed.length} trials failed and ${blocked.length} could not run without them. ${first?.message ?? ""}`.trim(),
+    { next: first?.next ?? "Run the same command again: failed trials are tried anew." },
+  );
+}
+
+function inWords({
+  experiment,
+  store,
+  known,
+  ran,
+  failed,
+  blocked,
+  duration,
+}: ExperimentRunRecord) {
+  return columns([
+    ["experiment", experiment],
+    ["trials", `${ran} run in ${about(duration).replace("about ", "")}, ${known} known before`],
+    ...(failed.length > 0 ? [["failed", String(failed.length)] as const] : []),
+    ...(blocked.length > 0 ? [["blocked", String(blocked.length)] as const] : []),
+    ["store", visible(store)],
+  ]);
+}

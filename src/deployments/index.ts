@@ -1,0 +1,2 @@
+/** Every deployment defence by its name. */
+export const DEPLOYMENTS = {} as const;

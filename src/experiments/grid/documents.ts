@@ -1,0 +1,72 @@
+import { z } from "zod";
+import { type Frozen, natural, text } from "../../audit/record-parts.ts";
+import { ERROR_CODES, type ErrorCode } from "../../core/errors.ts";
+import { trialRecord } from "./trial-record.ts";
+
+/* What the commands around experiments print with --json. */
+
+/** Raised whenever a field of this document is added, removed or changes its meaning. */
+export const EXPERIMENT_RUN_SCHEMA_VERSION = 1;
+
+export const failure = z.strictObject({
+  key: text.describe("The trial."),
+  code: z.enum(ERROR_CODES as [ErrorCode, ...ErrorCode[]]).describe("Code of the error."),
+  message: text.describe("What went wrong."),
+  next: text.nullable().describe("What can be done about it."),
+});
+
+/** What `antidote experiment run --json` prints. */
+export const experimentRunRecord = z.strictObject({
+  schemaVersion: z
+    .literal(EXPERIMENT_RUN_SCHEMA_VERSION)
+    .describe("Version of this document's schema."),
+  document: z.literal("experiment run").describe("Kind of this document."),
+  experiment: text.describe("Name of the experiment."),
+  store: text.describe("Folder of the result store."),
+  known: natural.describe("Trials that the store had before."),
+  ran: natural.describe("Trials that were run."),
+  failed: z.array(failure).describe("Trials that failed."),
+  blocked: z.array(text).describe("Trials that need one that has failed."),
+  duration: z.number().min(0).describe("Seconds from start to end."),
+});
+
+export type ExperimentRunRecord = Frozen<z.infer<typeof experimentRunRecord>>;
+
+export const EXPERIMENT_STATUS_SCHEMA_VERSION = 1;
+
+/** What `antidote experiment status --json` prints. */
+export const experimentStatusRecord = z.strictObject({
+  schemaVersion: z
+    .literal(EXPERIMENT_STATUS_SCHEMA_VERSION)
+    .describe("Version of this document's schema."),
+  document: z.literal("experiment status").describe("Kind of this document."),
+  store: text.describe("Folder of the result store."),
+  experiments: z
+    .array(
+      z.strictObject({
+        name: text.describe("Name of the experiment."),
+        trials: natural.describe("All its trials."),
+        done: natural.describe("Those that are done."),
+        failed: z.array(failure).describe("Those that failed and are not done since."),
+        seconds: z.number().min(0).describe("Time that the done ones took, added up."),
+      }),
+    )
+    .describe("Every experiment of the store."),
+});
+
+export type ExperimentStatusRecord = Frozen<z.infer<typeof experimentStatusRecord>>;
+
+export const EXPERIMENT_SHOW_SCHEMA_VERSION = 1;
+
+/** What `antidote experiment show --json` prints. */
+export const experimentShowRecord = z.strictObject({
+  schemaVersion: z
+    .literal(EXPERIMENT_SHOW_SCHEMA_VERSION)
+    .describe("Version of this document's schema."),
+  document: z.literal("experiment show").describe("Kind of this document."),
+  trials: z
+    .array(z.strictObject({ label: text.describe("What it is."), record: trialRecord }))
+    .describe("The trials that were asked for."),
+});
+
+export type ExperimentShowRecord = Frozen<z.infer<typeof experimentShowRecord>>;

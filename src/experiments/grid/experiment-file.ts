@@ -1,0 +1,152 @@
+import { readFile } from "node:fs/promises";
+import { basename, dirname, extname, resolve } from "node:path";
+import { parse } from "yaml";
+import { z } from "zod";
+import { POISONING } from "../../attacks/poison.ts";
+import { PRESETS, type PresetName } from "../../attacks/presets.ts";
+import { auditOptions } from "../../audit/options.ts";
+import { AntidoteError } from "../../core/errors.ts";
+import { PROCEDURAL } from "../../data/training-images.ts";
+import { ARCHITECTURE } from "../../models/fresh.ts";
+import { TRAINING } from "../../train/config.ts";
+
+const several = <T extends z.ZodType>(value: T) => z.union([value, z.array(value).min(1)]);
+
+/** A method by its name, or with options that differ from its defaults. */
+const methodChoice = z.union([
+  z.string().transform((name) => ({ name })),
+  z.looseObject({ name: z.string() }),
+]);
+
+const { samples, boost, embed } = POISONING.shape;
+
+const attackChoice = z.union([
+  z.string().transform((name) => ({ name })),
+  z.looseObject({
+    name: z.string(),
+    poisoned: several(samples)
+      .optional()
+      .describe("number m of poisoned images; several give several models"),
+    boost: boost.unwrap().optional(),
+    embed: embed.unwrap().optional(),
+  }),
+]);
+
+/** An experiment, as its file states it: a grid of attacks, seeds and defences. */
+export const experiment = z.strictObject({
+  name: z
+    .string()
+    .regex(/^[\w.-]+$/)
+    .optional()
+    .describe("name of the experiment (default: that of its file)"),
+  data: z
+    .string()
+    .describe(
+      `training images: a folder with one folder per class, CIFAR-10 or idx files, or "${PROCEDURAL}"`,
+    ),
+  test: z
+    .string()
+    .optional()
+    .describe("test images (default: the test files beside the training files)"),
+  testImages: z.int().min(10).default(2000).describe("how many test images judge, the first ones"),
+  size: z
+    .int()
+    .min(8)
+    .default(32)
+    .describe("side to which images in folders are brought, in pixels"),
+  count: z
+    .int()
+    .min(10)
+    .default(10_000)
+    .describe(`how many ${PROCEDURAL} images to draw for training`),
+  network: ARCHITECTURE.prefault({}).describe("architecture of every model"),
+  training: TRAINING.prefault({}).describe("how every model is trained"),
+  surrogate: z
+    .strictObject({
+      width: z.int().min(1).default(16).describe("channels of its first stage"),
+      epochs: z.int().min(1).default(4).describe("passes over the training images"),
+    })
+    .prefault({})
+    .describe("network that attackers have who need one: trained once on clean images"),
+  target: z.int().min(0).default(0).describe("class that triggers lead to, by index"),
+  preset: z
+    .enum(Object.keys(PRESETS) as [PresetName, ...PresetName[]])
+    .optional()
+    .describe("the paper's amounts of poison; what an attack states itself wins"),
+  attacks: z.array(attackChoice).default([]).describe("attacks, each with its amounts of poison"),
+  seeds: z
+    .int()
+    .min(1)
+    .default(1)
+    .describe("models of every attack and amount: seeds 0 to seeds − 1"),
+  cleanModels: z.int().min(0).default(1).describe("models without poison"),
+  trusted: z
+    .array(z.number().gt(0))
+    .min(1)
+    .default([0.01])
+    .describe("trusted images r: a share of the training images if below 1, else their number"),
+  sanitizers: z.array(methodChoice).default([]).describe("defences before training"),
+  repairs: z.array(methodChoice).default([]).describe("repairs of every poisoned model"),
+  deployments: z
+    .array(methodChoice)
+    .default([])
+    .describe("defences at inference time, on every poisoned model"),
+  detectors: z.array(methodChoice).default([]).describe("detectors, on every model"),
+  reference: methodChoice
+    .prefault("pivotal-tuning")
+    .describe("repair that makes the copy which some detectors compare a model with"),
+  ...auditOptions.pick({ allowedDrop: true, heldOut: true }).shape,
+});
+
+export type Experiment = z.output<typeof experiment> & { readonly name: string };
+
+/**
+ * Reads an experiment. Keys may be written in camelCase or kebab-case; paths are taken from the file's folder.
+ * @throws `INVALID_CONFIG`
+ */
+export async function readExperiment(path: string): Promise<Experiment> {
+  const given = camelled(await readYaml(path));
+  const read = experimentFrom(given, basename(path, extname(path)), path);
+  const found = (image: string) => (image === PROCEDURAL ? image : resolve(dirname(path), image));
+  return {
+    ...read,
+    data: found(read.data),
+    ...(read.test === undefined ? {} : { test: found(read.test) }),
+  };
+}
+
+/** Checks and completes an experiment. Throws `INVALID_CONFIG`. */
+export function experimentFrom(given: unknown, name: string, place: string): Experiment {
+  const result = experiment.safeParse(given);
+  if (result.success) return { ...result.data, name: result.data.name ?? name };
+  throw new AntidoteError("INVALID_CONFIG", z.prettifyError(result.error), {
+    place,
+    next: "Correct the file; `antidote experiment --help` describes it.",
+  });
+}
+
+async function readYaml(path: string): Promise<unknown> {
+  try {
+    return parse(await readFile(path, "utf8"));
+  } catch (cause) {
+    const missing = (cause as NodeJS.ErrnoException).code === "ENOENT";
+    const reason = cause instanceof Error ? cause.message.split("\n")[0] : String(cause);
+    throw new AntidoteError(
+      "INVALID_CONFIG",
+      missing ? "There is no such file." : `The file is not valid YAML: ${reason}`,
+      { place: path, next: "Give a YAML file that describes an experiment.", cause },
+    );
+  }
+}
+
+/** The same value with its keys in camelCase. */
+function camelled(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(camelled);
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, inner]) => [
+      key.replace(/-([a-z0-9])/g, (_, letter: string) => letter.toUpperCase()),
+      camelled(inner),
+    ]),
+  );
+}

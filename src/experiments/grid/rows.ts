@@ -1,0 +1,192 @@
+import { keptPlans, type ResultStore } from "./store.ts";
+import type { ModelTrial } from "./trial.ts";
+import type { TrialRecord } from "./trial-record.ts";
+
+/** A cell of a table; null where it does not apply. */
+export type Cell = string | number | boolean | null;
+
+/**
+ * A trial as a row: the same columns for every kind, shares in [0,1]. Curves, intervals of single classes and options
+ * are in the record.
+ */
+export type Row = Readonly<Record<(typeof COLUMNS)[number]["name"], Cell>>;
+
+interface Column {
+  readonly name: string;
+  readonly type: "STRING" | "DOUBLE" | "INT32" | "BOOLEAN";
+  readonly description: string;
+}
+
+/** Columns of exports, in order. `test_acc` and `test_asr` are named as in BackdoorBench. */
+export const COLUMNS = [
+  { name: "key", type: "STRING", description: "key of the trial" },
+  { name: "kind", type: "STRING", description: "model, repair or detection" },
+  { name: "label", type: "STRING", description: "what it is, in words" },
+  { name: "model", type: "STRING", description: "key of the model trial that it belongs to" },
+  { name: "attack", type: "STRING", description: "attack; null for a clean model" },
+  { name: "poisoned", type: "INT32", description: "number m of poisoned images" },
+  { name: "boost", type: "INT32", description: "how often an epoch shows each of them (b)" },
+  { name: "embed", type: "STRING", description: "before-augmentation or after-augmentation" },
+  { name: "target", type: "INT32", description: "target class" },
+  { name: "seed", type: "INT32", description: "seed" },
+  { name: "width", type: "INT32", description: "channels of the network's first stage" },
+  { name: "epochs", type: "INT32", description: "epochs of training" },
+  { name: "sanitizer", type: "STRING", description: "defence before training" },
+  { name: "trusted", type: "INT32", description: "number r of trusted images" },
+  { name: "repair", type: "STRING", description: "repair" },
+  { name: "deployment", type: "STRING", description: "defence at inference time" },
+  { name: "detector", type: "STRING", description: "detector" },
+  {
+    name: "options",
+    type: "STRING",
+    description: "options of the method that the trial is about, as JSON",
+  },
+  {
+    name: "test_acc",
+    type: "DOUBLE",
+    description: "CDA: of the model, or of what a defender ships",
+  },
+  {
+    name: "test_asr",
+    type: "DOUBLE",
+    description: "ASR: of the model, or of what a defender ships",
+  },
+  { name: "before_acc", type: "DOUBLE", description: "CDA before the repair" },
+  { name: "before_asr", type: "DOUBLE", description: "ASR before the repair" },
+  { name: "oracle_acc", type: "DOUBLE", description: "CDA at the oracle stop" },
+  { name: "oracle_asr", type: "DOUBLE", description: "ASR at the oracle stop" },
+  {
+    name: "kept_drop",
+    type: "BOOLEAN",
+    description: "whether the shipped model keeps the allowed drop on test images",
+  },
+  { name: "score", type: "DOUBLE", description: "score of the detector" },
+  { name: "removed", type: "INT32", description: "images that the sanitizer left out" },
+  { name: "removed_poisoned", type: "INT32", description: "poisoned ones among them" },
+  { name: "seconds", type: "DOUBLE", description: "time that the trial took" },
+  { name: "antidote", type: "STRING", description: "version of Antidote" },
+  { name: "onnxruntime", type: "STRING", description: "version of ONNX Runtime" },
+  { name: "threads", type: "INT32", description: "threads that it was computed with" },
+] as const satisfies readonly Column[];
+
+/** Every trial of a store as a row: models first, then what was tried on them. */
+export async function rowsOf(store: ResultStore): Promise<Row[]> {
+  const records = await store.all();
+  const models = new Map(records.map((record) => [record.key, record]));
+  const labels = await labelsOf(store);
+  const order = { model: 0, repair: 1, detection: 2 };
+  return records
+    .map((record) => rowOf(record, models, labels.get(record.key) ?? null))
+    .sort(
+      (a, b) =>
+        order[a.kind as keyof typeof order] - order[b.kind as keyof typeof order] ||
+        String(a.label).localeCompare(String(b.label), "en", { numeric: true }),
+    );
+}
+
+/** What the trials of a store are called, by key. */
+export async function labelsOf(store: ResultStore): Promise<Map<string, string>> {
+  const plans = await keptPlans(store);
+  return new Map(plans.flatMap(({ trials }) => trials.map(({ key, label }) => [key, label])));
+}
+
+function rowOf(
+  record: TrialRecord,
+  records: ReadonlyMap<string, TrialRecord>,
+  label: string | null,
+): Row {
+  const { key, config, duration, versions, hardware } = record;
+  const model = config.kind === "model" ? config : modelOf(records.get(config.model));
+  const { kind, seed } = config;
+  const stated =
+    config.kind === "model"
+      ? (config.sanitizer ?? config.attack)
+      : config.kind === "repair"
+        ? (config.deployment ?? config.repair)
+        : config.detector;
+  return {
+    ...{ key, kind, label, seed },
+    model: config.kind === "model" ? key : config.model,
+    attack: model?.attack?.name ?? null,
+    poisoned: model?.poisoning?.samples ?? null,
+    boost: model?.poisoning?.boost ?? null,
+    embed: model?.poisoning?.embed ?? null,
+    target: model?.target ?? null,
+    width: model?.network.width ?? null,
+    epochs: model?.training.epochs ?? null,
+    sanitizer: model?.sanitizer?.name ?? null,
+    trusted: config.kind === "model" ? null : config.trusted,
+    repair: repairOf(config, records),
+    deployment: config.kind === "repair" ? (config.deployment?.name ?? null) : null,
+    detector: config.kind === "detection" ? config.detector.name : null,
+    options: stated ? JSON.stringify(stated.options) : null,
+    ...measured(record),
+    seconds: duration,
+    antidote: versions.antidote,
+    onnxruntime: versions.onnxruntime,
+    threads: hardware.threads,
+  };
+}
+
+function modelOf(
+  record: TrialRecord | undefined,
+): (TrialRecord["config"] & ModelTrial) | undefined {
+  return record?.config.kind === "model" ? (record.config as ModelTrial) : undefined;
+}
+
+/** The repair of a repair trial, or the one that a detection compares with. */
+function repairOf(
+  config: TrialRecord["config"],
+  records: ReadonlyMap<string, TrialRecord>,
+): string | null {
+  if (config.kind === "repair") return config.repair?.name ?? null;
+  if (config.kind === "model" || config.repair === null) return null;
+  const compared = records.get(config.repair)?.config;
+  return compared?.kind === "repair" ? (compared.repair?.name ?? null) : null;
+}
+
+type Measured = Pick<
+  Row,
+  | "test_acc"
+  | "test_asr"
+  | "before_acc"
+  | "before_asr"
+  | "oracle_acc"
+  | "oracle_asr"
+  | "kept_drop"
+  | "score"
+  | "removed"
+  | "removed_poisoned"
+>;
+
+const NOTHING: Measured = {
+  ...{ test_acc: null, test_asr: null, before_acc: null, before_asr: null },
+  ...{ oracle_acc: null, oracle_asr: null, kept_drop: null },
+  ...{ score: null, removed: null, removed_poisoned: null },
+};
+
+function measured({ outcome }: TrialRecord): Measured {
+  switch (outcome.kind) {
+    case "model":
+      return {
+        ...NOTHING,
+        test_acc: outcome.accuracy.value,
+        test_asr: outcome.attackSuccess?.value ?? null,
+        removed: outcome.filtered?.removed ?? null,
+        removed_poisoned: outcome.filtered?.removedPoisoned ?? null,
+      };
+    case "repair":
+      return {
+        ...NOTHING,
+        test_acc: outcome.deployed.accuracy.value,
+        test_asr: outcome.deployed.attackSuccess?.value ?? null,
+        before_acc: outcome.before.accuracy.value,
+        before_asr: outcome.before.attackSuccess?.value ?? null,
+        oracle_acc: outcome.oracle.accuracy.value,
+        oracle_asr: outcome.oracle.attackSuccess?.value ?? null,
+        kept_drop: outcome.keptDrop,
+      };
+    case "detection":
+      return { ...NOTHING, score: outcome.score };
+  }
+}

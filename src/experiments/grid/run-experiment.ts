@@ -1,0 +1,41 @@
+import type { RunContext } from "../../runtime/context.ts";
+import { expand } from "./expand.ts";
+import type { Experiment } from "./experiment-file.ts";
+import { type ImageSource, readImages } from "./materials.ts";
+import type { WorkerOptions } from "./protocol.ts";
+import { type GridResult, runGrid } from "./run-grid.ts";
+import { partOf, type Shard } from "./shard.ts";
+import { keepPlan, ResultStore } from "./store.ts";
+
+export interface ExperimentRun extends Pick<WorkerOptions, "device" | "threads"> {
+  readonly plan: Experiment;
+  /** Folder of the result store; made if it is not there. */
+  readonly store: string;
+  readonly workers: number;
+  /** The part to run; all of it by default. */
+  readonly shard?: Shard | undefined;
+}
+
+/**
+ * Runs an experiment, or a part of it, as far as the store does not have it yet.
+ * @throws the errors of `readImages`, `expand` and `runGrid`
+ */
+export async function runExperiment(
+  events: Pick<RunContext, "emit" | "signal">,
+  { plan, store: folder, workers, shard, device, threads }: ExperimentRun,
+): Promise<GridResult & { readonly duration: number }> {
+  const started = performance.now();
+  const source = sourceOf(plan);
+  const images = await readImages(source, events);
+  const trials = expand(plan, images);
+  const store = await ResultStore.open(folder);
+  const kept = trials.map(({ key, label }) => ({ key, label }));
+  await keepPlan(store, { experiment: plan, trials: kept });
+  const part = shard ? partOf(trials, shard) : trials;
+  const result = await runGrid(events, store, images, part, { source, workers, device, threads });
+  return { ...result, duration: (performance.now() - started) / 1000 };
+}
+
+export function sourceOf({ data, test, testImages, size, count }: Experiment): ImageSource {
+  return { data, test, judgedOn: testImages, size, count };
+}

@@ -1,0 +1,106 @@
+import { createHash } from "node:crypto";
+import { z } from "zod";
+import { POISONING } from "../../attacks/poison.ts";
+import { method, natural, share, text } from "../../audit/record-parts.ts";
+import { VERSION } from "../../core/version.ts";
+import { ARCHITECTURE } from "../../models/fresh.ts";
+import { TRAINING } from "../../train/config.ts";
+
+/*
+ * A trial is a pure function of what stands here: nothing else has a say in its outcome, and its key is made of
+ * all of it. So a trial that another experiment has run already is found by its key.
+ */
+
+/** Raised whenever a trial of the same config would have another outcome, or another record. */
+const TRIAL_VERSION = 1;
+
+const key = text.regex(/^[0-9a-f]{20}$/);
+
+/** Lines 7 to 9 of Algorithm 1: a network, from images that are poisoned or not. */
+export const modelTrial = z.strictObject({
+  kind: z.literal("model").describe("A model is trained."),
+  data: z
+    .strictObject({
+      train: text.describe("SHA-256 of the training images, before any is poisoned."),
+      test: text.describe("SHA-256 of the test images that judge."),
+    })
+    .describe("The images."),
+  network: ARCHITECTURE.describe("The architecture."),
+  training: TRAINING.describe("How it is trained."),
+  attack: method.nullable().describe("The attack; null for a clean model."),
+  target: natural
+    .nullable()
+    .describe("Class that the trigger shall lead to; null without an attack."),
+  poisoning: POISONING.omit({ target: true })
+    .nullable()
+    .describe("How much poison; null without one, and where the attack owns the training."),
+  surrogate: key.nullable().describe("Model trial whose model is the attacker's surrogate."),
+  sanitizer: method.nullable().describe("The defence before training; null for none."),
+  unsanitized: key.nullable().describe("Model trial whose model the sanitizer looks through."),
+  seed: z.int().min(0).describe("Seed of the trial."),
+});
+
+/** Lines 10 to 16: a model is repaired, deployed and judged. */
+export const repairTrial = z.strictObject({
+  kind: z.literal("repair").describe("A model is repaired."),
+  model: key.describe("Model trial whose model is repaired."),
+  trusted: z
+    .int()
+    .min(1)
+    .describe("Number r of trusted images, drawn from the training set before it was poisoned."),
+  repair: method.nullable().describe("The repair; null for none."),
+  deployment: method.nullable().describe("The defence at inference time; null for none."),
+  allowedDrop: share.describe("Δ, largest allowed drop of accuracy."),
+  heldOut: share.describe("Share of the trusted images that only choose among checkpoints."),
+  seed: z.int().min(0).describe("Seed of the trial."),
+});
+
+/** Line 8 of Algorithm 2: a model is scored. */
+export const detectionTrial = z.strictObject({
+  kind: z.literal("detection").describe("A model is searched for a backdoor."),
+  model: key.describe("Model trial whose model is searched."),
+  trusted: z.int().min(1).describe("Number r of trusted images."),
+  detector: method.describe("The detector."),
+  repair: key
+    .nullable()
+    .describe(
+      "Repair trial whose model the suspect is compared with; null if the detector needs none.",
+    ),
+  heldOut: share.describe("Share of the trusted images that only measure the triggers found."),
+  seed: z.int().min(0).describe("Seed of the trial."),
+});
+
+export const trialConfig = z.discriminatedUnion("kind", [modelTrial, repairTrial, detectionTrial]);
+
+export type ModelTrial = z.infer<typeof modelTrial>;
+export type RepairTrial = z.infer<typeof repairTrial>;
+export type DetectionTrial = z.infer<typeof detectionTrial>;
+export type TrialConfig = z.infer<typeof trialConfig>;
+
+/** Identifies a trial by its config, the version of Antidote and that of trials. */
+export function keyOf(config: TrialConfig): string {
+  // The schema puts the fields in its own order.
+  const text = JSON.stringify([VERSION, TRIAL_VERSION, trialConfig.parse(config)]);
+  return createHash("sha256").update(text).digest("hex").slice(0, 20);
+}
+
+/** Keys of the trials whose models a trial takes. */
+export function needsOf(config: TrialConfig): string[] {
+  const needed =
+    config.kind === "model"
+      ? [config.surrogate, config.unsanitized]
+      : config.kind === "repair"
+        ? [config.model]
+        : [config.model, config.repair];
+  return needed.filter((key) => key !== null);
+}
+
+/** A trial with its key. */
+export interface Trial<Config extends TrialConfig = TrialConfig> {
+  readonly key: string;
+  readonly config: Config;
+}
+
+export function trialOf<Config extends TrialConfig>(config: Config): Trial<Config> {
+  return { key: keyOf(config), config };
+}

@@ -1,0 +1,2 @@
+/** Every sanitizer by its name. */
+export const SANITIZERS = {} as const;
