@@ -19,12 +19,11 @@ import { TRAINING } from "../../train/config.ts";
 import type { Experiment } from "./experiment-file.ts";
 import type { Images } from "./materials.ts";
 import type { Methods } from "./methods.ts";
+import type { KeptTrial } from "./store.ts";
 import { type ModelTrial, type RepairTrial, type Trial, trialOf } from "./trial.ts";
 
 /** A trial of an experiment. */
-export interface Planned extends Trial {
-  /** What it is, for people: "badnets m=50 seed 0, pivotal-tuning r=500". */
-  readonly label: string;
+export interface Planned extends KeptTrial {
   /** Key of the attacked or clean model that everything around it belongs to: what shards are made of. */
   readonly family: string;
 }
@@ -150,7 +149,7 @@ class Expansion {
     const { width, epochs } = this.#plan.surrogate;
     const network = ARCHITECTURE.parse({ width });
     const trial = trialOf({ ...this.#clean(0), network, training: TRAINING.parse({ epochs }) });
-    return this.#add(trial, "surrogate", trial.key);
+    return this.#add(trial, "surrogate", trial.key, "surrogate");
   }
 
   /** An attack with its amounts of poison; checked before anything runs. */
@@ -186,8 +185,10 @@ class Expansion {
     };
   }
 
-  #add(trial: Trial, label: string, family: string): string {
-    if (!this.#trials.has(trial.key)) this.#trials.set(trial.key, { ...trial, label, family });
+  /** @param label for people: "badnets m=50 seed 0, pivotal-tuning r=500" */
+  #add(trial: Trial, label: string, family: string, role: Planned["role"] = "subject"): string {
+    const planned = { ...trial, label, family, role };
+    if (!this.#trials.has(trial.key)) this.#trials.set(trial.key, planned);
     return trial.key;
   }
 }

@@ -29,7 +29,7 @@ export async function runExperiment(
   const images = await readImages(source, events);
   const trials = expand(plan, images);
   const store = await ResultStore.open(folder);
-  const kept = trials.map(({ key, label }) => ({ key, label }));
+  const kept = trials.map(({ family: _, ...trial }) => trial);
   await keepPlan(store, { experiment: plan, trials: kept });
   const part = shard ? partOf(trials, shard) : trials;
   const result = await runGrid(events, store, images, part, { source, workers, device, threads });

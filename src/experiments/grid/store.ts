@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import { z } from "zod";
 import { AntidoteError, type ErrorCode } from "../../core/errors.ts";
 import { makeFolder, writeAtomically, writeJson } from "../../core/write-file.ts";
+import { type Trial, trialConfig } from "./trial.ts";
 import { type TrialRecord, trialRecord } from "./trial-record.ts";
 
 /** Why a trial has no outcome. */
@@ -155,7 +156,14 @@ export class ResultStore {
 /** An experiment as the store remembers it: what it is, and which trials are its own. */
 export interface KeptPlan {
   readonly experiment: { readonly name: string };
-  readonly trials: readonly { readonly key: string; readonly label: string }[];
+  readonly trials: readonly KeptTrial[];
+}
+
+/** A trial of an experiment, whether or not it is done. */
+export interface KeptTrial extends Trial {
+  readonly label: string;
+  /** What it is to the experiment: what is studied, or the network that attackers have. */
+  readonly role: "subject" | "surrogate";
 }
 
 /** Notes which trials are an experiment's, for whoever reads the store later without the images. */
@@ -193,5 +201,10 @@ export async function keptPlans({ folder }: ResultStore): Promise<KeptPlan[]> {
 
 const keptPlan = z.strictObject({
   experiment: z.looseObject({ name: z.string() }),
-  trials: z.array(z.strictObject({ key: z.string(), label: z.string() })),
+  trials: z.array(
+    z.strictObject({
+      ...{ key: z.string(), label: z.string() },
+      ...{ role: z.enum(["subject", "surrogate"]), config: trialConfig },
+    }),
+  ),
 });

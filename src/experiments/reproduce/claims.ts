@@ -1,0 +1,214 @@
+import { Random } from "../../core/random.ts";
+import { rocDifference } from "../../core/ranking.ts";
+import type { Artefact, TableCell } from "./artefact.ts";
+import { figure5 } from "./figure-5.ts";
+import { figure7, pointOf } from "./figure-7.ts";
+import { TABLED_ATTACKS, TABLED_REPAIRS } from "./paper.ts";
+import { type Group, type ModelResult, Results, valuesOf } from "./results.ts";
+import { onScale } from "./scales.ts";
+import { paperScore } from "./scores.ts";
+import { table3 } from "./table-3.ts";
+
+const NOTHING = new Results([]);
+
+/** ASR up to which a model counts as repaired. */
+const REPAIRED = 0.05;
+const OURS = "pivotal-tuning";
+const CTI = "calibrated-trigger-inversion";
+
+/** What the evidence says about a claim. */
+interface Finding {
+  readonly verdict: "holds" | "fails" | "undecided";
+  readonly evidence: string;
+}
+
+const missing = (what: string): Finding => ({
+  verdict: "undecided",
+  evidence: `not measured: ${what}`,
+});
+const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
+
+/** Section V-F: every claim of the paper's summary, with what our records say about it. */
+export const claims: Artefact = {
+  name: "claims",
+  title: "Section V-F: the claims of the paper",
+  experiments: (scale) => [
+    ...table3.experiments(scale),
+    ...figure5.experiments(scale),
+    ...figure7.experiments(scale),
+    largerNetworks(scale),
+  ],
+  read([tabled, overAmounts = NOTHING, surveyed = NOTHING, larger = NOTHING]) {
+    const rows: readonly (readonly [string, Finding])[] = [
+      [
+        "Pivotal Tuning is the most data-efficient repair, by about a factor of two",
+        dataEfficiency(tabled),
+      ],
+      [
+        "Calibrated Trigger Inversion detects more than Neural Cleanse at every m",
+        calibration(overAmounts),
+      ],
+      [
+        "Attacks that are robust and undetectable at once are repaired at little loss of accuracy",
+        adaptive(surveyed),
+      ],
+      [
+        "Detection is not reconstruction: triggers that give a backdoor away are unlike the true one",
+        reconstruction(surveyed),
+      ],
+      ["Repair with the reconstructed trigger often fails", repairByTrigger(tabled)],
+      ["Backdoors in larger models are more robust and more detectable", size(surveyed, larger)],
+    ];
+    return {
+      ...{ kind: "table", name: "claims", title: this.title },
+      head: ["claim", "verdict", "evidence"],
+      rows: rows.map(([claim, { verdict, evidence }]): TableCell[] => [claim, verdict, evidence]),
+      notes: [`Repaired means an ASR of at most ${percent(REPAIRED)} at the oracle stop within Δ.`],
+    };
+  },
+};
+
+/** The attack that larger networks are compared by. */
+const COMPARED = "badnets";
+
+/** The same as Figure 7 for one attack, with networks twice as wide. */
+function largerNetworks(scale: Parameters<Artefact["experiments"]>[0]) {
+  const width = 2 * (scale.base.network?.width ?? 32);
+  const wider = { ...scale, base: { ...scale.base, network: { ...scale.base.network, width } } };
+  return onScale(wider, "larger", {
+    attacks: [{ name: COMPARED }],
+    ...{ repairs: [OURS], detectors: [CTI], trusted: scale.shares.slice(-1) },
+    ...{ seeds: scale.models.poisoned, cleanModels: scale.models.clean },
+  });
+}
+
+/** The smallest r at which a repair repairs every attack that it was measured on; undefined if none does. */
+function enough(results: Results, repair: string): number | undefined {
+  return results.trusted.find((r) =>
+    attacksOf(results).every((models) => {
+      const left = valuesOf(
+        results.repairs(models, repair, r),
+        (o) => o.oracle.attackSuccess?.value,
+      );
+      return left.length > 0 && left.every((success) => success <= REPAIRED);
+    }),
+  );
+}
+
+/** Models of every tabled attack that is there. */
+function attacksOf(results: Results): (readonly ModelResult[])[] {
+  return TABLED_ATTACKS.map((attack) =>
+    results.attacked(attack).flatMap((group) => group.models),
+  ).filter((models) => models.some(({ outcome }) => outcome));
+}
+
+function dataEfficiency(results: Results): Finding {
+  const measured = TABLED_REPAIRS.filter((repair) =>
+    attacksOf(results).some((models) =>
+      results.repairs(models, repair).some(({ outcome }) => outcome),
+    ),
+  );
+  if (!measured.includes(OURS) || measured.length < 2) return missing("repairs of Table III");
+  const needed = measured.map((repair) => ({ repair, r: enough(results, repair) }));
+  const said = needed
+    .map(({ repair, r }) => `${repair} ${r === undefined ? "never" : `r = ${r}`}`)
+    .join(", ");
+  const evidence = `trusted images that repair every attack measured: ${said}`;
+  const ours = needed.find(({ repair }) => repair === OURS)!.r;
+  if (ours === undefined) return { verdict: "fails", evidence };
+  const others = needed.filter(({ repair }) => repair !== OURS);
+  const better = others.every(({ r }) => r === undefined || r >= 2 * ours);
+  return { verdict: better ? "holds" : "fails", evidence };
+}
+
+function calibration(results: Results): Finding {
+  const groups = ["badnets", "c-badnets"].flatMap((attack) => results.attacked(attack));
+  const differences = groups.flatMap((group) => {
+    const pair = (models: readonly ModelResult[]) =>
+      models.flatMap((model) => {
+        const of = (detector: string) =>
+          valuesOf(results.detections([model], detector), paperScore(detector))[0];
+        const [cti, nc] = [of(CTI), of("neural-cleanse")];
+        return cti === undefined || nc === undefined ? [] : [[cti, nc] as const];
+      });
+    const [poisoned, clean] = [pair(group.models), pair(results.clean)];
+    if (poisoned.length < 2 || clean.length < 2) return [];
+    const random = Random.fromSeed(0).fork("claims");
+    return [{ group, ...rocDifference(poisoned, clean, random) }];
+  });
+  if (differences.length === 0) return missing("both detectors on several models (Figure 5)");
+  const evidence = differences
+    .map(
+      ({ group, value, low, high }) =>
+        `${named(group)}: ${signed(value)} [${signed(low)}, ${signed(high)}]`,
+    )
+    .join("; ");
+  const said = `difference of ROC AUC with its 95 % interval (paired bootstrap): ${evidence}`;
+  if (differences.some(({ high }) => high < 0)) return { verdict: "fails", evidence: said };
+  return {
+    verdict: differences.every(({ low }) => low > 0) ? "holds" : "undecided",
+    evidence: said,
+  };
+}
+
+const signed = (value: number) => `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(2)}`;
+const named = ({ attack, poisoned }: Group) => `${attack} m = ${poisoned}`;
+
+/** Largest loss of accuracy that counts as little, in points: what the paper calls limited. */
+const LITTLE = 0.05;
+
+function adaptive(results: Results): Finding {
+  const found = ["tsb", "pcb"].flatMap((attack) => {
+    const models = results.attacked(attack).flatMap((group) => group.models);
+    const losses = valuesOf(results.repairs(models, OURS), ({ before, curve }) => {
+      const repaired = curve.filter(({ attackSuccess }) => (attackSuccess?.value ?? 0) <= REPAIRED);
+      const lost = repaired.map(({ accuracy }) => before.accuracy.value - accuracy.value);
+      return lost.length > 0 ? Math.min(...lost) : Number.POSITIVE_INFINITY;
+    });
+    return losses.length > 0 ? [{ attack, worst: Math.max(...losses), n: losses.length }] : [];
+  });
+  if (found.length < 2) return missing("TSB and PCB (Figure 7)");
+  const evidence = found
+    .map(({ attack, worst, n }) =>
+      Number.isFinite(worst)
+        ? `${attack}: repaired at a loss of at most ${percent(worst)} (${n} models)`
+        : `${attack}: no checkpoint is repaired (${n} models)`,
+    )
+    .join("; ");
+  return { verdict: found.every(({ worst }) => worst <= LITTLE) ? "holds" : "fails", evidence };
+}
+
+/** Cosine below which two triggers are unlike. */
+const ALIKE = 0.5;
+
+function reconstruction(results: Results): Finding {
+  const models = results.groups
+    .filter(({ attack }) => attack !== null)
+    .flatMap((group) => group.models);
+  const cosines = valuesOf(results.detections(models, CTI), ({ fidelity }) => fidelity?.cosine);
+  if (cosines.length === 0) return missing("detections of poisoned models (Figure 7)");
+  const unlike = cosines.filter((cosine) => cosine < ALIKE).length;
+  const evidence = `of ${cosines.length} triggers found for the true target ${unlike} have a cosine below ${ALIKE} with the true one`;
+  return { verdict: unlike > cosines.length / 2 ? "holds" : "fails", evidence };
+}
+
+function repairByTrigger(results: Results): Finding {
+  const left = attacksOf(results).flatMap((models) =>
+    valuesOf(results.repairs(models, "neural-cleanse"), (o) => o.oracle.attackSuccess?.value),
+  );
+  if (left.length === 0) return missing("Neural Cleanse's repair (Table III)");
+  const failed = left.filter((success) => success > REPAIRED).length;
+  const evidence = `Neural Cleanse's repair leaves more than ${percent(REPAIRED)} in ${failed} of ${left.length} cases`;
+  return { verdict: failed > left.length / 2 ? "holds" : "fails", evidence };
+}
+
+function size(smaller: Results, larger: Results): Finding {
+  const [small] = pointOf(smaller, COMPARED);
+  const [large] = pointOf(larger, COMPARED);
+  if (!small || !large) return missing(`${COMPARED} in networks of two widths`);
+  const said = (at: typeof small) => `robustness ${percent(at.y)}, ROC AUC ${at.x.toFixed(2)}`;
+  const evidence = `${COMPARED}, narrow: ${said(small)}; twice as wide: ${said(large)}`;
+  const [robust, detectable] = [large.y - small.y, large.x - small.x];
+  if (robust > 0 && detectable > 0) return { verdict: "holds", evidence };
+  return { verdict: robust < 0 && detectable < 0 ? "fails" : "undecided", evidence };
+}

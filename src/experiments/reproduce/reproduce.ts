@@ -1,0 +1,39 @@
+import type { RunContext } from "../../runtime/context.ts";
+import { experimentFrom } from "../grid/experiment-file.ts";
+import { type ExperimentRun, runExperiment } from "../grid/run-experiment.ts";
+import type { GridResult } from "../grid/run-grid.ts";
+import { ResultStore } from "../grid/store.ts";
+import type { Artefact, Reproduced } from "./artefact.ts";
+import { Results } from "./results.ts";
+import type { Scale } from "./scales.ts";
+
+/**
+ * Runs what is missing for a table or figure, and reads it.
+ * @throws the errors of `runExperiment`
+ */
+export async function reproduce(
+  events: Pick<RunContext, "emit" | "signal">,
+  artefact: Artefact,
+  scale: Scale,
+  options: Omit<ExperimentRun, "plan">,
+): Promise<{ readonly reproduced: Reproduced; readonly runs: readonly GridResult[] }> {
+  const runs: GridResult[] = [];
+  for (const input of artefact.experiments(scale)) {
+    const plan = experimentFrom(input, String(input.name), artefact.name);
+    runs.push(await runExperiment(events, { ...options, plan }));
+  }
+  const store = await ResultStore.open(options.store);
+  return { reproduced: await readArtefact(artefact, scale, store), runs };
+}
+
+/** Reads a table or figure from what a store has; runs nothing. */
+export async function readArtefact(
+  artefact: Artefact,
+  scale: Scale,
+  store: ResultStore,
+): Promise<Reproduced> {
+  const names = artefact.experiments(scale).map(({ name }) => String(name));
+  const results = await Promise.all(names.map((name) => Results.named(store, name)));
+  const [first = new Results([]), ...others] = results;
+  return artefact.read([first, ...others]);
+}

@@ -1,0 +1,137 @@
+import { type KeptPlan, type KeptTrial, keptPlans, type ResultStore } from "../grid/store.ts";
+import type { DetectionTrial, ModelTrial, RepairTrial } from "../grid/trial.ts";
+import type {
+  DetectionOutcome,
+  ModelOutcome,
+  RepairOutcome,
+  TrialRecord,
+} from "../grid/trial-record.ts";
+
+/** A trial of an experiment with what came out of it, if it is done. */
+export interface Result<Config, Outcome> {
+  readonly key: string;
+  readonly label: string;
+  readonly config: Config;
+  readonly outcome: Outcome | undefined;
+  /** Path of the trigger's picture within the store. */
+  readonly trigger: string | null;
+}
+
+export type ModelResult = Result<ModelTrial, ModelOutcome>;
+export type RepairResult = Result<RepairTrial, RepairOutcome>;
+export type DetectionResult = Result<DetectionTrial, DetectionOutcome>;
+
+/** The models of one attack with one amount of poison, by seed; of none, the clean ones. */
+export interface Group {
+  /** Null for clean models. */
+  readonly attack: string | null;
+  /** m; null for clean models and for attacks that own the training. */
+  readonly poisoned: number | null;
+  readonly boost: number;
+  readonly models: readonly ModelResult[];
+}
+
+/** What an experiment has found so far, as tables and figures ask for it. */
+export class Results {
+  readonly #trials: readonly Result<KeptTrial["config"], TrialRecord["outcome"]>[];
+
+  constructor(trials: readonly Result<KeptTrial["config"], TrialRecord["outcome"]>[]) {
+    this.#trials = trials;
+  }
+
+  /** Reads an experiment's trials; trials that are not done have no outcome. */
+  static async of(store: ResultStore, { trials }: Pick<KeptPlan, "trials">): Promise<Results> {
+    const subjects = trials.filter(({ role }) => role === "subject");
+    return new Results(
+      await Promise.all(
+        subjects.map(async ({ key, label, config }) => {
+          const record = store.has(key) ? await store.read(key) : undefined;
+          const { outcome, trigger = null } = record ?? {};
+          return { key, label, config, outcome, trigger };
+        }),
+      ),
+    );
+  }
+
+  /** The results of an experiment by its name; of nothing if the store does not know it. */
+  static async named(store: ResultStore, name: string): Promise<Results> {
+    const plan = (await keptPlans(store)).find(({ experiment }) => experiment.name === name);
+    return await Results.of(store, plan ?? { trials: [] });
+  }
+
+  /** Models without a sanitizer, grouped. */
+  get groups(): Group[] {
+    const groups = new Map<
+      string,
+      { -readonly [K in keyof Group]: Group[K] } & { models: ModelResult[] }
+    >();
+    for (const trial of this.#trials) {
+      if (trial.config.kind !== "model" || trial.config.sanitizer !== null) continue;
+      const { attack, poisoning } = trial.config;
+      const about = {
+        attack: attack?.name ?? null,
+        poisoned: poisoning?.samples ?? null,
+        boost: poisoning?.boost ?? 1,
+      };
+      const id = JSON.stringify(about);
+      const group = groups.get(id) ?? { ...about, models: [] };
+      group.models.push(trial as ModelResult);
+      groups.set(id, group);
+    }
+    return [...groups.values()];
+  }
+
+  /** The poisoned models of an attack, in the order of m. */
+  attacked(attack: string): Group[] {
+    return this.groups
+      .filter((group) => group.attack === attack)
+      .sort((a, b) => (a.poisoned ?? 0) - (b.poisoned ?? 0));
+  }
+
+  get clean(): readonly ModelResult[] {
+    return this.groups.find(({ attack }) => attack === null)?.models ?? [];
+  }
+
+  /** What repairs came to on these models. */
+  repairs(
+    models: readonly ModelResult[],
+    repair: string,
+    trusted?: number,
+  ): readonly RepairResult[] {
+    const keys = new Set(models.map(({ key }) => key));
+    return this.#trials.filter(
+      (trial): trial is RepairResult =>
+        trial.config.kind === "repair" &&
+        keys.has(trial.config.model) &&
+        trial.config.repair?.name === repair &&
+        (trusted === undefined || trial.config.trusted === trusted),
+    );
+  }
+
+  /** What a detector found in these models. */
+  detections(models: readonly ModelResult[], detector: string): readonly DetectionResult[] {
+    const keys = new Set(models.map(({ key }) => key));
+    return this.#trials.filter(
+      (trial): trial is DetectionResult =>
+        trial.config.kind === "detection" &&
+        keys.has(trial.config.model) &&
+        trial.config.detector.name === detector,
+    );
+  }
+
+  /** All numbers of trusted images that repairs had, ascending. */
+  get trusted(): number[] {
+    const all = this.#trials.flatMap(({ config }) =>
+      config.kind === "repair" ? [config.trusted] : [],
+    );
+    return [...new Set(all)].sort((a, b) => a - b);
+  }
+}
+
+/** What is there of a property of outcomes that are there. */
+export function valuesOf<Outcome>(
+  results: readonly { readonly outcome: Outcome | undefined }[],
+  value: (outcome: Outcome) => number | null | undefined,
+): number[] {
+  return results.flatMap(({ outcome }) => (outcome ? (value(outcome) ?? []) : []));
+}

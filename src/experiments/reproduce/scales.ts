@@ -1,0 +1,176 @@
+import { AntidoteError } from "../../core/errors.ts";
+import type { ExperimentInput } from "./artefact.ts";
+
+/** How large the models of a reproduction are, and how many. */
+export interface Scale {
+  readonly name: "tiny" | "small" | "paper";
+  /** For people: what it is, and about how long it takes. */
+  readonly description: string;
+  /** Images, network and training of every trial. */
+  readonly base: Omit<ExperimentInput, "attacks" | "repairs" | "detectors">;
+  /** The amounts of poison of Table II and III, by attack. */
+  readonly poison: Readonly<Record<string, AttackInput>>;
+  /** Poisoned models per point of Figure 5, and clean ones against them. */
+  readonly models: { readonly poisoned: number; readonly clean: number };
+  /** Values of m in Figures 5 and 6. */
+  readonly amounts: {
+    readonly badnets: readonly number[];
+    readonly "c-badnets": readonly number[];
+  };
+  /** Shares r of Table III. */
+  readonly shares: readonly number[];
+  /** Options of methods that differ from Table V's, by name. */
+  readonly options: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+}
+
+/** An attack with its amount, as an experiment's file states it. */
+export interface AttackInput {
+  readonly poisoned?: number;
+  readonly boost?: number;
+}
+
+/** Fewer steps than Table V's, for networks that learn nothing anyway. */
+const SHORT = { steps: 40, checkpointEvery: 20, learningRate: 0.01 };
+
+/** The paper shows every poisoned image 120 times; in six epochs twenty times each does the same. */
+const SMALL_BOOST = 20;
+
+const SCALES = {
+  tiny: {
+    name: "tiny",
+    description:
+      "procedural images and networks of four channels: shows that everything runs, in minutes",
+    base: {
+      ...{ data: "procedural", count: 1000, testImages: 200, size: 16 },
+      network: { width: 4 },
+      training: { epochs: 6, batch: 32 },
+      surrogate: { width: 4, epochs: 2 },
+    },
+    poison: {
+      badnets: { poisoned: 50 },
+      "adaptive-blend": { poisoned: 50 },
+      "adaptive-patch": { poisoned: 50 },
+      refool: { poisoned: 50 },
+      adv: { poisoned: 50 },
+      wanet: { poisoned: 50 },
+      tsb: { poisoned: 50 },
+    },
+    models: { poisoned: 2, clean: 2 },
+    amounts: { badnets: [10, 50], "c-badnets": [50] },
+    shares: [0.2],
+    options: {
+      "pivotal-tuning": SHORT,
+      "weight-decay": SHORT,
+      "fine-pruning": SHORT,
+      nad: { ...SHORT, teacherSteps: 20 },
+      "neural-cleanse": { ...SHORT, triggerSteps: 10 },
+      "calibrated-trigger-inversion": { steps: 10, images: 16 },
+    },
+  },
+  small: {
+    name: "small",
+    description:
+      "CIFAR-10 and ResNet-18s of eight channels, six epochs: hours on two cores; a model takes minutes",
+    base: {
+      ...{ data: "cifar10", testImages: 2000 },
+      network: { width: 8 },
+      training: { epochs: 6 },
+    },
+    poison: {
+      badnets: { poisoned: 50, boost: SMALL_BOOST },
+      "adaptive-blend": { poisoned: 50, boost: SMALL_BOOST },
+      "adaptive-patch": { poisoned: 50, boost: SMALL_BOOST },
+      refool: { poisoned: 500, boost: SMALL_BOOST },
+      adv: { poisoned: 500, boost: SMALL_BOOST },
+      wanet: { poisoned: 500, boost: SMALL_BOOST },
+      tsb: { poisoned: 1000 },
+    },
+    models: { poisoned: 6, clean: 10 },
+    amounts: { badnets: [5, 10, 20, 50], "c-badnets": [250, 750] },
+    shares: [0.01, 0.025, 0.05],
+    options: {
+      "pivotal-tuning": { checkpointEvery: 100 },
+      nad: { checkpointEvery: 100 },
+      "weight-decay": { checkpointEvery: 100 },
+      "fine-pruning": { checkpointEvery: 100 },
+      "neural-cleanse": { checkpointEvery: 100 },
+    },
+  },
+  paper: {
+    name: "paper",
+    description:
+      "the paper's setting: ResNet-18, 120 epochs, twenty models per point; weeks without a GPU",
+    base: {
+      ...{ data: "cifar10", testImages: 10_000 },
+      network: { width: 64 },
+      training: {
+        ...{ epochs: 120, learningRate: 0.1, momentum: 0.9, weightDecay: 5e-4, batch: 128 },
+        ...{ schedule: "cosine", labelSmoothing: 0, nesterov: false },
+      },
+      surrogate: { width: 64, epochs: 30 },
+    },
+    poison: {},
+    models: { poisoned: 20, clean: 20 },
+    amounts: { badnets: [5, 10, 20, 50, 100], "c-badnets": [50, 250, 500, 750] },
+    shares: [0.01, 0.025, 0.05],
+    options: {},
+  },
+} as const satisfies Readonly<Record<string, Scale>>;
+
+export const SCALE_NAMES = ["tiny", "small", "paper"] as const;
+export type ScaleName = (typeof SCALE_NAMES)[number];
+
+/**
+ * A scale on the user's images.
+ * @param data path of the images; the tiny scale draws its own
+ * @throws `USAGE` if they are missing
+ */
+export function scaleOn(name: ScaleName, data: string | undefined): Scale {
+  const scale: Scale = SCALES[name];
+  if (scale.base.data === "procedural") return scale;
+  if (data === undefined) {
+    throw new AntidoteError("USAGE", `The scale "${name}" is about CIFAR-10.`, {
+      place: "--data",
+      next: "Name the folder with its binary files: --data cifar-10-batches-bin/.",
+    });
+  }
+  return { ...scale, base: { ...scale.base, data } };
+}
+
+/** An attack; without an amount it has the scale's. */
+interface AttackOnScale {
+  readonly name: string;
+  readonly poisoned?: readonly number[];
+  readonly boost?: number;
+}
+
+/** An experiment on a scale: the amounts of poison where none are given, and the scale's options of methods. */
+export function onScale(
+  { name, base, poison, options }: Scale,
+  artefact: string,
+  wanted: {
+    readonly attacks?: readonly AttackOnScale[];
+    readonly repairs?: readonly string[];
+    readonly detectors?: readonly string[];
+    readonly trusted?: readonly number[];
+  } & Partial<Pick<ExperimentInput, "seeds" | "cleanModels">>,
+): ExperimentInput {
+  const { attacks = [], repairs = [], detectors = [], trusted, ...rest } = wanted;
+  const method = (method: string) => ({ name: method, ...options[method] });
+  return {
+    ...base,
+    ...rest,
+    ...(trusted ? { trusted: [...trusted] } : {}),
+    name: `${artefact}-${name}`,
+    preset: "cifar10",
+    attacks: attacks.map(({ poisoned, ...attack }) => ({
+      ...(attack.name === "pcb" ? {} : { embed: "after-augmentation" as const }),
+      ...poison[attack.name],
+      ...attack,
+      ...(poisoned ? { poisoned: [...poisoned] } : {}),
+    })),
+    repairs: repairs.map(method),
+    detectors: detectors.map(method),
+    reference: method("pivotal-tuning"),
+  };
+}

@@ -1,0 +1,52 @@
+import type { Artefact } from "./artefact.ts";
+import { aucOf, meanOf } from "./measured.ts";
+import { CLEAN_CDA, TABLE_2, TABLED_ATTACKS } from "./paper.ts";
+import { valuesOf } from "./results.ts";
+import { onScale } from "./scales.ts";
+import { scoresOf } from "./scores.ts";
+
+const DETECTOR = "calibrated-trigger-inversion";
+
+/** Table II: what attacks cost in accuracy, how often they succeed, and how well they are detected. */
+export const table2: Artefact = {
+  name: "table-2",
+  title: "Table II: undetectability of the surveyed attacks",
+  experiments: (scale) => [
+    onScale(scale, "table-2", {
+      attacks: TABLED_ATTACKS.map((name) => ({ name })),
+      detectors: [DETECTOR],
+      ...{ seeds: scale.models.poisoned, cleanModels: scale.models.clean },
+      trusted: scale.shares.slice(0, 1),
+    }),
+  ],
+  read([results]) {
+    const { clean } = results;
+    const negatives = scoresOf(results, clean, DETECTOR);
+    const accuracy = (models: typeof clean) => meanOf(valuesOf(models, (o) => o.accuracy.value));
+    const rows = TABLED_ATTACKS.map((attack) => {
+      const paper = TABLE_2[attack]!;
+      const [group] = results.attacked(attack);
+      const models = group?.models ?? [];
+      const success = meanOf(valuesOf(models, (outcome) => outcome.attackSuccess?.value));
+      return [
+        attack,
+        group ? String(group.poisoned) : "-",
+        { measured: accuracy(models), paper: paper.cda },
+        { measured: success, paper: paper.asr },
+        { measured: aucOf(scoresOf(results, models, DETECTOR), negatives), paper: paper.auc },
+      ];
+    });
+    return {
+      ...{ kind: "table", name: "table-2", title: this.title },
+      head: ["attack", "m", "CDA", "ASR", "ROC AUC"],
+      rows: [
+        ["no backdoor", "0", { measured: accuracy(clean), paper: CLEAN_CDA }, "", ""],
+        ...rows,
+      ],
+      notes: [
+        "ROC AUC: Calibrated Trigger Inversion, poisoned against clean models.",
+        "The paper's models are ResNet-18s of 64 channels, trained for 120 epochs.",
+      ],
+    };
+  },
+};

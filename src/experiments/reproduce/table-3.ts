@@ -1,0 +1,56 @@
+import type { Artefact, TableCell } from "./artefact.ts";
+import { meanOf } from "./measured.ts";
+import { TABLE_3, TABLED_ATTACKS, TABLED_REPAIRS, TABLED_SHARES } from "./paper.ts";
+import { valuesOf } from "./results.ts";
+import { onScale } from "./scales.ts";
+
+/** Table III: what is left of attacks after repairs with few trusted images. */
+export const table3: Artefact = {
+  name: "table-3",
+  title: "Table III: attack success that is left after a repair",
+  experiments: (scale) => [
+    onScale(scale, "table-3", {
+      attacks: TABLED_ATTACKS.map((name) => ({ name })),
+      repairs: TABLED_REPAIRS,
+      ...{ seeds: 1, cleanModels: 0, trusted: [...scale.shares] },
+    }),
+  ],
+  read([results]) {
+    const { trusted } = results;
+    const rows = TABLED_ATTACKS.flatMap((attack) =>
+      trusted.map((r, at): TableCell[] => {
+        const models = results.attacked(attack).flatMap((group) => group.models);
+        return [
+          attack,
+          String(r),
+          { measured: meanOf(valuesOf(models, (o) => o.attackSuccess?.value)), paper: null },
+          ...TABLED_REPAIRS.flatMap((repair, column): TableCell[] => {
+            const repaired = results.repairs(models, repair, r);
+            const oracle = meanOf(valuesOf(repaired, (o) => o.oracle.attackSuccess?.value));
+            const shipped = meanOf(valuesOf(repaired, (o) => o.deployable.attackSuccess?.value));
+            const paper =
+              trusted.length === TABLED_SHARES.length || at === 0
+                ? TABLE_3[attack]![column]![at]!
+                : null;
+            return [
+              { measured: oracle, paper },
+              { measured: shipped, paper: null },
+            ];
+          }),
+        ];
+      }),
+    );
+    return {
+      ...{ kind: "table", name: "table-3", title: this.title },
+      head: [
+        ...["attack", "r", "before"],
+        ...TABLED_REPAIRS.flatMap((repair) => [`${repair}, oracle`, `${repair}, deployable`]),
+      ],
+      rows,
+      notes: [
+        "Oracle: lowest ASR of all checkpoints within Δ = 2 points of CDA, judged on test data, as in the paper.",
+        "Deployable: the checkpoint that a defender ships, chosen without test data.",
+      ],
+    };
+  },
+};
