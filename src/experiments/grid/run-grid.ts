@@ -44,6 +44,30 @@ export async function runGrid(
   return await new Scheduler(events, store, images, plan, options).run();
 }
 
+/**
+ * The trials that have to run: those without a record, and those whose model these need but the store has not kept
+ * (records are small and may be shared without the models).
+ */
+function missingIn(store: ResultStore, plan: readonly Planned[]): Planned[] {
+  const byKey = new Map(plan.map((trial) => [trial.key, trial]));
+  const missing = new Set<Planned>();
+  const want = (trial: Planned) => {
+    if (missing.has(trial)) return;
+    missing.add(trial);
+    for (const key of needsOf(trial.config)) {
+      const needed = byKey.get(key);
+      if (needed && !store.hasModel(key)) want(needed);
+    }
+  };
+  for (const trial of plan) if (!store.has(trial.key)) want(trial);
+  return plan.filter((trial) => missing.has(trial));
+}
+
+/** Whether nothing is left to do for a trial that had to run. */
+function isDone(store: ResultStore, { key, config }: Planned): boolean {
+  return store.has(key) && (config.kind === "detection" || store.hasModel(key));
+}
+
 interface Seat {
   readonly worker: WorkerProcess;
   trial: Planned | undefined;
@@ -78,7 +102,7 @@ class Scheduler {
     this.#store = store;
     this.#plan = plan;
     this.#options = options;
-    this.#waiting = new Set(plan.filter(({ key }) => !store.has(key)));
+    this.#waiting = new Set(missingIn(store, plan));
     this.#known = plan.length - this.#waiting.size;
     this.#amounts = new Map(
       [...this.#waiting].map(({ key, config }) => [key, amountOf(workOfTrial(config, images))]),
@@ -164,12 +188,12 @@ class Scheduler {
   #next(): Planned | undefined {
     for (const trial of this.#waiting) {
       // Another process over the same store may have run it meanwhile.
-      if (this.#store.has(trial.key)) {
+      if (isDone(this.#store, trial)) {
         this.#waiting.delete(trial);
         this.#finished += this.#amounts.get(trial.key)!;
         continue;
       }
-      if (needsOf(trial.config).every((key) => this.#store.has(key))) return trial;
+      if (needsOf(trial.config).every((key) => this.#store.hasModel(key))) return trial;
     }
     return undefined;
   }

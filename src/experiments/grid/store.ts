@@ -52,6 +52,11 @@ export class ResultStore {
     return existsSync(this.#record(key));
   }
 
+  /** Whether the model of a trial is kept. */
+  hasModel(key: string): boolean {
+    return existsSync(this.modelPath(key));
+  }
+
   /** The record of a trial. Throws `DATA_NOT_FOUND`, `DATA_INVALID`. */
   async read(key: string): Promise<TrialRecord> {
     const path = this.#record(key);
@@ -131,7 +136,8 @@ export class ResultStore {
   /** Takes over a trial of another store, its files first. */
   async adopt(from: ResultStore, record: TrialRecord): Promise<void> {
     for (const path of [record.model, record.trigger]) {
-      if (path === null) continue;
+      // Records may be shared without the files.
+      if (path === null || !existsSync(join(from.folder, path))) continue;
       const to = join(this.folder, path);
       await mkdir(dirname(to), { recursive: true });
       await copyFile(join(from.folder, path), `${to}.${process.pid}.part`);
