@@ -66,6 +66,29 @@ export { stratified } from "./data/split.ts";
 export { writeClassFolders } from "./data/write.ts";
 export type { ClassEvidence, Detection, Detector, DetectorInput } from "./detectors/detector.ts";
 export { DETECTORS, type DetectorName } from "./detectors/index.ts";
+// Games and experiments
+export {
+  type Experiment,
+  experimentFrom,
+  readExperiment,
+} from "./experiments/grid/experiment-file.ts";
+export { type Row, rowsOf } from "./experiments/grid/rows.ts";
+export { runExperiment } from "./experiments/grid/run-experiment.ts";
+export { ResultStore } from "./experiments/grid/store.ts";
+export type { TrialRecord } from "./experiments/grid/trial-record.ts";
+export { type Attacker, collect } from "./games/collect.ts";
+export { type Detect, detectability, detectabilityGame } from "./games/detectability.ts";
+export { type Fidelity, fidelity } from "./games/fidelity.ts";
+export { Judge, type Judgement } from "./games/judge.ts";
+export { oracleChoice } from "./games/oracle.ts";
+export {
+  type Collectors,
+  type Defence,
+  type Defended,
+  defend,
+  robustnessGame,
+  trainSuspect,
+} from "./games/robustness.ts";
 export {
   type AuditRequest,
   audit,
