@@ -1,4 +1,3 @@
-import { count } from "../data/images.ts";
 import { overlayPng } from "../data/overlay.ts";
 import type { Detector } from "../detectors/detector.ts";
 import { suspected } from "../inversion/smallest.ts";
@@ -6,8 +5,8 @@ import type { Classifier } from "../models/classifier.ts";
 import type { OnnxFile } from "../onnx/file.ts";
 import type { Repair } from "../repairs/repair.ts";
 import type { RunContext } from "../runtime/context.ts";
-import { calibrate, openReferences, settle } from "./calibrate.ts";
-import { conclude } from "./conclude.ts";
+import { openReferences } from "./calibrate.ts";
+import { classReferenceOf, decideOn } from "./decision.ts";
 import { describePreprocessing, describeRun } from "./describe.ts";
 import { announce } from "./estimate.ts";
 import {
@@ -24,7 +23,7 @@ import { describeRepair, repairModel } from "./repair-model.ts";
 import { detectAll, repeatsOf, searchAll } from "./repeats.ts";
 import { DIFFERENCE_GAIN, type Pictures, takeSamples } from "./samples.ts";
 import { Stages } from "./stages.ts";
-import { reasonsFor, scopeOf, warningsFor, whatScoresMean } from "./words.ts";
+import { warningsFor } from "./words.ts";
 
 export interface AuditInput extends Subject {
   readonly repair: Configured<Repair>;
@@ -80,21 +79,14 @@ export async function audit(
     detectAll(part, repeats, detector, models, found),
   );
 
-  const conclusion = conclude(detections);
-  const about = {
-    subject: input,
-    prepared,
-    detector,
-    repair,
-    repaired: chosen.model,
-    references,
-    conclusion,
-  };
-  const calibration = await stages.run("calibrate", (part) => calibrate(part, about, options));
-  const { rule, classes, leading } = conclusion;
-  const { verdict, why } = settle(conclusion, calibration);
-  const undecidedByScore = conclusion.verdict === "inconclusive";
-  const nameOf = (index: number) => ({ index, name: input.trusted.classNames[index]! });
+  const about = { subject: input, prepared, detector, repair, references };
+  const { decision, classes, leading } = await decideOn(
+    stages,
+    detections,
+    { ...about, repaired: chosen.model },
+    options,
+    deployable,
+  );
 
   const pictures: Pictures = new Map();
   const classRecords = await Promise.all(
@@ -102,7 +94,7 @@ export async function audit(
       const picture = `triggers/${String(target).padStart(3, "0")}.png`;
       pictures.set(picture, await overlayPng(evidence.trigger));
       return {
-        ...nameOf(target),
+        ...classReferenceOf(input.trusted.classNames, target),
         score,
         scoreInterval: interval,
         repeats: values,
@@ -118,21 +110,10 @@ export async function audit(
     { overlay: leading.strongest.trigger, target: leading.target },
     pictures,
   );
-  const { name } = nameOf(leading.target);
   const record: AuditRecord = {
     schemaVersion: AUDIT_SCHEMA_VERSION,
     document: "audit",
-    verdict,
-    targetClass: verdict === "backdoored" ? nameOf(leading.target) : null,
-    score: leading.score,
-    scoreInterval: leading.interval,
-    rule,
-    reasons: [
-      ...why,
-      ...reasonsFor({ rule, verdict, undecidedByScore, classes, leading, name, deployable }),
-      ...whatScoresMean(calibration, count(input.trusted)),
-    ],
-    calibration,
+    ...decision,
     classes: classRecords,
     accuracy: { before: suspect.accuracy, after: chosen.accuracy },
     repairedModel: null,
@@ -141,7 +122,6 @@ export async function audit(
     samples,
     differenceGain: DIFFERENCE_GAIN,
     warnings: warningsFor(input.trusted, heldOut, options.allowedDrop, outcome),
-    ...scopeOf(rule.statistic),
     model: prepared.described,
     data: describeData(input, prepared, "search triggers and tune the repair"),
     preprocessing: describePreprocessing(prepared.preflight),

@@ -1,10 +1,9 @@
-import { count } from "../data/images.ts";
 import type { Detector } from "../detectors/detector.ts";
 import { suspected } from "../inversion/smallest.ts";
 import type { Repair } from "../repairs/repair.ts";
 import type { RunContext } from "../runtime/context.ts";
-import { calibrate, openReferences, settle } from "./calibrate.ts";
-import { conclude } from "./conclude.ts";
+import { openReferences } from "./calibrate.ts";
+import { classReferenceOf, decideOn } from "./decision.ts";
 import { judge } from "./deploy.ts";
 import { describePreprocessing, describeRun } from "./describe.ts";
 import { DETECT_SCHEMA_VERSION, type DetectRecord } from "./detect-record.ts";
@@ -21,7 +20,7 @@ import { describeData, prepare, type Subject } from "./prepare.ts";
 import { repairModel } from "./repair-model.ts";
 import { detectAll, repeatsOf, searchAll } from "./repeats.ts";
 import { Stages } from "./stages.ts";
-import { reasonsFor, scopeOf, warningsFor, whatScoresMean } from "./words.ts";
+import { warningsFor } from "./words.ts";
 
 export interface DetectInput extends Subject {
   readonly detector: Configured<Detector>;
@@ -68,46 +67,20 @@ export async function detect(
     accuracy: (await judge(part, { step: 0, loss: null, model }, heldOut, undefined)).accuracy,
   }));
 
-  const conclusion = conclude(detections);
-  const compared = repaired?.chosen.model;
-  const about = {
-    subject: input,
-    prepared,
-    detector,
-    repair,
-    repaired: compared,
-    references,
-    conclusion,
-  };
-  const calibration = await stages.run("calibrate", (part) => calibrate(part, about, options));
-  const { rule, classes, leading } = conclusion;
-  const { verdict, why } = settle(conclusion, calibration);
-  const undecidedByScore = conclusion.verdict === "inconclusive";
-  const nameOf = (index: number) => ({ index, name: input.trusted.classNames[index]! });
+  const about = { subject: input, prepared, detector, repair, references };
+  const { decision, classes } = await decideOn(
+    stages,
+    detections,
+    { ...about, repaired: repaired?.chosen.model },
+    options,
+    null,
+  );
   return {
     schemaVersion: DETECT_SCHEMA_VERSION,
     document: "detect",
-    verdict,
-    targetClass: verdict === "backdoored" ? nameOf(leading.target) : null,
-    score: leading.score,
-    scoreInterval: leading.interval,
-    rule,
-    reasons: [
-      ...why,
-      ...reasonsFor({
-        rule,
-        verdict,
-        undecidedByScore,
-        classes,
-        leading,
-        ...nameOf(leading.target),
-        deployable: null,
-      }),
-      ...whatScoresMean(calibration, count(input.trusted)),
-    ],
-    calibration,
+    ...decision,
     classes: classes.map(({ target, score, interval, repeats: values, strongest }) => ({
-      ...nameOf(target),
+      ...classReferenceOf(input.trusted.classNames, target),
       score,
       scoreInterval: interval,
       repeats: values,
@@ -118,7 +91,6 @@ export async function detect(
     })),
     accuracy,
     warnings: warningsFor(input.trusted, heldOut, options.allowedDrop, repaired),
-    ...scopeOf(rule.statistic),
     model: prepared.described,
     data: describeData(input, prepared, "search triggers"),
     preprocessing: describePreprocessing(prepared.preflight),
