@@ -80,6 +80,7 @@ export { type Attacker, collect } from "./games/collect.ts";
 export { type Detect, detectability, detectabilityGame } from "./games/detectability.ts";
 export { type Fidelity, fidelity } from "./games/fidelity.ts";
 export { Judge, type Judgement } from "./games/judge.ts";
+export { defenceEffectiveness, expectedSuccess, gameValue } from "./games/metrics.ts";
 export { oracleChoice } from "./games/oracle.ts";
 export {
   type Collectors,

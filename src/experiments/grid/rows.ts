@@ -1,3 +1,4 @@
+import { gameValue } from "../../games/metrics.ts";
 import { keptPlans, type ResultStore } from "./store.ts";
 import type { ModelTrial } from "./trial.ts";
 import type { TrialRecord } from "./trial-record.ts";
@@ -50,6 +51,11 @@ export const COLUMNS = [
     name: "test_asr",
     type: "DOUBLE",
     description: "ASR: of the model, or of what a defender ships",
+  },
+  {
+    name: "succ",
+    type: "DOUBLE",
+    description: "test_acc − test_asr, of which Succ is the mean over games",
   },
   { name: "before_acc", type: "DOUBLE", description: "CDA before the repair" },
   { name: "before_asr", type: "DOUBLE", description: "ASR before the repair" },
@@ -149,6 +155,7 @@ type Measured = Pick<
   Row,
   | "test_acc"
   | "test_asr"
+  | "succ"
   | "before_acc"
   | "before_asr"
   | "oracle_acc"
@@ -160,7 +167,7 @@ type Measured = Pick<
 >;
 
 const NOTHING: Measured = {
-  ...{ test_acc: null, test_asr: null, before_acc: null, before_asr: null },
+  ...{ test_acc: null, test_asr: null, succ: null, before_acc: null, before_asr: null },
   ...{ oracle_acc: null, oracle_asr: null, kept_drop: null },
   ...{ score: null, removed: null, removed_poisoned: null },
 };
@@ -172,6 +179,7 @@ function measured({ outcome }: TrialRecord): Measured {
         ...NOTHING,
         test_acc: outcome.accuracy.value,
         test_asr: outcome.attackSuccess?.value ?? null,
+        succ: gameValue(outcome),
         removed: outcome.filtered?.removed ?? null,
         removed_poisoned: outcome.filtered?.removedPoisoned ?? null,
       };
@@ -180,6 +188,7 @@ function measured({ outcome }: TrialRecord): Measured {
         ...NOTHING,
         test_acc: outcome.deployed.accuracy.value,
         test_asr: outcome.deployed.attackSuccess?.value ?? null,
+        succ: gameValue(outcome.deployed),
         before_acc: outcome.before.accuracy.value,
         before_asr: outcome.before.attackSuccess?.value ?? null,
         oracle_acc: outcome.oracle.accuracy.value,
