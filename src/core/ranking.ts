@@ -72,7 +72,7 @@ export function bootstrappedMean(values: readonly number[], random: Random): Est
 
 /**
  * Kendall's τ_b between two scores of the same objects, in [−1,1]: (concordant − discordant pairs) over the geometric
- * mean of the pairs that are not tied in the first and in the second.
+ * mean of the pairs that are not tied in the first and in the second. NaN if one of them is the same for all objects.
  */
 export function kendallTau(a: readonly number[], b: readonly number[]): number {
   invariant(a.length === b.length && a.length > 1, "τ compares two scores of the same objects");

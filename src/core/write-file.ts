@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { mkdir, open, readdir, rename, rm, rmdir, stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import { AntidoteError } from "./errors.ts";
@@ -117,10 +118,16 @@ export async function assertWritable(path: string): Promise<void> {
   }
 }
 
-/** A name beside the destination, so that renaming stays within one file system. */
-function besides(path: string): string {
-  return `${resolve(path)}.${process.pid}.part`;
+/**
+ * A name beside the destination, so that renaming stays within one file system; drawn, because processes on
+ * several machines, or in several containers, can share both folder and process id.
+ */
+export function besides(path: string): string {
+  return `${resolve(path)}.${process.pid}-${randomBytes(4).toString("hex")}${PART}`;
 }
+
+/** How the names of files end that are being written; one that is left over was never finished. */
+export const PART = ".part";
 
 /** Codes that say that there is no space left, on the disk or for this user. */
 const FULL = new Set(["ENOSPC", "EDQUOT"]);

@@ -1,0 +1,27 @@
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { besides, PART, writeAtomically, writeText } from "../../src/core/write-file.ts";
+import { folderWith } from "../data/temporary.ts";
+
+test("a file that is written twice at the same time ends as one of the two", async () => {
+  const folder = await folderWith({});
+  const path = join(folder, "text");
+  const texts = ["a", "b"].map((letter) => letter.repeat(1e6));
+  await Promise.all(texts.map((text) => writeText(path, text)));
+  expect(texts).toContain(await readFile(path, "utf8"));
+  expect(await readdir(folder)).toEqual(["text"]);
+});
+
+test("processes of the same number on two machines do not write into one file", () => {
+  expect(besides("model.onnx")).not.toBe(besides("model.onnx"));
+  expect(besides("model.onnx").endsWith(PART)).toBe(true);
+});
+
+test("a write that fails leaves what was there, and nothing else", async () => {
+  const folder = await folderWith({ "text/inside": "" });
+  await expect(
+    writeAtomically(join(folder, "text"), [{ offset: 0, bytes: new Uint8Array(9) }]),
+  ).rejects.toMatchObject({ code: "OUTPUT_NOT_WRITABLE", place: join(folder, "text") });
+  expect(await readdir(folder)).toEqual(["text"]);
+});
