@@ -27,6 +27,8 @@ export type Aids = Pick<AttackInput, "surrogate" | "photographs">;
 export interface Collected extends PoisonedSet {
   /** Another network if the attacker owns the training, else the same. */
   finish(trained: Classifier): Promise<Classifier>;
+  /** Frees what the attacker holds on the device until training is over. */
+  release(): Promise<void>;
 }
 
 /** `Train` of a game: a network from what was collected; the same images and random stream give the same one. */
@@ -37,6 +39,7 @@ export function untouched(images: ImageSet): Collected {
   return {
     ...{ images, indices: [], covers: [], repeats: [], unaugmented: new Set<number>() },
     finish: async (trained) => trained,
+    release: async () => {},
   };
 }
 
@@ -64,13 +67,8 @@ export async function collect(
   const poisoning = await attack.method.run(context, { ...about, ...aids }, attack.config);
   return {
     ...untouched(clean),
-    async finish(trained) {
-      try {
-        return await poisoning.train(trained);
-      } finally {
-        await poisoning.trigger.release?.();
-      }
-    },
+    finish: (trained) => poisoning.train(trained),
+    release: async () => poisoning.trigger.release?.(),
   };
 }
 

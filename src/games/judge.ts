@@ -1,3 +1,4 @@
+import { AntidoteError } from "../core/errors.ts";
 import { type Proportion, proportion } from "../core/statistics.ts";
 import { float32 } from "../core/tensor.ts";
 import { batches, count, type ImageSet, imageLength } from "../data/images.ts";
@@ -35,7 +36,10 @@ export class Judge {
     this.#attack = attack;
   }
 
-  /** Marks the test images (line 14), once for all models that are judged. */
+  /**
+   * Marks the test images (line 14), once for all models that are judged.
+   * @throws `TOO_FEW_IMAGES` if all of them are of the target class
+   */
   static async open(
     context: Pick<RunContext, "signal">,
     test: ImageSet,
@@ -44,6 +48,11 @@ export class Judge {
     if (!trigger) return new Judge(test, undefined);
     const { target, stamp } = trigger;
     const others = imagesOfOthers(test, target);
+    if (count(others) === 0) {
+      throw new AntidoteError("TOO_FEW_IMAGES", "Every test image is of the target class.", {
+        next: "Give test images of other classes, or choose another target.",
+      });
+    }
     return new Judge(test, { target, others, stamp: await markedOnce(others, stamp, context) });
   }
 

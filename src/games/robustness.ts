@@ -42,9 +42,13 @@ export async function trainSuspect(
   clean: ImageSet,
 ): Promise<Suspect> {
   const collected = await collect(context, clean, attacker, aids, augmentation); // 7
-  const curated = await sanitize(context, collected, sanitizer, scout); // 8
-  const trained = await train(context, curated.collected); // 9
-  return { ...curated, model: await collected.finish(trained) };
+  try {
+    const curated = await sanitize(context, collected, sanitizer, scout); // 8
+    const trained = await train(context, curated.collected); // 9
+    return { ...curated, model: await collected.finish(trained) };
+  } finally {
+    await collected.release();
+  }
 }
 
 /** How the defender treats a model that is there. */
