@@ -21,14 +21,16 @@ export type ExperimentInput = z.input<typeof experiment>;
 export type Reproduced = Table | Figure;
 
 /** A cell: words, or a number of ours beside the paper's. */
-export type TableCell =
-  | string
-  | {
-      /** Null if it is not measured. */
-      readonly measured: Measured | null;
-      /** Null if the paper has none. */
-      readonly paper: number | null;
-    };
+export type TableCell = string | NumberCell;
+
+export interface NumberCell {
+  /** What is measured: a share in [0,1], an area in [0,1], or the value of an option. */
+  readonly as: "share" | "auc" | "option";
+  /** Null if it is not measured. */
+  readonly measured: Measured | null;
+  /** Null if the paper has none. */
+  readonly paper: number | null;
+}
 
 export interface Table {
   readonly kind: "table";
@@ -73,6 +75,8 @@ export interface Series {
   readonly mark: "line" | "dots" | "bars" | "front";
   /** Whether these are the paper's own numbers. */
   readonly paper?: true;
+  /** Name of our series that the paper's numbers stand beside. */
+  readonly beside?: string;
   readonly points: readonly Point[];
 }
 
@@ -82,6 +86,9 @@ export interface Point {
   /** Interval of y. */
   readonly low?: number | null;
   readonly high?: number | null;
+  /** Number of models that y is made of, and of clean ones that they are compared with. */
+  readonly n?: number;
+  readonly against?: number;
   readonly label?: string;
   /** Whether the point stands out: the class that a backdoor leads to. */
   readonly marked?: true;

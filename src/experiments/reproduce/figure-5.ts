@@ -44,8 +44,8 @@ function panel(results: Results, attack: (typeof ATTACKS)[number]): Chart {
     points: groups.flatMap((group) => {
       const measured = measure(group);
       if (!measured) return [];
-      const { value, low, high } = measured;
-      return [{ x: group.poisoned!, y: value, low, high }];
+      const { value, ...rest } = measured;
+      return [{ x: group.poisoned!, y: value, ...rest }];
     }),
   });
   return {
@@ -65,12 +65,14 @@ function panel(results: Results, attack: (typeof ATTACKS)[number]): Chart {
         name: "ASR, paper",
         mark: "dots",
         paper: true,
+        beside: "ASR",
         points: paper.map(({ m, asr }) => ({ x: m, y: asr })),
       },
       {
         name: "AUC, paper",
         mark: "dots",
         paper: true,
+        beside: `AUC ${DETECTORS[0]}`,
         points: paper.map(({ m, auc }) => ({ x: m, y: auc })),
       },
     ],

@@ -76,8 +76,8 @@ export function pointOf(results: Results, attack: string): Point[] {
     valuesOf(results.repairs(models, REPAIR), (outcome) => outcome.oracle.attackSuccess?.value),
   );
   if (!auc || !robustness) return [];
-  const { value: y, low, high } = robustness;
-  return [{ x: auc.value, y, low, high, label: attack }];
+  const { value: y, ...rest } = robustness;
+  return [{ x: auc.value, y, ...rest, label: attack }];
 }
 
 /** The points that no other one beats in both: less detectable (x) and more robust (y); by ascending x. */

@@ -1,4 +1,4 @@
-import type { Artefact } from "./artefact.ts";
+import type { Artefact, TableCell } from "./artefact.ts";
 import { aucOf, meanOf } from "./measured.ts";
 import { CLEAN_CDA, TABLE_2, TABLED_ATTACKS } from "./paper.ts";
 import { valuesOf } from "./results.ts";
@@ -23,24 +23,29 @@ export const table2: Artefact = {
     const { clean } = results;
     const negatives = scoresOf(results, clean, DETECTOR);
     const accuracy = (models: typeof clean) => meanOf(valuesOf(models, (o) => o.accuracy.value));
-    const rows = TABLED_ATTACKS.map((attack) => {
+    const rows = TABLED_ATTACKS.map((attack): TableCell[] => {
       const paper = TABLE_2[attack]!;
       const [group] = results.attacked(attack);
       const models = group?.models ?? [];
       const success = meanOf(valuesOf(models, (outcome) => outcome.attackSuccess?.value));
+      const scores = scoresOf(results, models, DETECTOR);
       return [
         attack,
         group ? String(group.poisoned) : "-",
-        { measured: accuracy(models), paper: paper.cda },
-        { measured: success, paper: paper.asr },
-        { measured: aucOf(scoresOf(results, models, DETECTOR), negatives), paper: paper.auc },
+        { as: "share", measured: accuracy(models), paper: paper.cda },
+        { as: "share", measured: success, paper: paper.asr },
+        { as: "auc", measured: aucOf(scores, negatives), paper: paper.auc },
       ];
     });
     return {
       ...{ kind: "table", name: "table-2", title: this.title },
       head: ["attack", "m", "CDA", "ASR", "ROC AUC"],
       rows: [
-        ["no backdoor", "0", { measured: accuracy(clean), paper: CLEAN_CDA }, "", ""],
+        [
+          ...["no backdoor", "0"],
+          { as: "share", measured: accuracy(clean), paper: CLEAN_CDA },
+          ...["", ""],
+        ],
         ...rows,
       ],
       notes: [

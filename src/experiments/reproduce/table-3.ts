@@ -17,25 +17,28 @@ export const table3: Artefact = {
   ],
   read([results]) {
     const { trusted } = results;
+    const success = (values: readonly number[], paper: number | null): TableCell => ({
+      ...{ as: "share", measured: meanOf(values), paper },
+    });
     const rows = TABLED_ATTACKS.flatMap((attack) =>
       trusted.map((r, at): TableCell[] => {
         const models = results.attacked(attack).flatMap((group) => group.models);
         return [
           attack,
           String(r),
-          { measured: meanOf(valuesOf(models, (o) => o.attackSuccess?.value)), paper: null },
+          success(
+            valuesOf(models, (o) => o.attackSuccess?.value),
+            null,
+          ),
           ...TABLED_REPAIRS.flatMap((repair, column): TableCell[] => {
             const repaired = results.repairs(models, repair, r);
-            const oracle = meanOf(valuesOf(repaired, (o) => o.oracle.attackSuccess?.value));
-            const shipped = meanOf(valuesOf(repaired, (o) => o.deployable.attackSuccess?.value));
+            const oracle = valuesOf(repaired, (o) => o.oracle.attackSuccess?.value);
+            const shipped = valuesOf(repaired, (o) => o.deployable.attackSuccess?.value);
             const paper =
               trusted.length === TABLED_SHARES.length || at === 0
                 ? TABLE_3[attack]![column]![at]!
                 : null;
-            return [
-              { measured: oracle, paper },
-              { measured: shipped, paper: null },
-            ];
+            return [success(oracle, paper), success(shipped, null)];
           }),
         ];
       }),

@@ -14,7 +14,7 @@ export const table5: Artefact = {
       return Object.entries(options).map(([option, paper]): TableCell[] => {
         const value = ours[option];
         const measured = typeof value === "number" ? { value, low: null, high: null, n: 1 } : null;
-        return [repair, option, { measured, paper }];
+        return [repair, option, { as: "option", measured, paper }];
       });
     });
     return {
