@@ -1,8 +1,8 @@
+import { DARK, declarations, LIGHT as LIGHT_GREYS } from "./colours.ts";
+
 /** Neutral greys and one colour per verdict; text has a contrast of 4.5 : 1 or more in both schemes. */
 const LIGHT = `
-:root {
-  --paper: #ffffff; --raised: #f6f7f7; --ink: #1a1d20; --muted: #5a6168; --line: #dcdfe2; --faint: #e9ebed;
-}
+:root { ${declarations(LIGHT_GREYS)} }
 .backdoored { --verdict: #b0241c; --tint: #fdf3f2; }
 .no-evidence { --verdict: #0a6468; --tint: #f0f7f7; }
 .inconclusive { --verdict: #835400; --tint: #fcf6ea; }`;
@@ -11,9 +11,7 @@ const COLOURS = `
 :root { color-scheme: light dark; }
 ${LIGHT}
 @media (prefers-color-scheme: dark) {
-  :root {
-    --paper: #131517; --raised: #1b1e21; --ink: #e6e8ea; --muted: #9ba3ab; --line: #31363b; --faint: #23272b;
-  }
+  :root { ${declarations(DARK)} }
   .backdoored { --verdict: #ff8b7e; --tint: #241817; }
   .no-evidence { --verdict: #62c4c4; --tint: #142021; }
   .inconclusive { --verdict: #e9b04c; --tint: #211c13; }

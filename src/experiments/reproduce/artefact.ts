@@ -57,6 +57,8 @@ export interface Axis {
   readonly scale: "linear" | "log";
   /** Whether values are shares, shown in percent. */
   readonly share?: true;
+  /** Between which all values lie that there can be; of shares 0 and 1. */
+  readonly limits?: readonly [low: number, high: number];
   /** Names of the values, for an axis of classes. */
   readonly names?: readonly string[];
 }
@@ -75,7 +77,7 @@ export interface Series {
   readonly mark: "line" | "dots" | "bars" | "front";
   /** Whether these are the paper's own numbers. */
   readonly paper?: true;
-  /** Name of our series that the paper's numbers stand beside. */
+  /** Name of the series that this one belongs to: the paper's numbers beside ours, a front around its points. */
   readonly beside?: string;
   readonly points: readonly Point[];
 }

@@ -1,4 +1,4 @@
-import type { Artefact, Point } from "./artefact.ts";
+import type { Artefact, Point, Series } from "./artefact.ts";
 import { aucOf, meanOf } from "./measured.ts";
 import { FIGURE_7, TABLED_ATTACKS } from "./paper.ts";
 import { type Results, valuesOf } from "./results.ts";
@@ -40,7 +40,7 @@ export const figure7: Artefact = {
       panels: [
         {
           ...{ kind: "chart", title: "attacks" },
-          x: { label: "detectability (ROC AUC)", scale: "linear" },
+          x: { label: "detectability (ROC AUC)", scale: "linear", limits: [0, 1] },
           y: { label: "robustness (ASR after the repair)", scale: "linear", share: true },
           series: [
             ...families.map(({ family, points }) => ({
@@ -49,8 +49,8 @@ export const figure7: Artefact = {
               points,
             })),
             // Who owns the code can poison data as well.
-            { name: "Pareto front, data", mark: "front", points: paretoFront(families[0]!.points) },
-            { name: "Pareto front, code", mark: "front", points: paretoFront(code) },
+            front("Pareto front, data", "data poisoning", families[0]!.points),
+            front("Pareto front, code", "code poisoning", code),
             {
               ...{ name: "paper", mark: "dots", paper: true },
               points: Object.entries(FIGURE_7).map(([label, { robustness, auc }]) => ({
@@ -67,6 +67,10 @@ export const figure7: Artefact = {
     };
   },
 };
+
+function front(name: string, beside: keyof typeof FAMILIES, points: readonly Point[]): Series {
+  return { name, mark: "front", beside, points: paretoFront(points) };
+}
 
 export function pointOf(results: Results, attack: string): Point[] {
   const models = results.attacked(attack).flatMap((group) => group.models);

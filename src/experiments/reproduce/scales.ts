@@ -19,9 +19,12 @@ export interface Scale {
   };
   /** Shares r of Table III. */
   readonly shares: readonly number[];
-  /** Options of methods that differ from Table V's, by name. */
-  readonly options: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+  /** Options of repairs and of detectors that differ from Table V's, by name. */
+  readonly repairs: Options;
+  readonly detectors: Options;
 }
+
+type Options = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 
 /** An attack with its amount, as an experiment's file states it. */
 export interface AttackInput {
@@ -58,13 +61,16 @@ const SCALES = {
     models: { poisoned: 2, clean: 2 },
     amounts: { badnets: [10, 50], "c-badnets": [50] },
     shares: [0.2],
-    options: {
+    repairs: {
       "pivotal-tuning": SHORT,
       "weight-decay": SHORT,
       "fine-pruning": SHORT,
       nad: { ...SHORT, teacherSteps: 20 },
       "neural-cleanse": { ...SHORT, triggerSteps: 10 },
+    },
+    detectors: {
       "calibrated-trigger-inversion": { steps: 10, images: 16 },
+      "neural-cleanse": { steps: 10, images: 16 },
     },
   },
   small: {
@@ -88,13 +94,14 @@ const SCALES = {
     models: { poisoned: 6, clean: 10 },
     amounts: { badnets: [5, 10, 20, 50], "c-badnets": [250, 750] },
     shares: [0.01, 0.025, 0.05],
-    options: {
+    repairs: {
       "pivotal-tuning": { checkpointEvery: 100 },
       nad: { checkpointEvery: 100 },
       "weight-decay": { checkpointEvery: 100 },
       "fine-pruning": { checkpointEvery: 100 },
       "neural-cleanse": { checkpointEvery: 100 },
     },
+    detectors: {},
   },
   paper: {
     name: "paper",
@@ -113,12 +120,18 @@ const SCALES = {
     models: { poisoned: 20, clean: 20 },
     amounts: { badnets: [5, 10, 20, 50, 100], "c-badnets": [50, 250, 500, 750] },
     shares: [0.01, 0.025, 0.05],
-    options: {},
+    repairs: {},
+    detectors: {},
   },
 } as const satisfies Readonly<Record<string, Scale>>;
 
 export const SCALE_NAMES = ["tiny", "small", "paper"] as const;
 export type ScaleName = (typeof SCALE_NAMES)[number];
+
+/** A scale without the user's images: enough to read what a store has of it. */
+export function scaleNamed(name: ScaleName): Scale {
+  return SCALES[name];
+}
 
 /**
  * A scale on the user's images.
@@ -126,7 +139,7 @@ export type ScaleName = (typeof SCALE_NAMES)[number];
  * @throws `USAGE` if they are missing
  */
 export function scaleOn(name: ScaleName, data: string | undefined): Scale {
-  const scale: Scale = SCALES[name];
+  const scale = scaleNamed(name);
   if (scale.base.data === "procedural") return scale;
   if (data === undefined) {
     throw new AntidoteError("USAGE", `The scale "${name}" is about CIFAR-10.`, {
@@ -146,7 +159,7 @@ interface AttackOnScale {
 
 /** An experiment on a scale: the amounts of poison where none are given, and the scale's options of methods. */
 export function onScale(
-  { name, base, poison, options }: Scale,
+  scale: Scale,
   artefact: string,
   wanted: {
     readonly attacks?: readonly AttackOnScale[];
@@ -155,8 +168,10 @@ export function onScale(
     readonly trusted?: readonly number[];
   } & Partial<Pick<ExperimentInput, "seeds" | "cleanModels">>,
 ): ExperimentInput {
+  const { name, base, poison } = scale;
   const { attacks = [], repairs = [], detectors = [], trusted, ...rest } = wanted;
-  const method = (method: string) => ({ name: method, ...options[method] });
+  const repair = (repair: string) => ({ name: repair, ...scale.repairs[repair] });
+  const detector = (detector: string) => ({ name: detector, ...scale.detectors[detector] });
   return {
     ...base,
     ...rest,
@@ -169,8 +184,8 @@ export function onScale(
       ...attack,
       ...(poisoned ? { poisoned: [...poisoned] } : {}),
     })),
-    repairs: repairs.map(method),
-    detectors: detectors.map(method),
-    reference: method("pivotal-tuning"),
+    repairs: repairs.map(repair),
+    detectors: detectors.map(detector),
+    reference: repair("pivotal-tuning"),
   };
 }

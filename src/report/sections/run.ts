@@ -1,8 +1,7 @@
 import type { AuditRecord } from "../../audit/record.ts";
+import { code, facts, part } from "../facts.ts";
 import { bytes, moment, percent, percentInterval, seconds, whole } from "../format.ts";
-import { type Content, type Html, html } from "../html.ts";
-
-type Rows = readonly (readonly [term: string, value: Content])[];
+import { type Html, html } from "../html.ts";
 
 /** Everything needed to judge or repeat the run, each part behind a line that says the essential. */
 export function run(record: AuditRecord): Html {
@@ -36,18 +35,6 @@ ${part(
   ]),
 )}
 </section>`;
-}
-
-function part(title: string, gist: string, body: Content): Html {
-  return html`<details><summary>${title} <span class="gist">${gist}</span></summary>${body}</details>`;
-}
-
-function facts(rows: Rows): Html {
-  return html`<dl class="facts">${rows.map(([term, value]) => html`<div><dt>${term}</dt><dd>${value}</dd></div>`)}</dl>`;
-}
-
-function code(value: string): Html {
-  return html`<code>${value}</code>`;
 }
 
 function modelFacts(model: AuditRecord["model"]): Html {

@@ -1,0 +1,62 @@
+import * as Plot from "@observablehq/plot";
+import type { Point } from "../../experiments/reproduce/artefact.ts";
+import { MUTED, PAPER } from "../charts/plot.ts";
+import type { Look } from "./looks.ts";
+import type { Range, Ranges } from "./ranges.ts";
+
+/** The marks of a series; what comes first lies below. */
+export function marksOf({ series, colour, symbol, at }: Look, { x, y }: Ranges): Plot.Markish[] {
+  const { points, mark, paper } = series;
+  if (points.length === 0) return [];
+  const intervals = points.filter(
+    ({ low, high }) => typeof low === "number" && typeof high === "number",
+  );
+  const whiskers = Plot.ruleX(intervals, {
+    ...{ x: "x", y1: "low", y2: "high", stroke: colour, strokeWidth: 1.5, strokeOpacity: 0.75 },
+  });
+  const band = Plot.areaY(intervals, {
+    ...{ x: "x", y1: "low", y2: "high", fill: colour, fillOpacity: 0.1 },
+  });
+  const dots = Plot.dot(points, {
+    ...{ x: "x", y: "y", symbol, r: paper ? 5 : 4.5, strokeWidth: paper ? 1.75 : 1 },
+    ...(paper ? { fill: PAPER, stroke: colour } : { fill: colour, stroke: PAPER }),
+  });
+  switch (mark) {
+    case "line":
+      return [
+        intervals.length > 1 ? band : whiskers,
+        Plot.line(points, { x: "x", y: "y", stroke: colour, strokeWidth: 1.75 }),
+        dots,
+      ];
+    case "dots":
+      return [whiskers, dots];
+    case "bars":
+      return [
+        Plot.barY(points, {
+          ...{ x: "x", y: "y" },
+          fill: ({ marked }: Point) => (marked ? "var(--series-2)" : colour),
+          fillOpacity: ({ marked }: Point) => (marked ? 1 : 0.55),
+        }),
+        Plot.ruleY([0], { stroke: MUTED }),
+      ];
+    case "front":
+      return [
+        Plot.line(staircase(points, x, y), {
+          ...{ x: "x", y: "y", curve: "step-after" as const },
+          // Fronts that coincide for a while take turns.
+          ...{
+            stroke: colour,
+            strokeWidth: 1.75,
+            strokeDasharray: "6 6",
+            strokeDashoffset: 6 * at,
+          },
+        }),
+      ];
+  }
+}
+
+/** From the bottom of the frame up to the first point, and from the last one to the right edge. */
+function staircase(points: readonly Point[], x: Range, y: Range): { x: number; y: number }[] {
+  const [first, last] = [points[0]!, points.at(-1)!];
+  return [{ x: first.x, y: y.from }, ...points, { x: x.to, y: last.y }];
+}
