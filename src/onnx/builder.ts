@@ -245,6 +245,8 @@ export class GraphBuilder {
   unary(
     op:
       | "Abs"
+      | "Cos"
+      | "Cosh"
       | "Erf"
       | "Exp"
       | "Floor"
@@ -255,6 +257,8 @@ export class GraphBuilder {
       | "Relu"
       | "Sigmoid"
       | "Sign"
+      | "Sin"
+      | "Sinh"
       | "Softplus"
       | "Sqrt"
       | "Tanh",

@@ -1,5 +1,12 @@
 import { readFileSync } from "node:fs";
-import { float32, int64, type Shape, type Tensor, tensor } from "../../src/core/tensor.ts";
+import {
+  type DataType,
+  float32,
+  int64,
+  type Shape,
+  type Tensor,
+  tensor,
+} from "../../src/core/tensor.ts";
 import { type Attributes, GraphBuilder } from "../../src/onnx/builder.ts";
 import type { StaticGraph, Value } from "../../src/onnx/graph.ts";
 import { fill } from "../train/fill.ts";
@@ -13,15 +20,16 @@ interface Operand {
   readonly levels?: number;
 }
 
+/** Integers, by default a vector, or float32 numbers that are part of the operator's form. */
+type Constant =
+  | { readonly ints: readonly number[]; readonly shape?: Shape }
+  | { readonly floats: readonly number[] };
+
 /** One node to differentiate; `cases.json` holds them, `goldens/generate.py` computes what PyTorch says. */
 export interface Case {
   readonly name: string;
   readonly op: string;
-  readonly inputs: readonly (
-    | Operand
-    | { readonly ints: readonly number[]; readonly scalar?: boolean }
-    | null
-  )[];
+  readonly inputs: readonly (Operand | Constant | null)[];
   readonly attributes?: Attributes;
   /** The same in PyTorch, the operands called a, b, c, … */
   readonly torch: string;
@@ -31,6 +39,8 @@ export interface Case {
   readonly result?: "float64";
   /** Whether the node also gives the batch's statistics (BatchNormalization in training mode). */
   readonly statistics?: boolean;
+  /** Whether the node also gives the places that its entries come from (TopK). */
+  readonly places?: boolean;
   /** "float32" where ONNX Runtime has no float64 kernel for the operator or its adjoint. */
   readonly precision?: "float32";
   /** The operands sit on kinks, where finite differences mean nothing. */
@@ -89,9 +99,8 @@ export function buildCase(spec: Case, golden: Golden): Built {
   let float = 0;
   const inputs = spec.inputs.map((input, position) => {
     if (input === null) return undefined;
-    if ("ints" in input) {
-      return b.constant(int64(input.ints, input.scalar ? [] : [input.ints.length]));
-    }
+    if ("ints" in input) return b.constant(int64(input.ints, input.shape));
+    if ("floats" in input) return b.constant(float32([input.floats.length], input.floats));
     const value = operand(input, position);
     feeds[`${position}`] = value;
     const declared = b.input(`${position}`, value.type, value.shape);
@@ -105,13 +114,10 @@ export function buildCase(spec: Case, golden: Golden): Built {
     ? [...golden.shapes, ...repeat(inputs[1]!.shape, 2)]
     : golden.shapes;
   const type = spec.result ?? "float32";
+  const outputs: { type: DataType; shape: Shape }[] = shapes.map((shape) => ({ type, shape }));
+  if (spec.places) outputs.push({ type: "int64", shape: shapes[0]! });
   const results = b
-    .emit(
-      spec.op,
-      inputs,
-      spec.attributes ?? {},
-      shapes.map((shape) => ({ type, shape })),
-    )
+    .emit(spec.op, inputs, spec.attributes ?? {}, outputs)
     .slice(0, golden.shapes.length);
   const parts = results.map((result, k) => {
     const weights = b.constant(fill(100 + k, result.shape));

@@ -50,6 +50,31 @@ export const elu: Rule = scaled((a) => {
   return a.b.where(a.b.greater(a.x, a.b.scalar(0)), a.b.scalar(1), below);
 });
 
+/** y = γx for x > 0, γα(eˣ − 1) elsewhere: dx = γ·dy or (y + γα)·dy. */
+export const selu: Rule = scaled((a) => {
+  const { b, x, y } = a;
+  const gamma = a.float("gamma", 1.0507010221481323);
+  const below = b.add(y, b.scalar(gamma * a.float("alpha", 1.6732631921768188)));
+  return b.where(b.greater(x, b.scalar(0)), b.scalar(gamma), below);
+});
+
+/** y = x for x > 0, α(e^(x/α) − 1) elsewhere: dx = dy or (y/α + 1)·dy. */
+export const celu: Rule = scaled((a) => {
+  const { b, x, y } = a;
+  const below = b.add(b.mul(y, b.scalar(1 / a.float("alpha", 1))), b.scalar(1));
+  return b.where(b.greater(x, b.scalar(0)), b.scalar(1), below);
+});
+
+/** y = x for x > α, 0 elsewhere: dx = dy there. */
+export const thresholdedRelu: Rule = (a) => [
+  () => gate(a.b, a.b.greater(a.x, a.b.scalar(a.float("alpha", 1))), a.dy),
+];
+
+/** y = x ∓ bias for |x| > λ, 0 elsewhere: dx = dy there. */
+export const shrink: Rule = (a) => [
+  () => gate(a.b, a.b.greater(a.b.unary("Abs", a.x), a.b.scalar(a.float("lambd", 0.5))), a.dy),
+];
+
 /** dx = dy·y(1 − y). */
 export const sigmoid: Rule = scaled(({ b, y }) => b.mul(y, b.sub(b.scalar(1), y)));
 
@@ -58,6 +83,27 @@ export const tanh: Rule = scaled(({ b, y }) => b.sub(b.scalar(1), b.mul(y, y)));
 
 /** y = ln(1 + eˣ): dx = dy·σ(x). */
 export const softplus: Rule = scaled(({ b, x }) => b.unary("Sigmoid", x));
+
+/** y = x/(1 + |x|): dx = dy·(1 − |y|)². */
+export const softsign: Rule = scaled(({ b, y }) => {
+  const rest = b.sub(b.scalar(1), b.unary("Abs", y));
+  return b.mul(rest, rest);
+});
+
+/** y = x·σ(αx): dx = dy·(s + αy(1 − s)) with s = σ(αx). */
+export const swish: Rule = scaled((a) => {
+  const { b, x, y } = a;
+  const alpha = b.scalar(a.float("alpha", 1));
+  const s = b.unary("Sigmoid", b.mul(x, alpha));
+  return b.add(s, b.mul(b.mul(y, alpha), b.sub(b.scalar(1), s)));
+});
+
+/** y = x·t, t = tanh(ln(1 + eˣ)): dx = dy·(t + x(1 − t²)σ(x)). */
+export const mish: Rule = scaled(({ b, x }) => {
+  const t = b.unary("Tanh", b.unary("Softplus", x));
+  const slope = b.mul(b.sub(b.scalar(1), b.mul(t, t)), b.unary("Sigmoid", x));
+  return b.add(t, b.mul(x, slope));
+});
 
 /** y = min(max(αx + β, 0), 1): dx = α·dy where 0 < y < 1. */
 export const hardSigmoid: Rule = (a) => [

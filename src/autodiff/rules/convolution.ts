@@ -2,7 +2,7 @@ import { type Shape, sizeOf } from "../../core/tensor.ts";
 import type { GraphBuilder } from "../../onnx/builder.ts";
 import type { Value } from "../../onnx/graph.ts";
 import type { Window } from "../../onnx/shapes.ts";
-import type { Rule } from "../rule.ts";
+import type { Application, Rule } from "../rule.ts";
 import { positions, reach, windowOf } from "../window.ts";
 import { isWinograd, winogradInputGradient, winogradWeightGradient } from "../winograd.ts";
 import { channelSum } from "./channels.ts";
@@ -22,6 +22,54 @@ export const conv: Rule = (a) => {
     () => channelSum(b, a.dy),
   ];
 };
+
+/**
+ * The adjoint of a convolution as an operator of its own: its gradient for the input is a convolution of
+ * dy with the same weight, that for the weight is the convolution's, x and dy exchanged.
+ */
+export const convTranspose: Rule = (a) => {
+  const { b, x } = a;
+  const w = a.input(1); // [C, K/group, …]
+  const kernel = w.shape.slice(2);
+  const given = windowOf(a.node, x.shape.slice(2), kernel);
+  const group = a.int("group", 1);
+  // Whatever fixes the extents of y (pads, output_padding, output_shape, auto_pad), the rest is padding.
+  const pads = transposePads(a, given);
+  const window = { ...given, kernel, pads };
+  return [
+    () => {
+      // A convolution takes no negative padding: entries that no window reaches are cut off before.
+      const axes = [0, 0, ...pads.slice(0, kernel.length), 0, 0, ...pads.slice(kernel.length)];
+      const reached = b.pad(
+        a.dy,
+        axes.map((amount) => Math.min(amount, 0)),
+      );
+      const outside = pads.map((amount) => Math.max(amount, 0));
+      return b.conv(reached, w, undefined, { ...window, pads: outside }, group);
+    },
+    () => convWeightGradient(b, a.dy, x, window, group, w.shape),
+    () => channelSum(b, a.dy),
+  ];
+};
+
+/** Padding of the convolution that turns y's extents into x's: begin as the node has it, end what is left. */
+function transposePads(a: Application, { kernel, strides, dilations, pads }: Window): number[] {
+  const automatic = a.text("auto_pad", "NOTSET");
+  const fixed = a.node.attributes.has("output_shape");
+  const begin: number[] = [];
+  const end: number[] = [];
+  a.x.shape.slice(2).forEach((extent, axis) => {
+    const covered = strides[axis]! * (extent - 1) + reach({ kernel, dilations }, axis);
+    const total = covered - a.y.shape[axis + 2]!; // negative where y is longer (output_padding)
+    if (fixed || automatic.startsWith("SAME")) {
+      const half =
+        automatic === "SAME_UPPER" ? Math.floor(total / 2) : total - Math.floor(total / 2);
+      begin.push(half);
+    } else begin.push(automatic === "VALID" ? 0 : pads[axis]!);
+    end.push(total - begin[axis]!);
+  });
+  return [...begin, ...end];
+}
 
 /**
  * Gradient of a convolution for its input. With stride 1 it is a convolution with the flipped kernel,

@@ -1,3 +1,4 @@
+import { once } from "../../core/once.ts";
 import type { GraphBuilder } from "../../onnx/builder.ts";
 import { ELEMENT_CODES } from "../../onnx/element-types.ts";
 import type { Value } from "../../onnx/graph.ts";
@@ -30,6 +31,21 @@ export const div: Rule = (a) => [
   () => {
     const ratio = a.b.div(a.b.mul(a.dy, a.y), a.input(1));
     return a.b.unary("Neg", a.b.sumTo(ratio, a.input(1).shape));
+  },
+];
+
+/** y = (a + b + …)/n: each operand gets dy/n. */
+export const mean: Rule = (a) => {
+  const share = once(() => a.b.mul(a.dy, a.b.scalar(1 / a.node.inputs.length)));
+  return a.node.inputs.map((_, i) => () => a.b.sumTo(share(), a.input(i).shape));
+};
+
+/** y = a − b·⌊a/b⌉, the quotient rounded towards zero or down: da = dy, db = dy·(y − a)/b. */
+export const mod: Rule = (a) => [
+  () => a.b.sumTo(a.dy, a.x.shape),
+  () => {
+    const quotient = a.b.div(a.b.sub(a.y, a.x), a.input(1));
+    return a.b.sumTo(a.b.mul(a.dy, quotient), a.input(1).shape);
   },
 ];
 
@@ -75,7 +91,7 @@ const unary =
 /** y = x and what equals it outside training (Identity, Dropout). */
 export const identity: Rule = unary(({ dy }) => dy);
 
-/** y = x in another floating-point type. */
+/** y = x in another floating-point type (Cast, CastLike). */
 export const cast: Rule = unary(({ b, x, dy }) =>
   b.op("Cast", [dy], { to: ELEMENT_CODES[x.type] }, x),
 );

@@ -1,8 +1,9 @@
 import { once } from "../../core/once.ts";
+import { float32 } from "../../core/tensor.ts";
 import type { GraphBuilder } from "../../onnx/builder.ts";
 import type { Value } from "../../onnx/graph.ts";
-
 import type { Application, Rule } from "../rule.ts";
+import { alongAxis } from "./along-axis.ts";
 import { trainingNormGradients } from "./batch-norm.ts";
 import { channelSum, perChannel } from "./channels.ts";
 
@@ -58,11 +59,7 @@ function standardisedGradient(
 /** y = γ·x̂ + β over the axes from `axis` on: g = dy·γ, dγ = Σ dy·x̂, dβ = Σ dy. */
 export const layerNormalization: Rule = (a) => {
   const { b, x } = a;
-  const rank = x.shape.length;
-  const first = a.int("axis", -1);
-  const axes = x.shape.flatMap((_, axis) =>
-    axis >= (first < 0 ? first + rank : first) ? [axis] : [],
-  );
+  const axes = axesFrom(a);
   const gamma = a.input(1);
   const hat = standardised(b, x, axes, a.float("epsilon", 1e-5));
   return [
@@ -71,6 +68,71 @@ export const layerNormalization: Rule = (a) => {
     () => b.sumTo(a.dy, a.input(2).shape),
   ];
 };
+
+/** y = γ·x̂, x̂ = x/r, r = √(mean x² + ε) over the axes from `axis` on: dx = (g − x̂·mean(g·x̂))/r, g = dy·γ. */
+export const rmsNormalization: Rule = (a) => {
+  const { b, x } = a;
+  const axes = axesFrom(a);
+  const gamma = a.input(1);
+  const meanSquare = b.mean(b.mul(x, x), axes, true);
+  const root = b.unary("Sqrt", b.add(meanSquare, b.scalar(a.float("epsilon", 1e-5))));
+  const hat = b.div(x, root);
+  return [
+    () => {
+      const g = b.mul(a.dy, gamma);
+      const along = b.mul(hat, b.mean(b.mul(g, hat), axes, true));
+      return b.div(b.sub(g, along), root);
+    },
+    () => b.sumTo(b.mul(a.dy, hat), gamma.shape),
+  ];
+};
+
+/** The axes from the attribute `axis` on. */
+function axesFrom(a: Application): number[] {
+  const rank = a.x.shape.length;
+  const first = a.int("axis", -1);
+  return a.x.shape.flatMap((_, axis) => (axis >= (first < 0 ? first + rank : first) ? [axis] : []));
+}
+
+/** y = x/n, n = √Σx² or Σ|x| along the axis: dx = (dy − s·Σ y·dy)/n, s = y or sign(x). */
+export const lpNormalization: Rule = (a) => [
+  () => {
+    const { b, x, y, dy } = a;
+    const axes = [a.int("axis", -1)];
+    const absolute = a.int("p", 2) === 1;
+    const norm = absolute
+      ? b.sum(b.unary("Abs", x), axes, true)
+      : b.unary("Sqrt", b.sumSquares(x, axes, true));
+    const slope = absolute ? b.unary("Sign", x) : y;
+    return b.div(b.sub(dy, b.mul(slope, b.sum(b.mul(y, dy), axes, true))), norm);
+  },
+];
+
+/**
+ * y_c = x_c·s_c^(−β), s_c = k + α/n·Σ x² over the n channels around c:
+ * dx_c = dy_c·s_c^(−β) − 2αβ/n·x_c·Σ dy·y/s over the channels that have c around them.
+ */
+export const localResponseNormalization: Rule = (a) => [
+  () => {
+    const { b, x, y, dy } = a;
+    const size = a.int("size", 1);
+    const alpha = a.float("alpha", 1e-4);
+    const beta = a.float("beta", 0.75);
+    const channels = x.shape[1]!;
+    const before = Math.floor((size - 1) / 2);
+    // [c, j] = 1 where channel j is among the n around c
+    const around = Float32Array.from({ length: channels ** 2 }, (_, i) => {
+      const distance = (i % channels) - Math.floor(i / channels);
+      return distance >= -before && distance < size - before ? 1 : 0;
+    });
+    const band = b.constant(float32([channels, channels], around));
+    const sums = alongAxis(b, band, b.mul(x, x), 1);
+    const s = b.add(b.mul(sums, b.scalar(alpha / size)), b.scalar(a.float("bias", 1)));
+    const direct = b.mul(dy, b.pow(s, b.scalar(-beta)));
+    const through = alongAxis(b, b.transpose(band, [1, 0]), b.div(b.mul(dy, y), s), 1);
+    return b.sub(direct, b.mul(b.mul(x, through), b.scalar((2 * alpha * beta) / size)));
+  },
+];
 
 /** y = γ·x̂ + β with statistics per image and channel. */
 export const instanceNormalization: Rule = (a) => groupedNorm(a, a.x.shape[1]!);

@@ -58,3 +58,29 @@ export const reduceL2: Rule = reducing(({ b, x }, y) => {
 
 /** y = ln Σ eˣ: dx = dy·e^(x−y). */
 export const reduceLogSumExp: Rule = reducing(({ b, x }, y) => b.unary("Exp", b.sub(x, y)));
+
+/** y = ln Σ x: dx = dy·e^(−y). */
+export const reduceLogSum: Rule = reducing(({ b }, y) => b.unary("Exp", b.unary("Neg", y)));
+
+/** y = Π x: dx = dy·(product of the other entries), also where an entry is 0. */
+export const reduceProd: Rule = reducing((a, _, { axes }) => {
+  const { b, x } = a;
+  const isZero = b.equal(x, b.scalar(0));
+  const zeros = b.sum(b.cast(isZero, "float32"), axes, true);
+  const filled = b.where(isZero, b.scalar(1), x); // 1 in the place of 0
+  const kept = { type: x.type, shape: zeros.shape };
+  const product = axes.length === 0 ? filled : b.op("ReduceProd", [filled, b.ints(axes)], {}, kept);
+  // Another entry is 0: 0. This one alone: the product of the rest. None: the product over this one.
+  const none = b.cast(b.equal(zeros, b.scalar(0)), "float32");
+  const one = b.cast(b.equal(zeros, b.scalar(1)), "float32");
+  return b.where(isZero, b.mul(product, one), b.div(b.mul(product, none), filled));
+});
+
+/** y_i = Σ x over the entries up to i, without i if exclusive; backwards: Σ over the others' places. */
+export const cumSum: Rule = (a) => [
+  () => {
+    const exclusive = a.int("exclusive", 0);
+    const reverse = 1 - a.int("reverse", 0);
+    return a.b.op("CumSum", [a.dy, a.input(1)], { exclusive, reverse }, a.x);
+  },
+];

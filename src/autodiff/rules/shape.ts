@@ -54,24 +54,6 @@ export const tile: Rule = ({ b, x, y, dy }) => [
   },
 ];
 
-/** Zero padding: dy without the border; negative padding (a crop) is filled with zeros. */
-export const pad: Rule = (a) => [
-  () => {
-    const mode = a.text("mode", "constant");
-    if (mode !== "constant") throw a.refusal(`padding with a constant, not "${mode}"`);
-    const rank = a.x.shape.length;
-    const given = a.ints(1) ?? [];
-    const axes = a.ints(3) ?? a.x.shape.map((_, axis) => axis);
-    const back = new Array<number>(2 * rank).fill(0);
-    axes.forEach((axis, i) => {
-      const at = axis < 0 ? axis + rank : axis;
-      back[at] = -given[i]!;
-      back[at + rank] = -given[i + axes.length]!;
-    });
-    return a.b.pad(a.dy, back);
-  },
-];
-
 /** dy at the places that were taken, 0 elsewhere. */
 export const slice: Rule = (a) => [
   () => sliceRanges(a).reduce((value, range) => spread(a, value, range), a.dy),
@@ -120,27 +102,30 @@ function spread(a: Application, value: Application["x"], range: Range): Applicat
   return b.gather(b.pad(value, pads), b.ints(sources), axis);
 }
 
-/**
- * dy added up at the places it was taken from. The sum is a product with a table of ones, rows of which
- * are the indices, so that repeated indices add.
- */
-export const gather: Rule = (a) => [
+/** dy on and above (below) the same diagonal. */
+export const trilu: Rule = (a) => [
+  () => {
+    const diagonal = a.optional(1);
+    const operands = diagonal ? [a.dy, diagonal] : [a.dy];
+    return a.b.op("Trilu", operands, { upper: a.int("upper", 1) }, a.x);
+  },
+];
+
+/** Blocks of s² channels moved to s×s positions: dy moved back. */
+export const depthToSpace: Rule = (a) => [
   () => {
     const { b, x, dy } = a;
-    const [axis] = normaliseAxes([a.int("axis", 0)], x.shape.length) as [number];
-    const indices = a.input(1);
-    const before = x.shape.slice(0, axis).reduce((product, extent) => product * extent, 1);
-    const after = x.shape.slice(axis + 1).reduce((product, extent) => product * extent, 1);
-    const extent = x.shape[axis]!;
-    const count = indices.shape.reduce((product, size) => product * size, 1);
-    const wide = b.cast(b.reshape(indices, [count]), "int64");
-    const wrapped = b.where(
-      b.less(wide, b.reshape(b.ints([0]), [])),
-      b.add(wide, b.ints([extent])),
-      wide,
-    );
-    const taken = b.transpose(b.oneHot(wrapped, extent), [1, 0]); // [extent, count]
-    const entries = b.reshape(dy, [before, count, after]);
-    return b.reshape(b.matmul(taken, entries), x.shape);
+    const size = a.int("blocksize", 1);
+    const [batch, channels, height, width] = x.shape as [number, number, number, number];
+    const kept = channels / size ** 2;
+    const blocks = b.reshape(dy, [batch, kept, height, size, width, size]); // [N, C, H, s, W, s]
+    // Channels are ordered [s, s, C] (DCR) or [C, s, s] (CRD).
+    const perm = a.text("mode", "DCR") === "DCR" ? [0, 3, 5, 1, 2, 4] : [0, 1, 3, 5, 2, 4];
+    return b.reshape(b.transpose(blocks, perm), x.shape);
   },
+];
+
+/** s×s positions moved to blocks of s² channels: dy moved back. */
+export const spaceToDepth: Rule = (a) => [
+  () => a.b.op("DepthToSpace", [a.dy], { blocksize: a.int("blocksize", 1), mode: "DCR" }, a.x),
 ];

@@ -31,7 +31,10 @@ def operand(seed: int, spec) -> torch.Tensor | None:
     if spec is None:
         return None
     if "ints" in spec:
-        return torch.tensor(spec["ints"])
+        ints = torch.tensor(spec["ints"])
+        return ints.reshape(spec["shape"]) if "shape" in spec else ints
+    if "floats" in spec:
+        return torch.tensor(spec["floats"])
     v = fill(seed, spec["shape"])
     if spec.get("type") == "bool":
         return torch.from_numpy((v > 0).reshape(spec["shape"]))
@@ -51,7 +54,7 @@ def golden(case) -> dict:
     loss = sum(
         (y * torch.from_numpy(fill(100 + i, y.shape)).reshape(y.shape)).sum() for i, y in enumerate(results)
     )
-    wrt = [x for x in operands if x is not None and x.requires_grad]
+    wrt = [x for x in operands if x is not None and x.requires_grad]  # constants do not
     grads = torch.autograd.grad(loss, wrt, allow_unused=True)
     return {
         "shapes": [list(y.shape) for y in results],
