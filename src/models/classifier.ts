@@ -2,6 +2,7 @@ import { AntidoteError, invariant } from "../core/errors.ts";
 import { sameShape, type Tensor } from "../core/tensor.ts";
 import type { GraphBuilder } from "../onnx/builder.ts";
 import type { Graph, StaticGraph, Value } from "../onnx/graph.ts";
+import { inSinglePrecision } from "../onnx/single-precision.ts";
 import type { Device } from "../runtime/device.ts";
 import { specialise } from "../runtime/specialise.ts";
 import { trainableConstants } from "./parameters.ts";
@@ -58,10 +59,11 @@ export class Classifier {
    * @throws `MODEL_NOT_A_CLASSIFIER`, `MODEL_NOT_FINITE`, `RUNTIME_FAILED`
    */
   static async fromGraph(
-    graph: Graph,
+    read: Graph,
     device: Device,
     options: ClassifierOptions = {},
   ): Promise<Classifier> {
+    const graph = inSinglePrecision(read);
     const image = withExtents(findImageInput(graph), options.size);
     const cache = new Map<number, Promise<StaticGraph>>();
     const specialised = (batch: number): Promise<StaticGraph> => {
@@ -89,7 +91,7 @@ export class Classifier {
   get classes(): number {
     return this.#parts.roles.classes;
   }
-  /** The graph as it was read; its constants are the original weights. */
+  /** The graph as it was read, in float32; its constants are the original weights. */
   get graph(): Graph {
     return this.#parts.graph;
   }

@@ -105,6 +105,8 @@ const AFTER_HEAD = new Set([
   "Unsqueeze",
   "Transpose",
   "Add",
+  "Sum",
+  "Mean",
   "Sub",
   "Mul",
   "Div",
@@ -177,36 +179,60 @@ function chooseOutput(graph: StaticGraph, wanted: string | undefined): string {
   return only;
 }
 
+/**
+ * The last linear layer above a tensor. Scores that are the sum or mean of several heads (networks trained
+ * by distillation have two) are described by the first of them.
+ */
 function findHead(
   graph: StaticGraph,
   made: ReadonlyMap<string, Node>,
   logits: string,
 ): Pick<Roles, "latent" | "head"> {
-  let current = logits;
-  for (;;) {
+  const waiting = [logits];
+  const seen = new Set<string>();
+  let problem: AntidoteError | undefined;
+  for (let current = waiting.shift(); current !== undefined; current = waiting.shift()) {
+    if (seen.has(current)) continue;
+    seen.add(current);
     const node = made.get(current);
-    if (!node)
-      throw notAClassifier("No linear layer lies between the input and the class scores.", logits);
-    const linear = linearLayer(graph, made, node);
+    const linear = node && linearLayer(graph, made, node);
     if (linear) return linear;
-    if (!AFTER_HEAD.has(node.op)) {
-      throw notAClassifier(
-        `The class scores do not come from a linear layer: ${describe(node)} lies between.`,
-        node.name,
-      );
-    }
-    const computed = node.inputs.filter(
+    const branches = (node?.inputs ?? []).filter(
       (name) => name !== "" && constantBehind(graph, made, name) === undefined,
     );
-    if (computed.length !== 1) {
-      throw notAClassifier(
-        `The class scores come from several branches at ${describe(node)}.`,
-        node.name,
-      );
-    }
-    current = computed[0]!;
+    const found = obstacle(node, branches, logits);
+    if (found) problem ??= found;
+    else waiting.unshift(...branches);
   }
+  throw problem ?? notAClassifier(NO_HEAD, logits);
 }
+
+const NO_HEAD = "No linear layer lies between the input and the class scores.";
+
+/** Why the search for a head cannot go on above a node. */
+function obstacle(
+  node: Node | undefined,
+  branches: readonly string[],
+  logits: string,
+): AntidoteError | undefined {
+  if (!node) return notAClassifier(NO_HEAD, logits);
+  if (!AFTER_HEAD.has(node.op)) {
+    return notAClassifier(
+      `The class scores do not come from a linear layer: ${describe(node)} lies between.`,
+      node.name,
+    );
+  }
+  if (branches.length > 1 && !SUMS.has(node.op)) {
+    return notAClassifier(
+      `The class scores come from several branches at ${describe(node)}.`,
+      node.name,
+    );
+  }
+  return undefined;
+}
+
+/** Operators that join the scores of several heads. */
+const SUMS = new Set(["Add", "Sum", "Mean"]);
 
 function linearLayer(
   graph: StaticGraph,

@@ -56,6 +56,17 @@ describe("logits, latent and last linear layer", () => {
     expect(roles).toMatchObject({ logits: "scores", output, classes: CLASSES });
   });
 
+  test("of the first of two heads whose scores are averaged", () => {
+    const roles = findRoles(
+      network((b, x) => {
+        const z = named(b, "Identity", pooled(b, x), "z");
+        const other = b.matmul(b.unary("Relu", z), b.constant(fill(3, [6, CLASSES])));
+        b.output("out", b.mul(b.add(linear(b, z, CLASSES), other), b.scalar(0.5)));
+      }),
+    );
+    expect(roles).toMatchObject({ logits: "out", latent: "z", head: { weight: "fc.weight" } });
+  });
+
   test("of a product with a transposed matrix, an added bias and a temperature", () => {
     const roles = findRoles(
       network((b, x) => {
@@ -122,13 +133,22 @@ describe("what is not a classifier is refused, and said why", () => {
       /do not come from a linear layer: Tanh/,
     ],
     [
-      "two heads that are added",
+      "two heads that are multiplied",
       (b, x) => {
         const z = pooled(b, x);
         const other = b.matmul(z, b.constant(fill(3, [6, CLASSES])));
-        b.output("out", b.add(linear(b, z, CLASSES), other));
+        b.output("out", b.mul(linear(b, z, CLASSES), other));
       },
-      /from several branches at Add/,
+      /from several branches at Mul/,
+    ],
+    [
+      "sums of sums without a head",
+      (b, x) => {
+        let y = pooled(b, b.unary("Relu", conv(b, x, "last", CLASSES)));
+        for (let depth = 0; depth < 60; depth++) y = b.add(y, y); // 2⁶⁰ ways up
+        b.output("out", y);
+      },
+      /do not come from a linear layer: Conv/,
     ],
     ["one score only", (b, x) => b.output("out", linear(b, pooled(b, x), 1)), /cannot be told/],
     ["a map of scores", (b, x) => b.output("out", pointwise(b, x)), /cannot be told/],
