@@ -30,7 +30,7 @@ export interface LoadedClassifier extends OpenedModel, AsyncDisposable {
 }
 
 /**
- * Reads an ONNX file and finds its image input, class scores, latent and weights.
+ * Reads an ONNX file, or a folder with one and with what its maker states, and finds its image input, class scores, latent and weights.
  *
  * @example
  * await using model = await loadClassifier("suspect.onnx");
@@ -59,7 +59,7 @@ export async function loadClassifier(
 
 /** What to audit, and how; only the first two must be given. */
 export interface AuditRequest extends Computing, z.input<typeof auditOptions> {
-  /** An ONNX file, or a model that `loadClassifier` has loaded; its device computes. */
+  /** An ONNX file, a folder with one, or a model that `loadClassifier` has loaded; its device computes. */
   readonly model: string | LoadedClassifier;
   /** A folder with one folder per class, CIFAR-10 or idx files, or images in the model's size. */
   readonly images: string | ImageSet;
@@ -114,8 +114,8 @@ export async function audit(request: AuditRequest): Promise<AuditResult> {
         ? await openImagesFor(loaded, images, { classes, emit, signal })
         : images;
     const context = { device: loaded.device, random: Random.fromSeed(seed), signal, emit };
-    const { file, classifier } = loaded;
-    const subject = { file, model: classifier, trusted, preprocessing };
+    const { file, classifier, stated } = loaded;
+    const subject = { file, model: classifier, trusted, preprocessing, stated };
     return await auditModel(context, { ...subject, repair, detector, seed }, options);
   } finally {
     if (!isLoaded) await loaded[Symbol.asyncDispose]();

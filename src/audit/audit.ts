@@ -121,7 +121,7 @@ export async function audit(
     repair: describeRepair(outcome, options.allowedDrop),
     samples,
     differenceGain: DIFFERENCE_GAIN,
-    warnings: warningsFor(input.trusted, heldOut, options.allowedDrop, outcome),
+    warnings: warningsFor(input.trusted, prepared, options.allowedDrop, outcome),
     model: prepared.described,
     data: describeData(input, prepared, "search triggers and tune the repair"),
     preprocessing: describePreprocessing(prepared.preflight),

@@ -108,12 +108,13 @@ export async function openReferences(
   { trusted, model: suspect }: Subject,
   { references, heldOut }: AuditOptions,
 ): Promise<Reference[]> {
-  const opened: Reference[] = [];
+  const found: Reference[] = [];
   for (const path of references) {
     try {
-      const { file, classifier } = await openModel(context.device, path, { size: suspect.image });
-      const prepared = await prepare(context, { file, model: classifier, trusted }, heldOut);
-      opened.push({ file: basename(path), prepared });
+      const opened = await openModel(context.device, path, { size: suspect.image });
+      const { file, classifier: model, stated } = opened;
+      const prepared = await prepare(context, { file, model, trusted, stated }, heldOut);
+      found.push({ file: basename(path), prepared });
     } catch (error) {
       if (!(error instanceof AntidoteError) || error.code === "CANCELLED") throw error;
       const { code, message, next } = error;
@@ -124,7 +125,7 @@ export async function openReferences(
       });
     }
   }
-  return opened;
+  return found;
 }
 
 /** In how many copies of the model a planted backdoor is found. */

@@ -3,7 +3,7 @@ import { auditFields, SCORE_LEADS, TARGET_EXAMINED, TARGET_GIVEN } from "./recor
 import { type Frozen, method, options, proportion } from "./record-parts.ts";
 
 /** Raised whenever a field of this document is added, removed or changes its meaning. */
-export const DETECT_SCHEMA_VERSION = 2;
+export const DETECT_SCHEMA_VERSION = 3;
 
 const { classes, config } = auditFields.shape;
 const { success, ...examined } = classes.element.omit({ trigger: true }).shape;

@@ -90,7 +90,7 @@ export async function detect(
       },
     })),
     accuracy,
-    warnings: warningsFor(input.trusted, heldOut, options.allowedDrop, repaired),
+    warnings: warningsFor(input.trusted, prepared, options.allowedDrop, repaired),
     model: prepared.described,
     data: describeData(input, prepared, "search triggers"),
     preprocessing: describePreprocessing(prepared.preflight),

@@ -2,6 +2,7 @@ import { z } from "zod";
 import {
   aids,
   classReference,
+  data,
   type Frozen,
   hardware,
   method,
@@ -14,7 +15,7 @@ import {
 } from "./record-parts.ts";
 
 /** Raised whenever a field of this document is added, removed or changes its meaning. */
-export const EVALUATE_SCHEMA_VERSION = 2;
+export const EVALUATE_SCHEMA_VERSION = 3;
 
 const trigger = z.discriminatedUnion("kind", [
   z.strictObject({
@@ -56,8 +57,10 @@ export const evaluateRecord = z
         path: text.describe("Path as the user gave it."),
         count: natural.describe("Number of images."),
         perClass: z.array(natural).describe("Number of images of every class, by class index."),
+        ...data.pick({ classOrder: true, sizing: true }).shape,
       })
       .describe("The images."),
+    warnings: z.array(text).describe("What weakens the result."),
     preprocessing: preprocessing.describe("How images were prepared for the model."),
     seed: z.int().describe("Root seed."),
     versions: versions.describe("Software that this ran with."),

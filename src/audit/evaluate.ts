@@ -6,6 +6,7 @@ import { predict, type Stamp } from "../models/predict.ts";
 import type { Preprocessing } from "../models/preprocessing.ts";
 import type { RunContext } from "../runtime/context.ts";
 import { type Preflight, preflight } from "./preflight.ts";
+import type { Stated } from "./stated.ts";
 
 /** A known trigger and the class that it shall lead to. */
 export interface KnownTrigger {
@@ -19,6 +20,8 @@ export interface EvaluateInput {
   readonly images: ImageSet;
   /** Without one, it is chosen by accuracy. */
   readonly preprocessing?: Preprocessing | undefined;
+  /** What the model's maker says about it. */
+  readonly stated?: Stated | undefined;
   readonly trigger?: KnownTrigger | undefined;
 }
 
@@ -39,7 +42,7 @@ export interface Evaluation {
  */
 export async function evaluate(
   context: RunContext,
-  { model, images, preprocessing, trigger }: EvaluateInput,
+  { model, images, preprocessing, stated, trigger }: EvaluateInput,
 ): Promise<Evaluation> {
   const { target } = trigger ?? {};
   if (target !== undefined && target >= model.classes) {
@@ -48,7 +51,7 @@ export async function evaluate(
       next: `Choose a class from 0 to ${model.classes - 1}.`,
     });
   }
-  const checked = await preflight(context, model, images, preprocessing);
+  const checked = await preflight(context, model, images, preprocessing, stated);
   if (!trigger) return { preflight: checked };
   const { device, signal, emit } = context;
   const { classes } = await predict(device, checked.classifier, images, {

@@ -1,8 +1,8 @@
 import { z } from "zod";
-import { type Frozen, model, text } from "./record-parts.ts";
+import { type Frozen, model, preprocessing, text } from "./record-parts.ts";
 
 /** Raised whenever a field of this document is added, removed or changes its meaning. */
-export const INSPECT_SCHEMA_VERSION = 1;
+export const INSPECT_SCHEMA_VERSION = 2;
 
 const operator = z.strictObject({
   ...model.shape.operators.element.shape,
@@ -42,7 +42,22 @@ export const inspectRecord = z.strictObject({
   labels: z
     .array(text)
     .nullable()
-    .describe("Class names that the file carries; null if none. They are its maker's word."),
+    .describe("Class names that the model's maker states; null if none fit the model."),
+  labelsFrom: text.nullable().describe("What states them, in words; null without labels."),
+  stated: z
+    .array(
+      z.strictObject({
+        name: text.describe("What states it, with the name of the usual preprocessing that it is."),
+        ...preprocessing.pick({ range: true, channels: true, mean: true, std: true }).shape,
+      }),
+    )
+    .describe("Preprocessings that the model's maker states, by precedence; trials decide."),
+  sizing: text
+    .nullable()
+    .describe("How the maker brings pictures to the model's size, in words; null if not stated."),
+  warnings: z
+    .array(text)
+    .describe("What does not fit together, and what else lies in the model's folder."),
   metadata: z.record(z.string(), z.string()).describe("The file's free-form entries."),
   auditable: z.boolean().describe("Whether every operator on the way can be differentiated."),
   blockedBy: z.array(text).describe("Nodes between image and logits that cannot."),

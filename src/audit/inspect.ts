@@ -1,10 +1,10 @@
 import { differentiability, withoutRule } from "../autodiff/support.ts";
-import type { Classifier } from "../models/classifier.ts";
-import type { OnnxFile } from "../onnx/file.ts";
+import { sizingWords } from "../data/decode.ts";
 import { describe } from "../onnx/graph.ts";
 import { describeModel, operatorName } from "./describe.ts";
 import { INSPECT_SCHEMA_VERSION, type InspectRecord } from "./inspect-record.ts";
-import { labelsOf, metadataOf } from "./labels.ts";
+import { metadataOf } from "./labels.ts";
+import type { OpenedModel } from "./open.ts";
 
 const GRADIENT = {
   differentiable: "yes",
@@ -13,7 +13,7 @@ const GRADIENT = {
 } as const;
 
 /** What Antidote sees in a model file, and whether methods that need gradients will work on it. */
-export async function inspect(file: OnnxFile, classifier: Classifier): Promise<InspectRecord> {
+export async function inspect({ file, classifier, stated }: OpenedModel): Promise<InspectRecord> {
   const { operators, ...model } = await describeModel(file, classifier);
   const { image, roles } = classifier;
   // Repairs need the gradient for the weights, detectors that for the image.
@@ -32,7 +32,11 @@ export async function inspect(file: OnnxFile, classifier: Classifier): Promise<I
     image: { channels: image.channels, height: image.height, width: image.width },
     output: roles.output,
     head: roles.head,
-    labels: labelsOf(file, roles.classes) ?? null,
+    labels: stated.labels?.names ?? null,
+    labelsFrom: stated.labels?.source ?? null,
+    stated: stated.preprocessings,
+    sizing: stated.sizing ? sizingWords(stated.sizing) : null,
+    warnings: stated.warnings,
     metadata: metadataOf(file),
     auditable: blocking.length === 0,
     blockedBy: blocking.map(describe),

@@ -1,5 +1,6 @@
 import { AntidoteError } from "../core/errors.ts";
 import { type Emit, silent } from "../core/progress.ts";
+import type { Sizing } from "../data/decode.ts";
 import { unlabelledFolder } from "../data/folder.ts";
 import type { ImageSet } from "../data/images.ts";
 import { openImages } from "../data/open.ts";
@@ -9,17 +10,19 @@ import type { Preprocessing } from "../models/preprocessing.ts";
 import { type OnnxFile, readOnnxFile } from "../onnx/file.ts";
 import { importGraph } from "../onnx/import.ts";
 import type { Device } from "../runtime/device.ts";
-import { labelsOf } from "./labels.ts";
+import { findModel } from "./model-folder.ts";
+import { readFacts, type Stated, statedSize, stateOf } from "./stated.ts";
 
-/** A model as it was given: the user's file, and what it computes. */
+/** A model as it was given: the user's file, what it computes, and what is said about it. */
 export interface OpenedModel {
   readonly file: OnnxFile;
   readonly classifier: Classifier;
+  readonly stated: Stated;
 }
 
 /**
- * Reads a model file and finds out what it is.
- * @throws `MODEL_UNSUPPORTED_OPERATOR`; the errors of `readOnnxFile`, `importGraph` and
+ * Reads a model file, or the model of a folder with what the folder states about it, and finds out what it is.
+ * @throws `MODEL_UNSUPPORTED_OPERATOR`; the errors of `findModel`, `readFacts`, `readOnnxFile`, `importGraph` and
  *   `Classifier.fromGraph`
  */
 export async function openModel(
@@ -27,9 +30,13 @@ export async function openModel(
   path: string,
   options: ClassifierOptions = {},
 ): Promise<OpenedModel> {
-  const file = await readOnnxFile(path);
+  const found = await findModel(path);
+  const file = await readOnnxFile(found.path);
+  const facts = await readFacts(found, file);
+  const size = options.size ?? statedSize(facts)?.size;
   try {
-    return { file, classifier: await Classifier.fromGraph(importGraph(file), device, options) };
+    const classifier = await Classifier.fromGraph(importGraph(file), device, { ...options, size });
+    return { file, classifier, stated: stateOf(facts, classifier, found.others) };
   } catch (error) {
     throw unknownOperator(error) ?? error;
   }
@@ -55,6 +62,8 @@ function unknownOperator(error: unknown): AntidoteError | undefined {
 export interface ImagesFor {
   /** File with the class names in label order. */
   readonly classes?: string | undefined;
+  /** How pictures in folders are brought to the model's size; by default as its folder states. */
+  readonly resize?: Sizing["resize"] | undefined;
   readonly emit?: Emit | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -64,21 +73,34 @@ export interface ImagesFor {
  * @throws the errors of `openImages`
  */
 export function openImagesFor(
-  { file, classifier }: OpenedModel,
+  { classifier, stated: { labels, sizing } }: Pick<OpenedModel, "classifier" | "stated">,
   path: string,
-  { classes, emit = silent, signal }: ImagesFor = {},
+  { classes, resize, emit = silent, signal }: ImagesFor = {},
 ): Promise<ImageSet> {
   const { channels, height, width } = classifier.image;
   return openImages(path, {
     channels,
     height,
     width,
+    sizing: resize === undefined ? sizing : givenSizing(resize, classifier.image),
     classes,
     classCount: classifier.classes,
-    classNames: labelsOf(file, classifier.classes),
+    classNames: labels?.names,
+    classNamesFrom: labels?.source,
     emit,
     signal,
   });
+}
+
+/** @throws `INVALID_CONFIG` for a shorter side below the model's */
+function givenSizing(resize: Sizing["resize"], { height, width }: Classifier["image"]): Sizing {
+  if (resize === "stretch" || resize >= Math.max(height, width))
+    return { resize, kernel: "linear" };
+  throw new AntidoteError(
+    "INVALID_CONFIG",
+    `The model takes images of ${width}×${height}: their shorter side cannot be ${resize} pixels before the centre is cut out.`,
+    { place: "--resize", next: `Give at least ${Math.max(height, width)}, or "stretch".` },
+  );
 }
 
 /**
@@ -89,15 +111,22 @@ export function openImagesFor(
  */
 export async function openUnlabelled(
   device: Device,
-  { file, classifier }: OpenedModel,
+  { classifier, stated: { labels, sizing } }: OpenedModel,
   path: string,
   preprocessing: Preprocessing,
-  { emit = silent, signal }: Omit<ImagesFor, "classes"> = {},
+  { resize, emit = silent, signal }: Omit<ImagesFor, "classes"> = {},
 ): Promise<ImageSet> {
   const { channels, height, width } = classifier.image;
   const count = classifier.classes;
-  const names = labelsOf(file, count) ?? Array.from({ length: count }, (_, index) => String(index));
-  const set = await unlabelledFolder(path, names, { channels, height, width, emit, signal });
+  const names = labels?.names ?? Array.from({ length: count }, (_, index) => String(index));
+  const set = await unlabelledFolder(path, names, {
+    channels,
+    height,
+    width,
+    sizing: resize === undefined ? sizing : givenSizing(resize, classifier.image),
+    emit,
+    signal,
+  });
   const model = classifier.withPreprocessing(preprocessing);
   const { classes } = await predict(device, model, set, { signal });
   return { ...set, labels: classes };

@@ -3,8 +3,14 @@ import { type Proportion, proportion } from "../core/statistics.ts";
 import { count, type ImageSet, indicesByClass, subset } from "../data/images.ts";
 import type { Classifier } from "../models/classifier.ts";
 import { predict } from "../models/predict.ts";
-import { type Preprocessing, usualPreprocessings } from "../models/preprocessing.ts";
+import {
+  type NamedPreprocessing,
+  type Preprocessing,
+  samePreprocessing,
+  usualPreprocessings,
+} from "../models/preprocessing.ts";
 import type { RunContext } from "../runtime/context.ts";
+import type { Stated } from "./stated.ts";
 
 /** How the model's preprocessing was settled, and how well the model does with it. */
 export interface Preflight {
@@ -13,8 +19,10 @@ export interface Preflight {
   readonly accuracy: Proportion;
   /** Predicted class of every trusted image, [N]. */
   readonly predicted: Int32Array;
+  /** What weakens the result: what the model's maker states wrongly, or what nobody looked at. */
+  readonly warnings: readonly string[];
   readonly preprocessing: {
-    /** Name of a usual preprocessing, or "given". */
+    /** Name of a usual preprocessing, what states an unusual one, or "given". */
     readonly name: string;
     readonly how: "given" | "accuracy";
     /** Every candidate with its accuracy on the images that they were compared on. */
@@ -32,10 +40,14 @@ const PLAUSIBLE = 0.2;
 /** How many trusted images tell preprocessings apart. */
 const COMPARED = 200;
 
+/** Standard deviations by which another preprocessing must do better than a stated one to be taken instead. */
+const REFUTED = 3;
+
 /**
  * Checks that the model does its job on the trusted images before anything is concluded from it. Wrong
  * preprocessing or a wrong class order makes every later number meaningless; both are found here.
- * @param given preprocessing from flags or metadata; without it the usual ones are compared by accuracy
+ * @param given preprocessing from flags; without it those that the model's maker states and the usual ones are
+ *   compared by accuracy, and the one stated first is taken unless another does better beyond doubt
  * @throws `CLASSES_MISMATCH`, `ACCURACY_IMPLAUSIBLE`
  */
 export async function preflight(
@@ -43,11 +55,12 @@ export async function preflight(
   model: Classifier,
   trusted: ImageSet,
   given?: Preprocessing,
+  stated?: Stated,
 ): Promise<Preflight> {
   assertClasses(model, trusted);
   const candidates = given
     ? [{ ...given, name: "given" }]
-    : usualPreprocessings(model.image.channels);
+    : candidatesFor(model.image.channels, stated?.preprocessings ?? []);
   const few = sampleOf(context, trusted);
   const total = candidates.length * count(few) + count(trusted);
   const reached = (done: number) => context.emit({ kind: "step", stage: "preflight", done, total });
@@ -61,19 +74,58 @@ export async function preflight(
     tried.push({ name, preprocessing, classifier, accuracy, right, likelihood });
     reached((index + 1) * count(few));
   }
-  const best = likeliest(tried);
+  const claimed = given
+    ? undefined
+    : tried.find(({ name }) => name === stated?.preprocessings[0]?.name);
+  const best = claimed && !isRefuted(claimed, tried) ? claimed : likeliest(tried);
   const { classes: predicted } = await predict(context.device, best.classifier, trusted, {
     signal: context.signal,
     progress: (done) => reached(total - count(trusted) + done),
   });
   const accuracy = proportion(hits(predicted, trusted.labels), count(trusted));
   assertPlausible(accuracy, predicted, trusted);
+  const warnings = [...(stated?.warnings ?? [])];
+  if (claimed && claimed !== best) {
+    const [wrong, right] = [claimed, best].map((it) => `${(100 * it.accuracy.value).toFixed(1)} %`);
+    warnings.push(
+      `The model gets ${wrong} of the trusted images right with the preprocessing "${claimed.name}" that its maker states, but ${right} with "${best.name}", which is used instead.`,
+    );
+  }
+  for (const message of warnings) context.emit({ kind: "warning", stage: "preflight", message });
   return {
     classifier: best.classifier,
     accuracy,
     predicted,
+    warnings,
     preprocessing: { name: best.name, how: given ? "given" : "accuracy", tried },
   };
+}
+
+/** The usual preprocessings, and the stated ones in place of those that they are. The identity stays the first. */
+function candidatesFor(
+  channels: number,
+  stated: readonly NamedPreprocessing[],
+): NamedPreprocessing[] {
+  const usual = usualPreprocessings(channels).map(
+    (it) => stated.find((other) => samePreprocessing(it, other)) ?? it,
+  );
+  for (const it of stated) {
+    if (!usual.some((other) => samePreprocessing(it, other))) usual.push(it);
+  }
+  return usual;
+}
+
+/** Whether some other candidate does better beyond doubt, by McNemar's statistic. */
+function isRefuted<C extends Candidate>(claimed: C, tried: readonly C[]): boolean {
+  return tried.some((other) => {
+    const [won, lost] = [wins(other, claimed), wins(claimed, other)];
+    return won - lost > REFUTED * Math.sqrt(won + lost);
+  });
+}
+
+/** On how many images the first candidate is right and the second is not. */
+function wins(a: Candidate, b: Candidate): number {
+  return a.right.filter((hit, row) => hit > b.right[row]!).length;
 }
 
 /** A preprocessing that was tried. */
@@ -92,8 +144,6 @@ interface Candidate {
  * tell their order, and the usual one is taken. The first, the identity, stands as long as none is better.
  */
 function likeliest<C extends Candidate>(tried: readonly C[]): C {
-  const wins = (a: Candidate, b: Candidate) =>
-    a.right.filter((hit, row) => hit > b.right[row]!).length;
   const most = tried.reduce((a, b) => (wins(b, a) > wins(a, b) ? b : a));
   const close = tried.filter((candidate) => {
     const [won, lost] = [wins(candidate, most), wins(most, candidate)];

@@ -10,6 +10,7 @@ import type { RunContext } from "../runtime/context.ts";
 import { describeModel, imagesPerClass } from "./describe.ts";
 import { type Preflight, preflight } from "./preflight.ts";
 import type { AuditRecord } from "./record.ts";
+import type { Stated } from "./stated.ts";
 
 /** A model and the trusted images that it is judged by. */
 export interface Subject {
@@ -18,6 +19,8 @@ export interface Subject {
   readonly trusted: ImageSet;
   /** Without one, it is chosen by accuracy. */
   readonly preprocessing?: Preprocessing | undefined;
+  /** What the model's maker says about it. */
+  readonly stated?: Stated | undefined;
 }
 
 /** What searches, repairs and audits begin with. */
@@ -43,13 +46,13 @@ const MINIMUM_PER_CLASS = 5;
  */
 export async function prepare(
   context: RunContext,
-  { file, model, trusted, preprocessing }: Subject,
+  { file, model, trusted, preprocessing, stated }: Subject,
   heldOutShare: number,
 ): Promise<Prepared> {
   const { image, weights, roles, graph } = model;
   checkDifferentiable(graph, [image.name, ...weights.keys()], [roles.logits]);
   assertEnough(trusted);
-  const checked = await preflight(context, model, trusted, preprocessing);
+  const checked = await preflight(context, model, trusted, preprocessing, stated);
   return {
     preflight: checked,
     described: await describeModel(file, model),
@@ -94,6 +97,7 @@ export function describeData(
   const memory = { kind: "memory", path: null, classOrder: "as given by the program" } as const;
   return {
     ...(trusted.origin ?? memory),
+    sizing: trusted.origin?.sizing ?? null,
     images: count(trusted),
     perClass: imagesPerClass(trusted),
     uses: [

@@ -76,7 +76,7 @@ export const preprocessing = z.strictObject({
   name: text
     .nullable()
     .describe(
-      'Name of the usual preprocessing that this is, e.g. "imagenet"; null if given freely.',
+      'Name of the usual preprocessing that this is, e.g. "imagenet", with the file that states it or that file alone; null if given freely.',
     ),
   chosenBy: z
     .enum(["flags", "accuracy"])
@@ -101,6 +101,9 @@ export const data = z.strictObject({
   images: natural.describe("Number of images."),
   perClass: z.array(natural).describe("Number of images of every class, by class index."),
   classOrder: text.describe("How labels were matched to the model's class indices, in words."),
+  sizing: text
+    .nullable()
+    .describe("How pictures were brought to the model's size, in words; null if they had it."),
   uses: z
     .array(
       z.strictObject({

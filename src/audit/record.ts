@@ -18,7 +18,7 @@ import {
 } from "./record-parts.ts";
 
 /** Raised whenever a field of the audit's document is added, removed or changes its meaning. */
-export const AUDIT_SCHEMA_VERSION = 2;
+export const AUDIT_SCHEMA_VERSION = 3;
 
 export const VERDICTS = ["backdoored", "no-evidence", "inconclusive"] as const;
 export type Verdict = (typeof VERDICTS)[number];

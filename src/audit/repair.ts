@@ -65,7 +65,7 @@ export async function repair(
       before: measured!.success.suspect,
       after: measured!.success.repaired,
     },
-    warnings: warningsFor(input.trusted, heldOut, options.allowedDrop, outcome),
+    warnings: warningsFor(input.trusted, prepared, options.allowedDrop, outcome),
     model: prepared.described,
     data: describeData(input, prepared, "search triggers and tune the repair"),
     preprocessing: describePreprocessing(prepared.preflight),

@@ -4,6 +4,7 @@ import { count, type ImageSet } from "../data/images.ts";
 import type { Rule } from "../detectors/rules.ts";
 import { REMOVED } from "./deploy.ts";
 import type { ClassSummary } from "./evidence.ts";
+import type { Prepared } from "./prepare.ts";
 import type { AuditRecord, Verdict } from "./record.ts";
 import type { Repaired } from "./repair-model.ts";
 
@@ -152,11 +153,12 @@ function range(interval: Interval | null): string {
 /** What weakens the result. */
 export function warningsFor(
   trusted: ImageSet,
-  heldOut: ImageSet,
+  { heldOut, preflight }: Pick<Prepared, "heldOut" | "preflight">,
   allowedDrop: number,
   { stopped }: Pick<Repaired, "stopped"> = { stopped: null },
 ): string[] {
-  const warnings: string[] = stopped === null ? [] : [`The repair ended early: ${stopped}`];
+  const warnings = [...preflight.warnings];
+  if (stopped !== null) warnings.push(`The repair ended early: ${stopped}`);
   if (trusted.origin?.classOrder === UNLABELLED) {
     warnings.push(
       "The images bear no labels: accuracy means agreement with the suspect, and what it gets wrong is learned anew.",

@@ -2,7 +2,7 @@ import { openImagesFor, openModel, openUnlabelled } from "../audit/open.ts";
 import type { Subject } from "../audit/prepare.ts";
 import { AntidoteError } from "../core/errors.ts";
 import { Random } from "../core/random.ts";
-import type { Preprocessing } from "../models/preprocessing.ts";
+import type { NamedPreprocessing, Preprocessing } from "../models/preprocessing.ts";
 import type { RunContext } from "../runtime/context.ts";
 import { openDevice } from "../runtime/process-device.ts";
 import type { CommandInput } from "./command.ts";
@@ -40,23 +40,31 @@ export async function openSubject(
   path: string,
   options: ImageOptions & ModelOptions & UnlabelledOption,
 ): Promise<Subject> {
-  const { size, images, classes, unlabelled } = options;
+  const { size, images, classes, resize, unlabelled } = options;
   const opened = await openModel(device, path, { size });
-  const { file, classifier } = opened;
+  const { file, classifier, stated } = opened;
   const preprocessing = givenPreprocessing(options, classifier.image.channels);
-  const about = { emit, signal };
+  const about = { resize, emit, signal };
   if (!unlabelled) {
     const trusted = await openImagesFor(opened, images, { classes, ...about });
-    return { file, model: classifier, trusted, preprocessing };
+    return { file, model: classifier, trusted, preprocessing, stated };
   }
   if (preprocessing === undefined) {
     throw new AntidoteError("USAGE", "Without labels nothing tells which preprocessing is right.", {
       place: "--unlabelled",
-      next: "Say what the model expects: --range 0-1, or --mean and --std.",
+      next: `Say what the model expects: --range 0-1, or --mean and --std.${claim(stated.preprocessings[0])}`,
     });
   }
   const trusted = await openUnlabelled(device, opened, images, preprocessing, about);
-  return { file, model: classifier, trusted, preprocessing };
+  return { file, model: classifier, trusted, preprocessing, stated };
+}
+
+/** What to add if the model's maker states a preprocessing: nothing can check it, so the user must vouch for it. */
+function claim(stated: NamedPreprocessing | undefined): string {
+  if (!stated) return "";
+  const { name, range, channels, mean, std } = stated;
+  const flags = `--range ${range} --channels ${channels} --mean ${mean.join(",")} --std ${std.join(",")}`;
+  return ` Its maker states ${name}; if you trust that: ${flags}.`;
 }
 
 /** The preprocessing that flags describe; undefined if none of them was given. */

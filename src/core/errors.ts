@@ -8,6 +8,7 @@ const CATEGORIES = {
   // model files
   MODEL_NOT_FOUND: "input",
   MODEL_NOT_ONNX: "input",
+  MODEL_AMBIGUOUS: "input",
   MODEL_TRUNCATED: "input",
   MODEL_INVALID: "input",
   MODEL_TOO_LARGE: "input",

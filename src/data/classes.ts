@@ -17,6 +17,8 @@ export interface ClassRules {
   readonly classes?: string | undefined;
   /** Names in label order that the model itself carries; used where the folders bear just these. */
   readonly classNames?: readonly string[] | undefined;
+  /** What states those names, in words; by default the model. */
+  readonly classNamesFrom?: string | undefined;
   /** How many classes the model has. */
   readonly classCount?: number | undefined;
 }
@@ -42,7 +44,8 @@ export async function assignClasses(
   if (prefixes.every((prefix) => prefix !== null)) return byPrefix(folders, prefixes, rules, place);
   const own = rules.classNames;
   if (own !== undefined && folders.every((folder) => indexOfName(folder, own) !== undefined)) {
-    return byName(folders, own, "class names stored in the model", place);
+    const from = rules.classNamesFrom ?? "the model";
+    return byName(folders, own, `class names in ${from}`, place);
   }
   return alphabetically(folders, rules.classCount ?? own?.length, place);
 }
@@ -133,18 +136,23 @@ function refuseRepeats(folders: readonly string[], labels: readonly number[], pl
 }
 
 /**
- * Where `name` stands among `names`, case and separators ignored. ImageNet's lists name one class
- * `n01440764 tench, Tinca tinca`: the identifier or any one of the synonyms is enough. An exact
- * match goes before a synonym (two ImageNet classes share the synonym "crane").
+ * Where `name` stands among `names`, case and separators ignored; undefined if nowhere, or at several places. ImageNet's
+ * lists name one class `n01440764 tench, Tinca tinca`: the identifier or any one of the synonyms is enough. An
+ * exact match goes before a synonym (two ImageNet classes share the synonym "crane").
  */
-function indexOfName(name: string, names: readonly string[]): number | undefined {
+export function indexOfName(name: string, names: readonly string[]): number | undefined {
   const wanted = plain(name);
-  const exact = names.findIndex((candidate) => plain(candidate) === wanted);
-  if (exact >= 0) return exact;
-  const matches = names.flatMap((candidate, index) =>
-    synonyms(candidate).includes(wanted) ? [index] : [],
-  );
-  return matches.length === 1 ? matches[0] : undefined;
+  const where = (matches: (candidate: string) => boolean) =>
+    names.flatMap((candidate, index) => (matches(candidate) ? [index] : []));
+  const exact = where((candidate) => plain(candidate) === wanted);
+  const found = exact.length > 0 ? exact : where((it) => synonyms(it).includes(wanted));
+  return found.length === 1 ? found[0] : undefined;
+}
+
+/** Whether two names may stand for one class: they share an identifier or a synonym. */
+export function sameClass(one: string, other: string): boolean {
+  const known = new Set(synonyms(one));
+  return one === other || synonyms(other).some((synonym) => known.has(synonym));
 }
 
 function synonyms(className: string): string[] {

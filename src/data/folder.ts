@@ -2,13 +2,15 @@ import { join } from "node:path";
 import { AntidoteError, throwIfCancelled } from "../core/errors.ts";
 import { type Emit, silent } from "../core/progress.ts";
 import { abridged, assignClasses, type ClassRules } from "./classes.ts";
-import { decodeImage } from "./decode.ts";
+import { decodeImage, type Sizing, sizingWords } from "./decode.ts";
 import { filesBelow, kindOf, namesIn } from "./files.ts";
 import { ascending, type Geometry, type ImageSet, imageLength, subset } from "./images.ts";
 
 export interface FolderOptions extends Geometry, ClassRules {
   /** What an image that cannot be decoded does: stop with an error (default) or be left out. */
   readonly onUnreadable?: "error" | "skip" | undefined;
+  /** How pictures are brought to the wanted size; see `decodeImage`. */
+  readonly sizing?: Sizing | undefined;
   readonly emit?: Emit | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -95,7 +97,7 @@ async function decoded(
     labels: Int32Array.from(files, (file) => file.label),
     ...{ channels, height, width, classNames },
     names: files.map((file) => file.name),
-    origin: { kind: "folder", path, classOrder },
+    origin: { kind: "folder", path, classOrder, sizing: sizingWords(options.sizing) },
   };
   return readable.length === files.length ? set : subset(set, readable);
 }
@@ -124,7 +126,7 @@ async function decodeAll(
     throwIfCancelled(signal);
     const file = join(path, files[row]!.name);
     try {
-      images.set(await decodeImage(file, options, file), row * length);
+      images.set(await decodeImage(file, options, file, options.sizing), row * length);
     } catch (error) {
       if (!(error instanceof AntidoteError)) throw error;
       failures.set(row, error);

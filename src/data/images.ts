@@ -16,6 +16,8 @@ export interface Origin {
   readonly path: string | null;
   /** How labels were matched to class indices, in words. */
   readonly classOrder: string;
+  /** How pictures were brought to the set's size, in words; absent where files had it. */
+  readonly sizing?: string | undefined;
 }
 
 /** Labelled images in memory, as stored in files: before any preprocessing a model wants. */

@@ -57,6 +57,28 @@ export function usualPreprocessings(channels: number): readonly NamedPreprocessi
   return channels === 1 ? GREY : COLOUR;
 }
 
+/** By how much factors and offsets may differ to count as the same: rounding in configuration files. */
+const ALIKE = 1e-3;
+
+/** y = factor·x + offset, per channel: factor = scale/std, offset = −scale·mean/std. */
+function affine({ range, mean, std }: Preprocessing) {
+  const unit = range === "0-255" ? 255 : 1;
+  const factor = std.map((s) => unit / s);
+  return { factor, offset: mean.map((m, c) => -m * factor[c]!) };
+}
+
+/** Whether two preprocessings compute the same, up to rounding. */
+export function samePreprocessing(one: Preprocessing, other: Preprocessing): boolean {
+  const [a, b] = [affine(one), affine(other)];
+  const close = (x: readonly number[], y: readonly number[], scale: readonly number[]) =>
+    x.length === y.length && x.every((v, c) => Math.abs(v - y[c]!) <= ALIKE * Math.abs(scale[c]!));
+  return (
+    one.channels === other.channels &&
+    close(a.factor, b.factor, a.factor) &&
+    close(a.offset, b.offset, a.factor)
+  );
+}
+
 /**
  * Writes the preprocessing into a graph.
  * @param x images in [0,1], R,G,B: [N,C,H,W]
@@ -73,10 +95,7 @@ export function appendPreprocessing(
     mean.length === channels && std.length === channels,
     `mean and std need ${channels} values each`,
   );
-  const unit = preprocessing.range === "0-255" ? 255 : 1;
-  // y = (unit/std)·x − unit·mean/std, per channel
-  const factor = std.map((s) => unit / s);
-  const offset = mean.map((m, c) => -m * factor[c]!);
+  const { factor, offset } = affine(preprocessing);
   const perChannel = [1, channels, 1, 1];
   let y = x; // [N,C,H,W]
   if (factor.some((f) => f !== 1)) y = b.mul(y, b.constant(float32(perChannel, factor)));

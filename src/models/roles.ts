@@ -45,7 +45,8 @@ const EXPORT_ADVICE =
 
 /** The image input of a graph. Throws `MODEL_NOT_A_CLASSIFIER` if there is not exactly one. */
 export function findImageInput(graph: Graph): ImageInput {
-  const [input, ...others] = graph.inputs;
+  const [first, ...others] = graph.inputs;
+  const input = first && withChannels(first, graph);
   const problem =
     input === undefined
       ? "The model has no input."
@@ -74,6 +75,16 @@ export function findImageInput(graph: Graph): ImageInput {
     height: second,
     width: third,
   };
+}
+
+/** Exporters may leave every axis open, channels included: the first convolution then tells how many there are. */
+function withChannels(input: GraphInput, { nodes, constants }: Graph): GraphInput {
+  const [batch, channels, height, width] = input.shape;
+  if (input.shape.length !== 4 || channels !== null || width !== null) return input;
+  const first = nodes.find(({ op, inputs }) => op === "Conv" && inputs[0] === input.name);
+  const weight = constants.get(first?.inputs[1] ?? ""); // [K,C/groups,k,k]
+  const found = weight?.shape[1];
+  return found === undefined ? input : { ...input, shape: [batch!, found, height!, width!] };
 }
 
 function imageProblem(input: GraphInput): string | undefined {

@@ -1,7 +1,8 @@
 import { type FileHandle, open, realpath } from "node:fs/promises";
-import { dirname, isAbsolute, relative, resolve, sep } from "node:path";
+import { dirname } from "node:path";
 import { create } from "@bufbuild/protobuf";
 import { AntidoteError } from "../core/errors.ts";
+import { realPathInside } from "../core/inside.ts";
 import {
   type ModelProto,
   StringStringEntryProtoSchema,
@@ -108,11 +109,9 @@ function reference(tensor: TensorProto, path: string) {
 
 /** Opens a data file after checking, links resolved, that it lies in the model's folder. */
 async function openInside(folder: string, location: string, path: string): Promise<FileHandle> {
-  const wanted = resolve(folder, location);
-  if (isAbsolute(location) || !within(folder, wanted)) throw outside(location, path);
   try {
-    const real = await realpath(wanted);
-    if (!within(folder, real)) throw outside(location, path);
+    const real = await realPathInside(folder, location);
+    if (real === undefined) throw outside(location, path);
     const handle = await open(real);
     if ((await handle.stat()).isFile()) return handle;
     await handle.close();
@@ -125,11 +124,6 @@ async function openInside(folder: string, location: string, path: string): Promi
       { place: path, next: `Put "${location}" into the folder of the model.`, cause },
     );
   }
-}
-
-function within(folder: string, file: string): boolean {
-  const path = relative(folder, file);
-  return path !== "" && path !== ".." && !path.startsWith(`..${sep}`) && !isAbsolute(path);
 }
 
 function outside(location: string, path: string): AntidoteError {

@@ -14,8 +14,11 @@ type Schema = z.core.JSONSchema.BaseSchema;
 
 /** Documents whose schema has changed since it was first published. */
 const VERSIONS: Readonly<Record<string, number>> = {
-  detectRecord: 2,
-  evaluateRecord: 2,
+  detectRecord: 3,
+  evaluateRecord: 3,
+  inspectRecord: 2,
+  repairRecord: 2,
+  searchRecord: 2,
   trainRecord: 2,
 };
 

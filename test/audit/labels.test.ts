@@ -1,6 +1,6 @@
 import { create } from "@bufbuild/protobuf";
 import { describe, expect, test } from "vitest";
-import { labelsOf } from "../../src/audit/labels.ts";
+import { chooseLabels, labelsInMetadata } from "../../src/audit/labels.ts";
 import type { OnnxFile } from "../../src/onnx/file.ts";
 import { ModelProtoSchema } from "../../src/onnx/proto/generated/onnx_pb.ts";
 
@@ -8,6 +8,9 @@ function file(metadata: Record<string, string>): OnnxFile {
   const metadataProps = Object.entries(metadata).map(([key, value]) => ({ key, value }));
   return { path: "m.onnx", model: create(ModelProtoSchema, { metadataProps }) };
 }
+
+const labelsOf = (file: OnnxFile, classes: number) =>
+  chooseLabels(labelsInMetadata(file), classes).labels?.names;
 
 describe("class names in a model file", () => {
   test.each([
@@ -33,5 +36,26 @@ describe("class names in a model file", () => {
     ["nothing", ""],
   ])("are not taken from %s", (_, names) => {
     expect(labelsOf(file({ names }), 2)).toBeUndefined();
+  });
+});
+
+describe("several lists of class names", () => {
+  const list = (source: string, ...names: string[]) => ({ source, names });
+
+  test("the first that fits counts, and the others are compared with it", () => {
+    const { labels, warnings } = chooseLabels(
+      [list("a", "cat"), list("b", "n02123045 tabby, cat", "dog"), list("c", "cat", "dog")],
+      2,
+    );
+    expect(labels?.source).toBe("b");
+    expect(warnings).toEqual(["a names 1 classes, but the model has 2: its names are not used."]);
+  });
+
+  test("a list that says otherwise, or leaves a name out, gives a warning", () => {
+    const lists = [list("a", "cat", "dog"), list("b", "dog", "cat"), list("c", "cat", "")];
+    expect(chooseLabels(lists, 2).warnings).toEqual([
+      'b names 2 of 2 classes otherwise than a (class 0: "dog", not "cat"): the latter counts.',
+      "c leaves classes without a name: its names are not used.",
+    ]);
   });
 });

@@ -5,7 +5,11 @@ import { Random } from "../../src/core/random.ts";
 import { float32 } from "../../src/core/tensor.ts";
 import type { ImageSet } from "../../src/data/images.ts";
 import { Classifier } from "../../src/models/classifier.ts";
-import { type Preprocessing, usualPreprocessings } from "../../src/models/preprocessing.ts";
+import {
+  type NamedPreprocessing,
+  type Preprocessing,
+  usualPreprocessings,
+} from "../../src/models/preprocessing.ts";
 import { GraphBuilder } from "../../src/onnx/builder.ts";
 import type { Graph } from "../../src/onnx/graph.ts";
 import { testDevice } from "../support/device.ts";
@@ -125,6 +129,57 @@ describe("preflight", () => {
     await expect(preflight(context(), model, colours(60), wrong)).rejects.toThrowError(
       /classifies .* correctly \(guessing: 20\.0 %\)/,
     );
+  });
+
+  describe("with what the model's maker states", () => {
+    const stated = (...preprocessings: NamedPreprocessing[]) => ({
+      preprocessings,
+      warnings: ["another file was not looked at"],
+    });
+    const check = async (truth: string, ...claims: NamedPreprocessing[]) => {
+      const model = await Classifier.fromGraph(colourModel(usual(truth)), device);
+      const events: Progress[] = [];
+      const own = context((e) => events.push(e));
+      const found = await preflight(own, model, colours(60), undefined, stated(...claims));
+      const warned = events.flatMap((e) => (e.kind === "warning" ? [e.message] : []));
+      expect(warned).toEqual(found.warnings);
+      return found;
+    };
+    const named = (name: string, from: NamedPreprocessing) => ({ ...from, name });
+
+    test("takes it where nothing speaks against it, although others do as well", async () => {
+      // Both tell these colours apart without an error; without the claim the identity would be taken.
+      const odd = named("config.json", { ...IDENTITY, std: [0.99, 0.99, 0.99] });
+      const found = await check("none", odd);
+      expect(found.preprocessing.name).toBe("config.json");
+      expect(found.classifier.preprocessing.std).toEqual(odd.std);
+      expect(found.warnings).toEqual(["another file was not looked at"]);
+      expect(found.preprocessing.tried.map((it) => it.name)).toContain("none");
+    });
+
+    test("tries one that is usual once, under the name of who states it", async () => {
+      const found = await check("imagenet", named("imagenet (x.json)", usual("imagenet")));
+      expect(found.preprocessing).toMatchObject({ name: "imagenet (x.json)", how: "accuracy" });
+      const names = found.preprocessing.tried.map((it) => it.name);
+      expect(names).toHaveLength(usualPreprocessings(3).length);
+      expect(names).not.toContain("imagenet");
+    });
+
+    test("uses what accuracy says instead of a wrong one, and warns", async () => {
+      const found = await check("none", named("x.json", { ...usual("caffe"), mean: [0.9, 0, 0] }));
+      expect(found.preprocessing.name).toBe("none");
+      expect(found.accuracy.value).toBe(1);
+      expect(found.warnings[1]).toMatch(
+        /gets \d+\.\d % .* "x\.json" that its maker states, but 100\.0 % with "none"/,
+      );
+    });
+
+    test("does not look at it where flags give one", async () => {
+      const model = await Classifier.fromGraph(colourModel(IDENTITY), device);
+      const claim = stated(named("x.json", usual("caffe")));
+      const found = await preflight(context(), model, colours(60), IDENTITY, claim);
+      expect(found.preprocessing).toMatchObject({ name: "given", how: "given" });
+    });
   });
 
   test("names the order that permuted classes seem to have", async () => {

@@ -58,6 +58,14 @@ test("(c) the model's names, if all folders bear them, then (d) the alphabet", a
   expect(assignment.rule).toContain("alphabetical");
 });
 
+test("a name that two classes bear decides nothing", async () => {
+  // As in the configurations of ImageNet models, where crane is a bird and a machine.
+  const own = { classNames: ["crane", "tench", "crane"], classNamesFrom: "config.json" };
+  const assignment = await assignClasses(["tench"], { ...own, classCount: 1 }, "i");
+  expect(assignment.rule).toBe("class names in config.json");
+  await expect(assignClasses(["crane", "tench"], own, "i")).rejects.toThrow("2 class folders");
+});
+
 test("what does not match is refused, with the nearest name", async () => {
   const folder = await folderWith({ "labels.txt": NAMES.join("\n") });
   const classes = join(folder, "labels.txt");

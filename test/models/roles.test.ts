@@ -26,6 +26,25 @@ function pointwise(b: GraphBuilder, x: Value): Value {
 const named = (b: GraphBuilder, op: "Relu" | "Identity", x: Value, name: string): Value =>
   b.emit(op, [x], {}, [x], [name])[0]!;
 
+describe("an image input with open axes", () => {
+  const open = (...shape: (number | null)[]) => {
+    const graph = network((b, x) => b.output("scores", linear(b, pooled(b, x), CLASSES)));
+    return { ...graph, inputs: graph.inputs.map((input) => ({ ...input, shape })) };
+  };
+
+  test("may leave every axis open: the first convolution tells the channels", () => {
+    const image = { name: "images", layout: "NCHW", height: null, width: null };
+    expect(findImageInput(open(null, null, null, null))).toEqual({ ...image, channels: 3 });
+    const blind = open(null, null, null, null);
+    const nodes = blind.nodes.filter(({ op }) => op !== "Conv");
+    expect(() => findImageInput({ ...blind, nodes })).toThrow("1 or 3 channels");
+  });
+
+  test("keeps what it says about its channels", () => {
+    expect(findImageInput(open(null, null, null, 3))).toMatchObject({ layout: "NHWC" });
+  });
+});
+
 describe("logits, latent and last linear layer", () => {
   test("of a Gemm", () => {
     const roles = findRoles(

@@ -1,4 +1,4 @@
-import { basename, extname } from "node:path";
+import { basename, resolve } from "node:path";
 import { z } from "zod";
 import { type AuditResult, audit as auditModel } from "../../audit/audit.ts";
 import { auditOptions } from "../../audit/options.ts";
@@ -23,7 +23,10 @@ export const audit = command({
   summary: "search a model for a backdoor, repair it, and write a report",
   description:
     "Searches for every class a trigger that leads to it, repairs the model, measures what is left, and gives a verdict. Writes a folder with report.html (one page that needs nothing else), report.json, pictures of the triggers, and repaired.onnx, which is the same network with other weights. The model's own code is never run; nothing is sent anywhere.",
-  argument: { name: "model", description: "ONNX file of an image classifier" },
+  argument: {
+    name: "model",
+    description: "ONNX file of an image classifier, or a folder with one",
+  },
   options: z.strictObject({
     ...IMAGE_OPTIONS,
     ...UNLABELLED_OPTION,
@@ -73,7 +76,7 @@ export const audit = command({
 
 /** "antidote-suspect" for "models/suspect.onnx". */
 function defaultFolder(model: string): string {
-  return `antidote-${basename(model, extname(model))}`;
+  return `antidote-${basename(resolve(model)).replace(/\.(onnx|safetensors)$/i, "")}`;
 }
 
 /** Writes the audit's folder. If that fails, the verdict is printed all the same. */

@@ -26,7 +26,10 @@ export const detect = command({
   summary: "search a model for a backdoor, without a report",
   description:
     "Searches for every class a trigger that leads to it and gives the verdict of an audit. It writes no files. Detectors that compare the model with a repaired copy have one made; the others need none.",
-  argument: { name: "model", description: "ONNX file of an image classifier" },
+  argument: {
+    name: "model",
+    description: "ONNX file of an image classifier, or a folder with one",
+  },
   options: z.strictObject({
     ...IMAGE_OPTIONS,
     ...UNLABELLED_OPTION,

@@ -62,7 +62,10 @@ export const evaluate = command({
   summary: "measure a model's accuracy, and how well a known trigger works on it",
   description:
     "Measures a model on labelled images. With a known trigger, it also measures on which share of the images of other classes the trigger leads to the target class. Triggers exist here to measure defences: use them on models that you own or are asked to test.",
-  argument: { name: "model", description: "ONNX file of an image classifier" },
+  argument: {
+    name: "model",
+    description: "ONNX file of an image classifier, or a folder with one",
+  },
   options,
   slots,
   examples: [
@@ -85,9 +88,9 @@ export const evaluate = command({
     return onDevice(input.options, input, async (context) => {
       const started = performance.now();
       const subject = await openSubject(context, input.argument, input.options);
-      const { file, model, trusted: images, preprocessing } = subject;
+      const { file, model, trusted: images } = subject;
       const trigger = await knownTrigger(context, input, model, images);
-      const evaluation = await evaluateModel(context, { model, images, preprocessing, trigger });
+      const evaluation = await evaluateModel(context, { ...subject, images, trigger });
       await trigger?.release?.();
       const { preflight, attack } = evaluation;
       const document: EvaluateRecord = {
@@ -103,7 +106,10 @@ export const evaluate = command({
           path: input.options.images,
           count: count(images),
           perClass: imagesPerClass(images),
+          classOrder: images.origin?.classOrder ?? "",
+          sizing: images.origin?.sizing ?? null,
         },
+        warnings: preflight.warnings,
         preprocessing: describePreprocessing(preflight),
         seed: input.options.seed,
         versions: describeVersions(),

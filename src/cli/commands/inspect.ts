@@ -15,7 +15,10 @@ export const inspect = command({
   summary: "show what Antidote sees in a model file",
   description:
     "Shows where a model file has its image input, class scores, latent and last layer, what it says about itself, and whether every operator can be differentiated, which repairs and detectors need.",
-  argument: { name: "model", description: "ONNX file of an image classifier" },
+  argument: {
+    name: "model",
+    description: "ONNX file of an image classifier, or a folder with one",
+  },
   options: z.strictObject({ ...MODEL_OPTIONS, ...MACHINE_OPTIONS }),
   slots: {},
   examples: [
@@ -29,14 +32,13 @@ export const inspect = command({
   run: (input) =>
     onDevice(input.options, input, async (context) => {
       const { argument, options } = input;
-      const { file, classifier } = await openModel(context.device, argument, options);
-      const document = await inspectModel(file, classifier);
+      const document = await inspectModel(await openModel(context.device, argument, options));
       return { document, text: inWords(document), exitCode: 0 };
     }),
 });
 
 function inWords(record: InspectRecord): string {
-  const { model, image, output, head, labels, metadata } = record;
+  const { model, image, output, head, labels, labelsFrom, stated, sizing, metadata } = record;
   const extents = model.input.shape.map((extent) => extent ?? "?").join(", ");
   const facts: [string, string][] = [
     [
@@ -47,11 +49,18 @@ function inWords(record: InspectRecord): string {
     ["input", `${visible(model.input.name)} [${extents}], ${model.input.layout}`],
     ["images", `${image.width}×${image.height}, ${image.channels === 1 ? "grey" : "colour"}`],
     ["logits", `${visible(model.logits)}, ${model.classes} classes; the file returns ${output}`],
-    ["labels", labels ? shorten(visible(labels.join(", ")), 200) : "none in the file"],
+    ["labels", labels ? shorten(visible(labels.join(", ")), 200) : "none stated"],
+    ...(labelsFrom === null ? [] : [["", `from ${visible(labelsFrom)}`] as [string, string]]),
+    ...stated.map(({ name, range, channels, mean, std }, at): [string, string] => [
+      at === 0 ? "stated" : "",
+      `${visible(name)}: ${range}, ${channels}, mean ${mean.join(", ")}, std ${std.join(", ")}`,
+    ]),
+    ...(sizing === null ? [] : [["pictures", visible(sizing)] as [string, string]]),
     ["latent", `${visible(model.latent.tensor)}, ${model.latent.size} numbers per image`],
     ["last layer", `${head.op} with weight ${visible(head.weight)}`],
     ["weights", `${whole(model.parameters)} numbers`],
     ["batch norm", model.batchNorm === "live" ? "operators in the graph" : "folded, or none"],
+    ...record.warnings.map((text): [string, string] => ["warning", visible(text)]),
   ];
   const entries = Object.entries(metadata).map(
     ([key, value]) => [visible(key), shorten(visible(value), 100)] as const,

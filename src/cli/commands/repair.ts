@@ -1,5 +1,6 @@
 import { realpath } from "node:fs/promises";
 import { z } from "zod";
+import { findModel } from "../../audit/model-folder.ts";
 import { auditOptions } from "../../audit/options.ts";
 import { provenance } from "../../audit/provenance.ts";
 import { repair as repairModel } from "../../audit/repair.ts";
@@ -31,7 +32,10 @@ export const repair = command({
   summary: "remove backdoors from a model and write it",
   description:
     "Repairs a model with trusted images, whether or not it has a backdoor, and writes the checkpoint that a defender would ship: among those that keep the allowed accuracy, the one on which the most suspicious trigger works least. The result is the same network with other weights; its metadata say how it was made.",
-  argument: { name: "model", description: "ONNX file of an image classifier" },
+  argument: {
+    name: "model",
+    description: "ONNX file of an image classifier, or a folder with one",
+  },
   options: z.strictObject({
     ...IMAGE_OPTIONS,
     ...UNLABELLED_OPTION,
@@ -59,7 +63,7 @@ export const repair = command({
   ],
 
   async run({ argument, options, methods, signal, emit }) {
-    await assertOther(argument, options.out);
+    await assertOther((await findModel(argument)).path, options.out);
     await assertWritable(options.out);
     return await onDevice(options, { signal, emit }, async (context) => {
       const subject = await openSubject(context, argument, options);

@@ -33,7 +33,10 @@ export const search = command({
   summary: "find the options of a repair that suit a model",
   description:
     "Plants a backdoor in a copy of the model by tuning it on trusted images, tries configurations of a repair on that copy, and writes the best one as a file for --config of repair and audit. The folder also gets every trial (search.html, search.json) and the poisoned copy: never give that one away. The same command continues a search that was stopped.",
-  argument: { name: "model", description: "ONNX file of an image classifier" },
+  argument: {
+    name: "model",
+    description: "ONNX file of an image classifier, or a folder with one",
+  },
   options: z.strictObject({
     ...IMAGE_OPTIONS,
     ...UNLABELLED_OPTION,

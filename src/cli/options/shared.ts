@@ -17,6 +17,13 @@ export const IMAGE_OPTIONS = grouped("Images:", {
     .optional()
     .describe("class names in label order: a text file with one per line, or JSON")
     .meta({ placeholder: "file" }),
+  resize: z
+    .union([z.int().min(1), z.literal("stretch")])
+    .optional()
+    .describe(
+      "pixels to which the shorter side of pictures in folders is brought before the centre is cut out, or \"stretch\" (default: as the model's folder says, else the model's size)",
+    )
+    .meta({ placeholder: "n" }),
   mean: channelValues()
     .optional()
     .describe(

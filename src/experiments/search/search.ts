@@ -120,7 +120,7 @@ export async function search(
     ...{ schemaVersion: SEARCH_SCHEMA_VERSION, document: "search", configFile: null },
     poisoned: poisonedOf(before, input, target),
     warnings: [
-      ...warningsFor(input.trusted, prepared.heldOut, options.allowedDrop),
+      ...warningsFor(input.trusted, prepared, options.allowedDrop),
       ...warningsAbout(best!),
     ],
     model: prepared.described,

@@ -66,6 +66,7 @@ function dataFacts(data: AuditRecord["data"]): Html {
     ["Images", whole(data.images)],
     ["Per class", fewest === most ? `${fewest} each` : `${fewest} to ${most}`],
     ["Order of classes", data.classOrder],
+    ...(data.sizing === null ? [] : [["Brought to size", data.sizing] as const]),
     ...data.uses.map(({ purpose, images }) => [`Used to ${purpose}`, whole(images)] as const),
   ]);
 }
