@@ -61,10 +61,14 @@ export async function loadClassifier(
 export interface AuditRequest extends Computing, z.input<typeof auditOptions> {
   /** An ONNX file, a folder with one, or a model that `loadClassifier` has loaded; its device computes. */
   readonly model: string | LoadedClassifier;
-  /** A folder with one folder per class, CIFAR-10 or idx files, or images in the model's size. */
+  /** A folder of images with their classes (see `imageFolder`), CIFAR-10 or idx files, or images in the model's size. */
   readonly images: string | ImageSet;
   /** File with the class names in label order, for images in a folder. */
   readonly classes?: string | undefined;
+  /** Table of file names and labels, for images in a folder that does not hold it. */
+  readonly labels?: string | undefined;
+  /** How pictures in a folder get the model's size: pixels of the shorter side before the centre is cut out. */
+  readonly resize?: number | "stretch" | undefined;
   /** Image size, if the file leaves it open. */
   readonly size?: ClassifierOptions["size"];
   /** Without one, it is chosen by accuracy on the images. */
@@ -94,14 +98,11 @@ export interface AuditRequest extends Computing, z.input<typeof auditOptions> {
  * @throws `AntidoteError` with a `code`, a `place` and the `next` step, see `ERROR_CODES`
  */
 export async function audit(request: AuditRequest): Promise<AuditResult> {
-  const { model, images, classes, size, preprocessing, seed = 0, signal } = request;
-  const { onProgress: emit = silent, device, threads } = request;
+  const { model, images, classes, labels, size, preprocessing, seed = 0, signal } = request;
+  const { resize, onProgress: emit = silent, device, threads } = request;
   const repair = chooseMethod("repair", REPAIRS, request.repair ?? { name: "trigger-unlearning" });
-  const detector = chooseMethod(
-    "detector",
-    DETECTORS,
-    request.detector ?? { name: "smallest-trigger" },
-  );
+  const chosen = request.detector ?? { name: "smallest-trigger" };
+  const detector = chooseMethod("detector", DETECTORS, chosen);
   const own = Object.keys(auditOptions.shape) as (keyof typeof auditOptions.shape)[];
   const given = Object.fromEntries(own.map((name) => [name, request[name]]));
   const options = parseOptions("audit", auditOptions, given);
@@ -111,7 +112,7 @@ export async function audit(request: AuditRequest): Promise<AuditResult> {
   try {
     const trusted =
       typeof images === "string"
-        ? await openImagesFor(loaded, images, { classes, emit, signal })
+        ? await openImagesFor(loaded, images, { classes, labels, resize, emit, signal })
         : images;
     const context = { device: loaded.device, random: Random.fromSeed(seed), signal, emit };
     const { file, classifier, stated } = loaded;

@@ -9,7 +9,7 @@ import type { RunContext } from "../runtime/context.ts";
 import { type Conclusion, conclude } from "./conclude.ts";
 import { openModel } from "./open.ts";
 import { type AuditOptions, type Configured, copiesFor } from "./options.ts";
-import { type Prepared, prepare, type Subject } from "./prepare.ts";
+import { type Prepared, type Purpose, prepare, type Subject } from "./prepare.ts";
 import type { AuditRecord, Verdict } from "./record.ts";
 import { type Patient, repairModel } from "./repair-model.ts";
 import { poisonCopy } from "./self-poison.ts";
@@ -107,13 +107,14 @@ export async function openReferences(
   context: RunContext,
   { trusted, model: suspect }: Subject,
   { references, heldOut }: AuditOptions,
+  purpose?: Purpose,
 ): Promise<Reference[]> {
   const found: Reference[] = [];
   for (const path of references) {
     try {
       const opened = await openModel(context.device, path, { size: suspect.image });
       const { file, classifier: model, stated } = opened;
-      const prepared = await prepare(context, { file, model, trusted, stated }, heldOut);
+      const prepared = await prepare(context, { file, model, trusted, stated }, heldOut, purpose);
       found.push({ file: basename(path), prepared });
     } catch (error) {
       if (!(error instanceof AntidoteError) || error.code === "CANCELLED") throw error;

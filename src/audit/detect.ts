@@ -44,9 +44,10 @@ export async function detect(
   const detector = scaled(input.detector, options.effort);
   const repair = input.repair && scaled(input.repair, options.effort);
 
+  const purpose = repair ? "repair" : "search";
   const { prepared, references } = await stages.run("preflight", async (part) => ({
-    prepared: await prepare(part, input, options.heldOut),
-    references: await openReferences(part, input, options),
+    prepared: await prepare(part, input, options.heldOut, purpose),
+    references: await openReferences(part, input, options, purpose),
   }));
   const { model, tuning, heldOut } = prepared;
   const repeats = repeatsOf(context, tuning, total);

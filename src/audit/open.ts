@@ -62,6 +62,8 @@ function unknownOperator(error: unknown): AntidoteError | undefined {
 export interface ImagesFor {
   /** File with the class names in label order. */
   readonly classes?: string | undefined;
+  /** Table of file names and labels, where it does not lie in the folder of the images. */
+  readonly labels?: string | undefined;
   /** How pictures in folders are brought to the model's size; by default as its folder states. */
   readonly resize?: Sizing["resize"] | undefined;
   readonly emit?: Emit | undefined;
@@ -75,7 +77,7 @@ export interface ImagesFor {
 export function openImagesFor(
   { classifier, stated: { labels, sizing } }: Pick<OpenedModel, "classifier" | "stated">,
   path: string,
-  { classes, resize, emit = silent, signal }: ImagesFor = {},
+  { classes, labels: table, resize, emit = silent, signal }: ImagesFor = {},
 ): Promise<ImageSet> {
   const { channels, height, width } = classifier.image;
   return openImages(path, {
@@ -84,6 +86,7 @@ export function openImagesFor(
     width,
     sizing: resize === undefined ? sizing : givenSizing(resize, classifier.image),
     classes,
+    labels: table,
     classCount: classifier.classes,
     classNames: labels?.names,
     classNamesFrom: labels?.source,
@@ -114,7 +117,7 @@ export async function openUnlabelled(
   { classifier, stated: { labels, sizing } }: OpenedModel,
   path: string,
   preprocessing: Preprocessing,
-  { resize, emit = silent, signal }: Omit<ImagesFor, "classes"> = {},
+  { resize, emit = silent, signal }: Omit<ImagesFor, "classes" | "labels"> = {},
 ): Promise<ImageSet> {
   const { channels, height, width } = classifier.image;
   const count = classifier.classes;

@@ -40,6 +40,9 @@ const PLAUSIBLE = 0.2;
 /** How many trusted images tell preprocessings apart. */
 const COMPARED = 200;
 
+/** Images of a folder that must agree on another class: one or two may be mistakes. */
+const FEWEST_VOTES = 3;
+
 /** Standard deviations by which another preprocessing must do better than a stated one to be taken instead. */
 const REFUTED = 3;
 
@@ -224,7 +227,7 @@ function movedClasses(
     for (const index of group) votes[predicted[index]!]!++;
     const most = Math.max(...votes);
     agreeing += most;
-    return most >= 2 * votes[own]! + 1 ? votes.indexOf(most) : own;
+    return most >= Math.max(FEWEST_VOTES, 2 * votes[own]! + 1) ? votes.indexOf(most) : own;
   });
   const isPermutation = new Set(order).size === order.length;
   if (!isPermutation || agreeing <= 0.5 * predicted.length) return [];

@@ -36,8 +36,14 @@ export interface Prepared {
   readonly heldOut: ImageSet;
 }
 
-/** Fewest trusted images of every class. */
-const MINIMUM_PER_CLASS = 5;
+/** What the images are for. */
+export type Purpose = "search" | "repair";
+
+/** Fewest trusted images of every class: a search moves images of all other classes into one, a repair tunes on all. */
+const MINIMUM_PER_CLASS: Readonly<Record<Purpose, number>> = { search: 1, repair: 5 };
+
+/** Fewest trusted images in all, so that images of two classes are held out. */
+const MINIMUM = 10;
 
 /**
  * Divides the trusted images, and checks that the model does its job on them.
@@ -48,16 +54,20 @@ export async function prepare(
   context: RunContext,
   { file, model, trusted, preprocessing, stated }: Subject,
   heldOutShare: number,
+  purpose: Purpose = "repair",
 ): Promise<Prepared> {
   const { image, weights, roles, graph } = model;
   checkDifferentiable(graph, [image.name, ...weights.keys()], [roles.logits]);
-  assertEnough(trusted);
-  const checked = await preflight(context, model, trusted, preprocessing, stated);
+  assertEnough(trusted, purpose);
+  const checked = await preflight(context, model, trusted, preprocessing, {
+    preprocessings: stated?.preprocessings ?? [],
+    warnings: [...(stated?.warnings ?? []), ...lackingForRepair(trusted)],
+  });
   return {
     preflight: checked,
     described: await describeModel(file, model),
     model: checked.classifier,
-    ...divideTrusted(trusted, heldOutShare, context.random),
+    ...divideTrusted(trusted, heldOutShare, context.random, purpose),
   };
 }
 
@@ -66,26 +76,53 @@ export function divideTrusted(
   trusted: ImageSet,
   heldOutShare: number,
   random: Random,
+  purpose: Purpose = "repair",
 ): Pick<Prepared, "tuning" | "heldOut"> {
-  const wanted = Math.round(heldOutShare * count(trusted));
-  const held = stratified(trusted, wanted, random.fork("held-out"));
+  const wanted = Math.min(count(trusted), Math.max(2, Math.round(heldOutShare * count(trusted))));
+  // Of one image for each class, most classes keep theirs for the search.
+  const minimumPerClass = Math.min(1, MINIMUM_PER_CLASS[purpose] - 1);
+  const held = stratified(trusted, wanted, random.fork("held-out"), { minimumPerClass });
   return {
     tuning: subset(trusted, complement(count(trusted), held)),
     heldOut: subset(trusted, held),
   };
 }
 
-function assertEnough(trusted: ImageSet): void {
-  const few = imagesPerClass(trusted).flatMap((n, label) =>
-    n < MINIMUM_PER_CLASS ? [`"${trusted.classNames[label]}" has ${n}`] : [],
+function assertEnough(trusted: ImageSet, purpose: Purpose): void {
+  const minimum = MINIMUM_PER_CLASS[purpose];
+  const few = classesBelow(trusted, minimum);
+  if (few.length === 0 && count(trusted) >= MINIMUM) return;
+  const message =
+    few.length > 0
+      ? `At least ${minimum === 1 ? "one trusted image" : `${minimum} trusted images`} of every class ${minimum === 1 ? "is" : "are"} needed; ${shortList(few)}.`
+      : `At least ${MINIMUM} trusted images are needed; there are ${count(trusted)}.`;
+  const searchable = purpose === "repair" && classesBelow(trusted, 1).length === 0;
+  const instead = searchable
+    ? " `antidote detect` gets by with one of each: it repairs nothing."
+    : "";
+  throw new AntidoteError("TOO_FEW_IMAGES", message, {
+    next: `Add images of these classes: 50 per class are a good number.${instead}`,
+  });
+}
+
+/** What a repair would lack, as a warning; none where it lacks nothing. */
+function lackingForRepair(trusted: ImageSet): string[] {
+  const few = classesBelow(trusted, MINIMUM_PER_CLASS.repair);
+  if (few.length === 0) return [];
+  return [
+    `Too few images for a repair: that needs ${MINIMUM_PER_CLASS.repair} of every class, and ${few.length} of ${trusted.classNames.length} have fewer (${shortList(few)}).`,
+  ];
+}
+
+/** The classes with fewer images, each with their number. */
+function classesBelow(trusted: ImageSet, minimum: number): string[] {
+  return imagesPerClass(trusted).flatMap((n, label) =>
+    n < minimum ? [`"${trusted.classNames[label]}" has ${n}`] : [],
   );
-  if (few.length === 0) return;
-  const named = few.slice(0, 5).join(", ") + (few.length > 5 ? ", …" : "");
-  throw new AntidoteError(
-    "TOO_FEW_IMAGES",
-    `At least ${MINIMUM_PER_CLASS} trusted images of every class are needed; ${named}.`,
-    { next: "Add images of these classes: 50 per class are a good number." },
-  );
+}
+
+function shortList(items: readonly string[]): string {
+  return items.slice(0, 5).join(", ") + (items.length > 5 ? ", …" : "");
 }
 
 /** The trusted images as records state them. */

@@ -40,13 +40,13 @@ export async function openSubject(
   path: string,
   options: ImageOptions & ModelOptions & UnlabelledOption,
 ): Promise<Subject> {
-  const { size, images, classes, resize, unlabelled } = options;
+  const { size, images, classes, labels, resize, unlabelled } = options;
   const opened = await openModel(device, path, { size });
   const { file, classifier, stated } = opened;
   const preprocessing = givenPreprocessing(options, classifier.image.channels);
   const about = { resize, emit, signal };
   if (!unlabelled) {
-    const trusted = await openImagesFor(opened, images, { classes, ...about });
+    const trusted = await openImagesFor(opened, images, { classes, labels, ...about });
     return { file, model: classifier, trusted, preprocessing, stated };
   }
   if (preprocessing === undefined) {

@@ -3,9 +3,9 @@ import { AntidoteError } from "../core/errors.ts";
 import { nearest } from "../core/nearest.ts";
 import { readBytes } from "./files.ts";
 
-/** Which class each folder of images stands for. */
+/** Which class each folder of images, or each label of a table, stands for. */
 export interface ClassAssignment {
-  /** The label of folders[i] is labels[i]. */
+  /** The class of the i-th folder or label is labels[i]. */
   readonly labels: readonly number[];
   readonly classNames: readonly string[];
   /** The rule that decided, in words for the user. */
@@ -23,10 +23,41 @@ export interface ClassRules {
   readonly classCount?: number | undefined;
 }
 
+/** What classes are told by, as messages call it, and what to do where it does not tell them. */
+export interface Teller {
+  readonly one: string;
+  readonly many: string;
+  /** How an index stands in it: alone (`7`), or in front of a name (`0_airplane`) as well. */
+  readonly index: RegExp;
+  /** The rule by indices, in words. */
+  readonly indexRule: string;
+  readonly next: string;
+}
+
+const FOLDERS: Teller = {
+  one: "folder",
+  many: "class folders",
+  index: /^(\d+)(?:[\s._-]+(.*))?$/,
+  indexRule: "index in front of the folder names",
+  next: "Begin every folder name with its class index (0_airplane), or give the class names in label order with --classes.",
+};
+
+/** Labels in a table: a number is an index, but "747-400" is an aeroplane. */
+export const LABELS: Teller = {
+  one: "label",
+  many: "labels",
+  index: /^(\d+)$/,
+  indexRule: "indices as labels",
+  next: "Give the class names in label order with --classes, or class indices from 0 as labels.",
+};
+
 /**
- * Decides the label of every folder. The first rule that applies wins: (a) the `--classes` file;
- * (b) an index in front of every folder name (`0_airplane`, `03-cat`, `7`); (c) the model's own class
- * names, if every folder bears one; (d) alphabetical order, for which no class may be missing.
+ * Decides the class of every folder. The first rule that applies wins: (a) the `--classes` file; (b) the model's
+ * own class names, if every folder bears one; (c) an index in front of every folder name (`0_airplane`,
+ * `03-cat`, `7`); (d) alphabetical order, for which no class may be missing. Indices alone may stand for the
+ * names of (a), too.
+ * @param place that messages name
+ * @param teller what `folders` are, if they are something else
  * Errors: `CLASSES_MISMATCH` if a folder is no class, two folders are the same class or, by (d), the
  * numbers differ.
  */
@@ -34,81 +65,101 @@ export async function assignClasses(
   folders: readonly string[],
   rules: ClassRules,
   place: string,
+  teller: Teller = FOLDERS,
 ): Promise<ClassAssignment> {
+  const about = { folders, place, teller };
+  const indices = folders.map((folder) => teller.index.exec(folder));
+  const own = rules.classNames;
   if (rules.classes !== undefined) {
     const names = await readClassNames(rules.classes);
     checkClassCount(names.length, rules.classCount, rules.classes);
-    return byName(folders, names, `names listed in ${rules.classes}`, place);
+    const find = nameFinder(names);
+    if (folders.every((folder) => /^\d+$/.test(folder) && find(folder) === undefined)) {
+      const named = { classNames: names };
+      return byIndex(about, indices as RegExpExecArray[], named, `indices in ${rules.classes}`);
+    }
+    return byName(about, names, `names listed in ${rules.classes}`);
   }
-  const prefixes = folders.map((folder) => /^(\d+)(?:[\s._-]+(.*))?$/.exec(folder));
-  if (prefixes.every((prefix) => prefix !== null)) return byPrefix(folders, prefixes, rules, place);
-  const own = rules.classNames;
-  if (own !== undefined && folders.every((folder) => indexOfName(folder, own) !== undefined)) {
-    const from = rules.classNamesFrom ?? "the model";
-    return byName(folders, own, `class names in ${from}`, place);
+  const ownName = own && nameFinder(own);
+  if (own && ownName && folders.every((folder) => ownName(folder) !== undefined)) {
+    return byName(about, own, `class names in ${rules.classNamesFrom ?? "the model"}`);
   }
-  return alphabetically(folders, rules.classCount ?? own?.length, place);
+  if (indices.every((index) => index !== null)) {
+    return byIndex(about, indices, rules, teller.indexRule);
+  }
+  return alphabetically(about, rules.classCount ?? own?.length);
 }
 
-function byName(
-  folders: readonly string[],
-  names: readonly string[],
-  rule: string,
-  place: string,
-): ClassAssignment {
-  const labels = folders.map((folder) => {
-    const label = indexOfName(folder, names);
+/** More classes than any data set has; bounds what an index without a model may ask for. */
+export const MAX_CLASSES = 100_000;
+
+interface About {
+  readonly folders: readonly string[];
+  readonly place: string;
+  readonly teller: Teller;
+}
+
+function byName(about: About, names: readonly string[], rule: string): ClassAssignment {
+  const find = nameFinder(names);
+  const labels = about.folders.map((folder) => {
+    const label = find(folder);
     if (label !== undefined) return label;
     const suggestion = nearest(folder, names);
     const hint = suggestion === undefined ? "" : ` The nearest is "${suggestion}".`;
-    throw mismatch(`The folder "${folder}" is none of the ${names.length} classes.${hint}`, place);
+    throw mismatch(
+      `The ${about.teller.one} "${folder}" is none of the ${names.length} classes.${hint}`,
+      about.place,
+      about.teller,
+    );
   });
-  refuseRepeats(folders, labels, place);
+  refuseRepeats(about, labels);
   return { labels, classNames: names, rule };
 }
 
-function byPrefix(
-  folders: readonly string[],
-  prefixes: readonly RegExpExecArray[],
+function byIndex(
+  about: About,
+  indices: readonly RegExpExecArray[],
   rules: ClassRules,
-  place: string,
+  rule: string,
 ): ClassAssignment {
-  const labels = prefixes.map((prefix) => Number(prefix[1]));
+  const labels = indices.map((index) => Number(index[1]));
   const largest = labels.reduce((max, label) => Math.max(max, label), 0);
-  const total = rules.classCount ?? rules.classNames?.length ?? largest + 1;
+  const total = rules.classCount ?? rules.classNames?.length ?? Math.min(largest + 1, MAX_CLASSES);
   if (largest >= total) {
-    const folder = folders[labels.indexOf(largest)];
+    const folder = about.folders[labels.indexOf(largest)];
     throw mismatch(
-      `The folder "${folder}" has index ${largest}, but the model has classes 0 to ${total - 1}.`,
-      place,
+      `The ${about.teller.one} "${folder}" has index ${largest}, but the model has classes 0 to ${total - 1}.`,
+      about.place,
+      about.teller,
     );
   }
-  refuseRepeats(folders, labels, place);
+  refuseRepeats(about, labels);
   const classNames = Array.from(
     { length: total },
     (_, label) => rules.classNames?.[label] ?? `class ${label}`,
   );
   labels.forEach((label, i) => {
-    const written = prefixes[i]![2];
+    const written = indices[i]![2];
     if (written) classNames[label] = written;
   });
-  return { labels, classNames, rule: "index in front of the folder names" };
+  return { labels, classNames, rule };
 }
 
 function alphabetically(
-  folders: readonly string[],
+  { folders, place, teller }: About,
   classCount: number | undefined,
-  place: string,
 ): ClassAssignment {
   if (classCount !== undefined && folders.length !== classCount) {
     throw mismatch(
-      `There are ${folders.length} class folders (${abridged(folders)}), but the model has ${classCount} classes.`,
+      `There are ${folders.length} ${teller.many} (${abridged(folders)}), but the model has ${classCount} classes.`,
       place,
+      teller,
     );
   }
   const classNames = [...folders].sort();
-  const labels = folders.map((folder) => classNames.indexOf(folder));
-  return { labels, classNames, rule: "alphabetical order of the folder names" };
+  const order = new Map(classNames.map((name, index) => [name, index]));
+  const labels = folders.map((folder) => order.get(folder)!);
+  return { labels, classNames, rule: `alphabetical order of the ${teller.one} names` };
 }
 
 /** Throws `CLASSES_MISMATCH` unless the images' classes are as many as the model's. */
@@ -118,35 +169,51 @@ export function checkClassCount(found: number, wanted: number | undefined, place
   }
 }
 
-function mismatch(message: string, place: string): AntidoteError {
-  return new AntidoteError("CLASSES_MISMATCH", message, {
-    place,
-    next: "Begin every folder name with its class index (0_airplane), or give the class names in label order with --classes.",
+function mismatch(message: string, place: string, { next }: Teller = FOLDERS): AntidoteError {
+  return new AntidoteError("CLASSES_MISMATCH", message, { place, next });
+}
+
+function refuseRepeats({ folders, place, teller }: About, labels: readonly number[]): void {
+  const seen = new Map<number, string>();
+  labels.forEach((label, i) => {
+    const first = seen.get(label);
+    if (first !== undefined) {
+      throw mismatch(
+        `The ${teller.one}s "${first}" and "${folders[i]}" are both class ${label}.`,
+        place,
+        teller,
+      );
+    }
+    seen.set(label, folders[i]!);
   });
 }
 
-function refuseRepeats(folders: readonly string[], labels: readonly number[], place: string): void {
-  const second = labels.findIndex((label, i) => labels.indexOf(label) < i);
-  if (second < 0) return;
-  const first = labels.indexOf(labels[second]!);
-  throw mismatch(
-    `The folders "${folders[first]}" and "${folders[second]}" are both class ${labels[second]}.`,
-    place,
-  );
+/**
+ * Finds where a name stands among `names`, case and separators ignored; undefined if nowhere, or at several places.
+ * ImageNet's lists name one class `n01440764 tench, Tinca tinca`: the identifier or any one of the synonyms is
+ * enough. An exact match goes before a synonym (two ImageNet classes share the synonym "crane").
+ */
+export function nameFinder(names: readonly string[]): (name: string) => number | undefined {
+  const exact = places(names.map((name) => [plain(name)]));
+  const bySynonym = places(names.map(synonyms));
+  return (name) => {
+    const wanted = plain(name);
+    const found = exact.get(wanted) ?? bySynonym.get(wanted);
+    return found?.size === 1 ? [...found][0] : undefined;
+  };
 }
 
-/**
- * Where `name` stands among `names`, case and separators ignored; undefined if nowhere, or at several places. ImageNet's
- * lists name one class `n01440764 tench, Tinca tinca`: the identifier or any one of the synonyms is enough. An
- * exact match goes before a synonym (two ImageNet classes share the synonym "crane").
- */
-export function indexOfName(name: string, names: readonly string[]): number | undefined {
-  const wanted = plain(name);
-  const where = (matches: (candidate: string) => boolean) =>
-    names.flatMap((candidate, index) => (matches(candidate) ? [index] : []));
-  const exact = where((candidate) => plain(candidate) === wanted);
-  const found = exact.length > 0 ? exact : where((it) => synonyms(it).includes(wanted));
-  return found.length === 1 ? found[0] : undefined;
+/** For every word, which of the lists hold it. */
+function places(lists: readonly (readonly string[])[]): Map<string, Set<number>> {
+  const all = new Map<string, Set<number>>();
+  for (const [index, words] of lists.entries()) {
+    for (const word of words) {
+      const known = all.get(word);
+      if (known) known.add(index);
+      else all.set(word, new Set([index]));
+    }
+  }
+  return all;
 }
 
 /** Whether two names may stand for one class: they share an identifier or a synonym. */

@@ -60,6 +60,21 @@ export async function readBytes(path: string): Promise<Uint8Array> {
   }
 }
 
+/**
+ * A whole text file, without a byte order mark.
+ * @throws `DATA_NOT_FOUND`; `DATA_INVALID` if it has more than `maxBytes`, or is no UTF-8
+ */
+export async function readText(path: string, maxBytes: number): Promise<string> {
+  await kindOf(path);
+  try {
+    const { size } = await stat(path);
+    if (size > maxBytes) throw new Error(`it has more than ${maxBytes / 2 ** 20} MB`);
+    return new TextDecoder("utf-8", { fatal: true }).decode(await readFile(path));
+  } catch (cause) {
+    throw unreadable(path, cause);
+  }
+}
+
 function unreadable(path: string, cause: unknown): AntidoteError {
   const reason = cause instanceof Error ? cause.message : String(cause);
   return new AntidoteError("DATA_INVALID", `"${path}" cannot be read: ${reason}.`, {

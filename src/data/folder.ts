@@ -4,21 +4,24 @@ import { type Emit, silent } from "../core/progress.ts";
 import { abridged, assignClasses, type ClassRules } from "./classes.ts";
 import { decodeImage, type Sizing, sizingWords } from "./decode.ts";
 import { filesBelow, kindOf, namesIn } from "./files.ts";
+import {
+  type LabelledFile,
+  type LabelledFiles,
+  labelledByTable,
+  tableAmong,
+} from "./flat-folder.ts";
 import { ascending, type Geometry, type ImageSet, imageLength, subset } from "./images.ts";
+import { classesInNames } from "./label-names.ts";
 
 export interface FolderOptions extends Geometry, ClassRules {
   /** What an image that cannot be decoded does: stop with an error (default) or be left out. */
   readonly onUnreadable?: "error" | "skip" | undefined;
+  /** A table of file names and labels (`--labels`), where it does not lie in the folder; see `readTable`. */
+  readonly labels?: string | undefined;
   /** How pictures are brought to the wanted size; see `decodeImage`. */
   readonly sizing?: Sizing | undefined;
   readonly emit?: Emit | undefined;
   readonly signal?: AbortSignal | undefined;
-}
-
-interface LabelledFile {
-  /** Path inside the folder of all classes. */
-  readonly name: string;
-  readonly label: number;
 }
 
 const STAGE = "images";
@@ -29,17 +32,57 @@ const SPLIT_NAME = /^(train|val|valid|validation|test)(ing)?$/i;
 const CONCURRENCY = 8;
 
 /**
- * Reads a folder that holds one folder of images for each class, at the size of the model's input
- * (`decodeImage` says how); `assignClasses` decides which folder is which class, and a note reports
- * it. Links are followed, hidden files ignored; other files are left out with a warning.
- * Errors: `DATA_NOT_FOUND`; `DATA_INVALID` if there are no class folders or no images;
+ * Reads a folder of images with their classes, at the size of the model's input (`decodeImage` says how). Classes
+ * come from a table (`labelledByTable`), else from one folder for each class (`assignClasses`), else from the names of
+ * files that all lie in the folder itself (`classesInNames`); a note reports how. Links are followed, hidden files
+ * ignored; other files are left out with a warning.
+ * Errors: `DATA_NOT_FOUND`; `DATA_INVALID` if nothing tells the classes, or there are no images;
  * `CLASSES_MISMATCH`; `IMAGE_UNREADABLE`, naming the first few; `CANCELLED`.
  */
 export async function imageFolder(path: string, options: FolderOptions): Promise<ImageSet> {
   const { emit = silent } = options;
-  const folders = await classFolders(path);
-  const { labels, classNames, rule } = await assignClasses(folders, options, path);
+  const { files, classNames, rule } = await labelledFiles(path, options);
   emit({ kind: "note", stage: STAGE, message: `Classes by ${rule}.` });
+  const present = new Set(files.map(({ label }) => label));
+  const absent = classNames.filter((_, label) => !present.has(label));
+  if (absent.length > 0) {
+    const message = `No images of ${absent.length} of ${classNames.length} classes (${abridged(absent)}).`;
+    emit({ kind: "warning", stage: STAGE, message });
+  }
+  return decoded(path, files, classNames, rule, options);
+}
+
+async function labelledFiles(path: string, options: FolderOptions): Promise<LabelledFiles> {
+  const { folders, files: names } = await contentsOf(path);
+  const images = names.filter((name) => IMAGE_NAME.test(name));
+  const byFolders = () => labelledByFolders(path, folders, options);
+  const found = options.labels === undefined && tableAmong(names, folders.length > 0, path);
+  const table = found ? join(path, found) : options.labels;
+  if (table !== undefined) {
+    const present = (await filesBelow(path)).filter((name) => IMAGE_NAME.test(name));
+    return labelledByTable(
+      table,
+      path,
+      present,
+      options,
+      found && folders.length > 0 ? byFolders : undefined,
+    );
+  }
+  if (folders.length > 0) return byFolders();
+  if (images.length === 0) {
+    throw noImages(path, `"${path}" holds neither class folders nor images.`);
+  }
+  const { labels, ...classes } = await classesInNames(images, options, path);
+  return { ...classes, files: images.map((name, i) => ({ name, label: labels[i]! })) };
+}
+
+async function labelledByFolders(
+  path: string,
+  folders: readonly string[],
+  options: FolderOptions,
+): Promise<LabelledFiles> {
+  const { emit = silent } = options;
+  const { labels, classNames, rule } = await assignClasses(folders, options, path);
   const files: LabelledFile[] = [];
   let others = 0;
   for (const [i, folder] of folders.entries()) {
@@ -53,13 +96,7 @@ export async function imageFolder(path: string, options: FolderOptions): Promise
     const message = `${others} ${others === 1 ? "file that is no image was" : "files that are no images were"} left out.`;
     emit({ kind: "warning", stage: STAGE, message });
   }
-  const present = new Set(labels);
-  const absent = classNames.filter((_, label) => !present.has(label));
-  if (absent.length > 0) {
-    const message = `No folder for ${absent.length} of ${classNames.length} classes (${abridged(absent)}).`;
-    emit({ kind: "warning", stage: STAGE, message });
-  }
-  return decoded(path, files, classNames, rule, options);
+  return { files, classNames, rule };
 }
 
 /** How records name the class order of images without labels. */
@@ -157,12 +194,12 @@ function summary(reasons: readonly string[]): string {
   return `${count} cannot be read: ${first}${reasons.length > 3 ? " …" : ""}`;
 }
 
-async function classFolders(path: string): Promise<string[]> {
+/** The names of folders and of files in a folder. */
+async function contentsOf(path: string): Promise<{ folders: string[]; files: string[] }> {
   const folders: string[] = [];
-  let hasImages = false;
+  const files: string[] = [];
   for (const name of await namesIn(path)) {
-    if ((await kindOf(join(path, name))) === "folder") folders.push(name);
-    else hasImages ||= IMAGE_NAME.test(name);
+    ((await kindOf(join(path, name))) === "folder" ? folders : files).push(name);
   }
   if (folders.length > 0 && folders.every((name) => SPLIT_NAME.test(name))) {
     throw new AntidoteError("DATA_INVALID", `"${path}" holds splits, not class folders.`, {
@@ -170,12 +207,7 @@ async function classFolders(path: string): Promise<string[]> {
       next: `Give the class folders of one of them, e.g. "${join(path, folders[0]!)}".`,
     });
   }
-  if (folders.length > 0) return folders;
-  throw new AntidoteError(
-    "DATA_INVALID",
-    `"${path}" holds ${hasImages ? "images, but no class folders" : "no class folders"}.`,
-    { place: path, next: "Put the images of each class into a folder of its own." },
-  );
+  return { folders, files };
 }
 
 /** Runs `work(0)` … `work(total − 1)`, a few at once; the first failure ends it. */

@@ -173,7 +173,7 @@ test("folders of another form are refused with what to do", async () => {
   const png = await plain(2, 2, "#ffffff").png().toBuffer();
   const refused = async (files: Record<string, Buffer | string>) =>
     expect(imageFolder(await folderWith(files), SIZE)).rejects;
-  await (await refused({ "a.png": png })).toThrow("no class folders");
+  await (await refused({ "a.png": png })).toThrow("the file names do not tell");
   await (await refused({ "a/b.txt": "x" })).toThrow("no images");
   await (await refused({ "train/cat/a.png": png, "val/cat/a.png": png })).toMatchObject({
     code: "DATA_INVALID",
@@ -202,6 +202,6 @@ test("classes without images are allowed where folders bear an index, with a war
   expect(events).toContainEqual({
     kind: "warning",
     stage: "images",
-    message: "No folder for 3 of 4 classes (class 0, class 1, class 3).",
+    message: "No images of 3 of 4 classes (class 0, class 1, class 3).",
   });
 });

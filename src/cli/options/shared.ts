@@ -10,8 +10,17 @@ import { nearest } from "../../core/nearest.ts";
 export const IMAGE_OPTIONS = grouped("Images:", {
   images: z
     .string()
-    .describe("folder with one folder per class, or CIFAR-10 binary or idx files")
+    .describe(
+      "folder of images: one folder per class, labels.csv, or classes in file names; or CIFAR-10 binary or idx files",
+    )
     .meta({ placeholder: "path" }),
+  labels: z
+    .string()
+    .optional()
+    .describe(
+      "table of file names and labels, if it does not lie in the folder: CSV, or JSON Lines",
+    )
+    .meta({ placeholder: "file" }),
   classes: z
     .string()
     .optional()
