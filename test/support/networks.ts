@@ -57,6 +57,15 @@ export function plainNet(side: number, classes = 5): Graph {
   return openBatch(b);
 }
 
+/** A linear layer on pixels: its latents are the images themselves, [N,3·S·S]. */
+export function flatNet(side: number, classes = 5): Graph {
+  const b = new GraphBuilder();
+  const images = b.input("images", "float32", [1, 3, side, side]); // [N,3,S,S]
+  const flat = b.op("Flatten", [images], {}, { type: "float32", shape: [1, 3 * side * side] });
+  b.output("logits", linear(b, flat, classes));
+  return openBatch(b);
+}
+
 /** Images in which nothing is to be seen, [n,3,side,side], with the given labels. */
 export function noise(
   labels: readonly number[],
