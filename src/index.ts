@@ -64,6 +64,14 @@ export {
 export { proceduralImages } from "./data/procedural.ts";
 export { stratified } from "./data/split.ts";
 export { writeClassFolders } from "./data/write.ts";
+export {
+  type Deployed,
+  type Deployment,
+  type DeploymentInput,
+  REFUSED,
+} from "./deployments/deployment.ts";
+export { DEPLOYMENTS, type DeploymentName } from "./deployments/index.ts";
+export { undefended } from "./deployments/undefended.ts";
 export type { ClassEvidence, Detection, Detector, DetectorInput } from "./detectors/detector.ts";
 export { DETECTORS, type DetectorName } from "./detectors/index.ts";
 // Games and experiments
@@ -110,3 +118,5 @@ export { verdictText } from "./report/text.ts";
 export type { RunContext } from "./runtime/context.ts";
 export type { Device, DeviceName } from "./runtime/device.ts";
 export { type DeviceOptions, openDevice } from "./runtime/process-device.ts";
+export { SANITIZERS, type SanitizerName } from "./sanitizers/index.ts";
+export type { Sanitized, Sanitizer, SanitizerInput } from "./sanitizers/sanitizer.ts";

@@ -20,7 +20,9 @@ export const methodsRecord = z.strictObject({
   methods: z.array(
     z.strictObject({
       name: text.describe("Name of the method, as on the command line."),
-      kind: text.describe('What the method is: "attack", "repair" or "detector".'),
+      kind: text.describe(
+        'What the method is: "attack", "repair", "detector", "sanitizer" (before training) or "deployment" (at inference time).',
+      ),
       summary: text.describe("What it does, in one sentence."),
       source: z.strictObject({
         paper: text.describe("Title of the paper."),

@@ -1,10 +1,14 @@
 import type { Attack } from "../attacks/attack.ts";
 import type { CodePoisoning } from "../attacks/code-poisoning.ts";
 import { ATTACKS, CODE_POISONINGS } from "../attacks/index.ts";
+import type { Deployment } from "../deployments/deployment.ts";
+import { DEPLOYMENTS } from "../deployments/index.ts";
 import type { Detector } from "../detectors/detector.ts";
 import { DETECTORS } from "../detectors/index.ts";
 import { REPAIRS } from "../repairs/index.ts";
 import type { Repair } from "../repairs/repair.ts";
+import { SANITIZERS } from "../sanitizers/index.ts";
+import type { Sanitizer } from "../sanitizers/sanitizer.ts";
 import type { Choice, Slot } from "./command.ts";
 
 /** The attack whose trigger a command uses; none unless one is named. */
@@ -50,5 +54,25 @@ export const DETECTOR = {
   methods: DETECTORS as Readonly<Record<string, Detector>>,
 } satisfies Slot;
 
+/** The defence before training; none unless one is named. */
+export const SANITIZER = {
+  description: "defence that chooses what is trained on",
+  group: "Methods:",
+  methods: SANITIZERS as Readonly<Record<string, Sanitizer>>,
+} satisfies Slot;
+
+/** The defence at inference time; none unless one is named. */
+export const DEPLOYMENT = {
+  description: "defence that the model is deployed behind",
+  group: "Methods:",
+  methods: DEPLOYMENTS as Readonly<Record<string, Deployment>>,
+} satisfies Slot;
+
 /** Every kind of method, by the name of its slot. */
-export const SLOTS = { attack: TRAINING_ATTACK, repair: REPAIR, detector: DETECTOR } as const;
+export const SLOTS = {
+  attack: TRAINING_ATTACK,
+  repair: REPAIR,
+  detector: DETECTOR,
+  sanitizer: SANITIZER,
+  deployment: DEPLOYMENT,
+} as const;

@@ -118,6 +118,17 @@ describe("other commands", () => {
     });
   });
 
+  test("methods lists every kind, the defences before training and at inference among them", async () => {
+    const { stdout } = await antidote(["methods", "--json"]);
+    const { methods } = methodsRecord.parse(JSON.parse(stdout));
+    expect([...new Set(methods.map(({ kind }) => kind))]).toEqual([
+      ...["attack", "repair", "detector", "sanitizer", "deployment"],
+    ]);
+    const flags = methods.flatMap(({ options }) => options.map(({ flag }) => flag));
+    expect(flags).toContain("--sanitizer.epsilon");
+    expect(flags).toContain("--deployment.false-rejection");
+  });
+
   test("methods describes all that share a name", async () => {
     const { stdout } = await antidote(["methods", "neural-cleanse", "--json"]);
     const { methods } = methodsRecord.parse(JSON.parse(stdout));

@@ -13,7 +13,7 @@ import { SLOTS } from "../slots.ts";
 /** Lists every method, or describes one: all of it comes from the methods themselves. */
 export const methods = command({
   name: "methods",
-  summary: "list attacks, repairs and detectors, or describe one with its options",
+  summary: "list attacks, repairs, detectors and other defences, or describe one with its options",
   description:
     "Lists every method. With a name: its paper, how this implementation differs from it, and every option with its default.",
   argument: { name: "name", description: "a method, e.g. badnets", optional: true },
