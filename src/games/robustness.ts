@@ -100,7 +100,7 @@ export async function defend(
   trusted: ImageSet,
   judge: Judge,
 ): Promise<Defended> {
-  const before = await judgeOne(context, judge, undefended(context, model));
+  const before = await judgeOne(context, judge, await undefended(context, model));
   const suspect: CurvePoint = { step: 0, loss: null, ...before };
   const outcome = repair
     ? await repairAndChoose(context, { repair, allowedDrop, heldOut }, model, trusted) // 11
@@ -110,7 +110,7 @@ export async function defend(
     curve.push({
       step,
       loss,
-      ...(await judgeOne(context, judge, undefended(context, checkpoint))),
+      ...(await judgeOne(context, judge, await undefended(context, checkpoint))),
     });
   }
   const shipped = outcome?.chosen.model ?? model;

@@ -54,7 +54,7 @@ export function reserved(log: Log): Deployment {
     name: "reserved",
     async run(context, input) {
       log.push({ player: "deployment", input });
-      const inner = undefended(context, input.model);
+      const inner = await undefended(context, input.model);
       return {
         async predict(images, options) {
           const answers = await inner.predict(images, options);

@@ -41,7 +41,7 @@ export async function runModelTrial(
 
   const judgement = await stages.run("judge", async (part) => {
     const trigger = await trueTrigger(part, materials, config);
-    const deployed = undefended(part, suspect.model);
+    const deployed = await undefended(part, suspect.model);
     try {
       return await (await Judge.open(part, test, trigger)).judge(deployed, part);
     } finally {
