@@ -2,11 +2,14 @@ import type { Table, TableCell } from "../../experiments/reproduce/artefact.ts";
 import { type Html, html } from "../html.ts";
 import { cellParts, NOT_MEASURED, readingNotes } from "./words.ts";
 
+/** Columns from which on a table is set closely. */
+const DENSE = 8;
+
 /** A table with its notes. */
 export function tableHtml({ head, rows, notes }: Table): Html {
   const isWords = head.map((_, at) => rows.every((row) => typeof row[at] === "string"));
   const style = (at: number) => (isWords[at] ? "words" : "numbers");
-  return html`<div class="scroll"><table class="compared">
+  return html`<div class="scroll"><table class="${head.length > DENSE ? "compared dense" : "compared"}">
 <thead><tr>${head.map((name, at) => html`<th scope="col" class="${style(at)}">${name}</th>`)}</tr></thead>
 <tbody>${rows.map(
     ([first, ...row]) => html`

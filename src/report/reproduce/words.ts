@@ -68,6 +68,6 @@ export function readingNotes(cells: readonly TableCell[]): string[] {
   const numbers = cells.filter((cell) => typeof cell !== "string");
   if (!numbers.some(({ as }) => as !== "option")) return [];
   return [
-    "In parentheses the 95 % interval of a bootstrap over n models; one model alone has none. Behind it the paper's number.",
+    "Every number has the 95 % interval of a bootstrap over its n models (one model alone has none), and the paper's beside it.",
   ];
 }

@@ -1,0 +1,45 @@
+import type { Figure, Panel, Series } from "../../experiments/reproduce/artefact.ts";
+import { percent } from "../format.ts";
+import { visible } from "../visible.ts";
+import { seriesWords } from "./looks.ts";
+import { NOT_MEASURED } from "./words.ts";
+
+/** Series with more points than this are told by their ends. */
+const ALL = 8;
+
+/** What a figure shows, for a terminal: its series with their points. */
+export function figureText({ title, panels, notes }: Figure): string {
+  const body = panels.map((panel) => [`  ${panel.title}`, ...linesOf(panel)].join("\n"));
+  return visibleLines([title, "", body.join("\n\n"), "", ...notes].join("\n"));
+}
+
+function linesOf(panel: Panel): string[] {
+  if (panel.kind === "pictures") {
+    const captions = panel.pictures.map(({ caption }) => `    ${caption}`);
+    return captions.length > 0 ? captions : [`    ${NOT_MEASURED}`];
+  }
+  const x = (value: number) => (panel.x.share ? percent(value) : digits(value));
+  const y = (value: number) => (panel.y.share ? percent(value) : digits(value));
+  const pointsOf = ({ points }: Series) =>
+    points.map((point) => {
+      const at = panel.x.names ? (panel.x.names[points.indexOf(point)] ?? x(point.x)) : x(point.x);
+      const { low, high } = point;
+      const interval = typeof low === "number" && typeof high === "number";
+      const name = point.label === undefined ? "" : `${point.label} `;
+      return `${name}${at} → ${y(point.y)}${interval ? ` (${y(low)} to ${y(high)})` : ""}`;
+    });
+  return panel.series.map((series) => {
+    const said = pointsOf(series);
+    const shown = said.length > ALL ? [said[0]!, `… ${said.length - 2} more`, said.at(-1)!] : said;
+    return `    ${seriesWords(series)}${said.length > 0 ? `: ${shown.join(", ")}` : ""}`;
+  });
+}
+
+function digits(value: number): string {
+  return String(Number(value.toPrecision(3))).replace("-", "−");
+}
+
+/** Control characters written out, line breaks aside. */
+function visibleLines(text: string): string {
+  return text.split("\n").map(visible).join("\n");
+}
