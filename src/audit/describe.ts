@@ -32,11 +32,18 @@ type RunFacts = Pick<
   "seed" | "versions" | "hardware" | "startedAt" | "duration" | "stages" | "peakMemory"
 >;
 
-/** Digest and size of a file. */
-export async function describeFile(path: string): Promise<Pick<Part<"model">, "sha256" | "bytes">> {
-  const content = await readFile(path);
-  const sha256 = createHash("sha256").update(content).digest("hex");
-  return { sha256, bytes: content.length };
+/** Digest and size of a file, or of several, one after the other. */
+export async function describeFile(
+  ...paths: readonly string[]
+): Promise<Pick<Part<"model">, "sha256" | "bytes">> {
+  const hash = createHash("sha256");
+  let bytes = 0;
+  for (const path of paths) {
+    const content = await readFile(path);
+    hash.update(content);
+    bytes += content.length;
+  }
+  return { sha256: hash.digest("hex"), bytes };
 }
 
 /** What was found in a model file. */
@@ -44,7 +51,7 @@ export async function describeModel(
   file: OnnxFile,
   classifier: Classifier,
 ): Promise<Part<"model">> {
-  const { sha256, bytes } = await describeFile(file.path);
+  const { sha256, bytes } = await describeFile(...(file.parts ?? [file.path]));
   const { graph, image, roles } = classifier;
   return {
     file: basename(file.path),

@@ -2,6 +2,8 @@ import { open, readdir, realpath, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { AntidoteError } from "../core/errors.ts";
 import { realPathInside } from "../core/inside.ts";
+import { isWeights } from "../models/weights-file.ts";
+import { checkpointRefused, isCheckpoint } from "../onnx/foreign.ts";
 import { readAt } from "../onnx/read.ts";
 
 /** A model as a path names it: a file, or the one to read of a folder. */
@@ -14,8 +16,9 @@ export interface FoundModel {
   readonly others: readonly string[];
 }
 
-/** What is read of a folder, the first that is there; both are full precision by convention. */
+/** What is read of a folder, the first that is there; all are full precision by convention. */
 const PREFERRED = ["onnx/model.onnx", "model.onnx"];
+const PREFERRED_WEIGHTS = ["model.safetensors", "model.safetensors.index.json"];
 
 const ONNX = /\.onnx$/i;
 /** Endings of files with weights, a network or both. */
@@ -26,9 +29,10 @@ const MAX_BYTES = 16 * 2 ** 20;
 
 /**
  * Finds the model that a path names. Of a folder in the layout of Hugging Face it is `onnx/model.onnx`, else
- * `model.onnx`, else the only ONNX file that there is.
+ * `model.onnx`, else the only ONNX file that there is; without any, `model.safetensors`, its index, or the only such
+ * file.
  * @throws `MODEL_AMBIGUOUS` for several variants (`model_fp16.onnx`, `model_quantized.onnx`) without a main one;
- *   `MODEL_NOT_FOUND` for a folder without a model; `EXTERNAL_DATA_OUTSIDE` for a link out of the folder
+ *   `MODEL_NOT_FOUND` for a folder without a model, `MODEL_NOT_ONNX` for one with a checkpoint alone; `EXTERNAL_DATA_OUTSIDE` for a link out of the folder
  */
 export async function findModel(path: string): Promise<FoundModel> {
   const isFolder = await stat(path).then(
@@ -37,10 +41,11 @@ export async function findModel(path: string): Promise<FoundModel> {
   );
   if (!isFolder) return { path, others: [] };
   const files = await filesOf(path);
-  const models = files.filter((name) => ONNX.test(name));
-  const preferred = PREFERRED.find((name) => models.includes(name));
+  const onnx = files.filter((name) => ONNX.test(name));
+  const models = onnx.length > 0 ? onnx : files.filter(isWeights);
+  const preferred = [...PREFERRED, ...PREFERRED_WEIGHTS].find((name) => models.includes(name));
   const chosen = preferred ?? (models.length === 1 ? models[0] : undefined);
-  if (chosen === undefined) throw models.length > 1 ? ambiguous(path, models) : none(path);
+  if (chosen === undefined) throw models.length > 1 ? ambiguous(path, models) : none(path, files);
   await insideOf(path, chosen);
   const others = files.filter((name) => WEIGHTS.test(name) && name !== chosen);
   return { path: join(path, chosen), folder: path, others };
@@ -75,8 +80,10 @@ function ambiguous(folder: string, models: readonly string[]): AntidoteError {
   );
 }
 
-function none(folder: string): AntidoteError {
-  return new AntidoteError("MODEL_NOT_FOUND", "The folder holds no ONNX file.", {
+function none(folder: string, files: readonly string[]): AntidoteError {
+  const checkpoint = files.find((name) => isCheckpoint(name));
+  if (checkpoint !== undefined) return checkpointRefused(join(folder, checkpoint));
+  return new AntidoteError("MODEL_NOT_FOUND", "The folder holds no ONNX file and no safetensors.", {
     place: folder,
     next: "Put model.onnx into it or into its folder onnx, or give the path of the model itself.",
   });
@@ -112,6 +119,18 @@ export async function readBeside(folder: string, name: string): Promise<string |
   } catch {
     throw refused("cannot be read as UTF-8 text");
   }
+}
+
+/** The other files of a model's folder, without those that turned out to belong to the model. */
+export async function othersThan(
+  parts: readonly string[] | undefined,
+  { folder, others }: FoundModel,
+): Promise<string[]> {
+  const read = new Set(parts);
+  const places = await Promise.all(
+    others.map((name) => realpath(join(folder!, name)).catch(() => undefined)),
+  );
+  return others.filter((_, i) => !read.has(places[i] ?? ""));
 }
 
 /** Where a file of a folder really is; undefined if there is none of that name. */

@@ -5,13 +5,15 @@ import { unlabelledFolder } from "../data/folder.ts";
 import type { ImageSet } from "../data/images.ts";
 import { openImages } from "../data/open.ts";
 import { Classifier, type ClassifierOptions } from "../models/classifier.ts";
+import { importWeights } from "../models/import-weights.ts";
 import { predict } from "../models/predict.ts";
 import type { Preprocessing } from "../models/preprocessing.ts";
+import { isWeights } from "../models/weights-file.ts";
 import { type OnnxFile, readOnnxFile } from "../onnx/file.ts";
 import { importGraph } from "../onnx/import.ts";
 import type { Device } from "../runtime/device.ts";
-import { findModel } from "./model-folder.ts";
-import { readFacts, type Stated, statedSize, stateOf } from "./stated.ts";
+import { type FoundModel, findModel, othersThan } from "./model-folder.ts";
+import { type Facts, readFacts, type Stated, statedSize, stateOf } from "./stated.ts";
 
 /** A model as it was given: the user's file, what it computes, and what is said about it. */
 export interface OpenedModel {
@@ -21,9 +23,10 @@ export interface OpenedModel {
 }
 
 /**
- * Reads a model file, or the model of a folder with what the folder states about it, and finds out what it is.
- * @throws `MODEL_UNSUPPORTED_OPERATOR`; the errors of `findModel`, `readFacts`, `readOnnxFile`, `importGraph` and
- *   `Classifier.fromGraph`
+ * Reads a model file, or weights whose network is known (`importWeights`), or the model of a folder with what the folder
+ * states about it, and finds out what it is.
+ * @throws `MODEL_UNSUPPORTED_OPERATOR`; the errors of `findModel`, `readFacts`, `readOnnxFile`, `importWeights`,
+ *   `importGraph` and `Classifier.fromGraph`
  */
 export async function openModel(
   device: Device,
@@ -31,15 +34,41 @@ export async function openModel(
   options: ClassifierOptions = {},
 ): Promise<OpenedModel> {
   const found = await findModel(path);
-  const file = await readOnnxFile(found.path);
-  const facts = await readFacts(found, file);
-  const size = options.size ?? statedSize(facts)?.size;
+  const { file, facts, size, assumptions } = isWeights(found.path)
+    ? await readWeights(found, options.size)
+    : await readModel(found, options.size);
   try {
     const classifier = await Classifier.fromGraph(importGraph(file), device, { ...options, size });
-    return { file, classifier, stated: stateOf(facts, classifier, found.others) };
+    const { warnings, ...stated } = stateOf(facts, classifier, await othersThan(file.parts, found));
+    return { file, classifier, stated: { ...stated, warnings: [...assumptions, ...warnings] } };
   } catch (error) {
     throw unknownOperator(error) ?? error;
   }
+}
+
+/** A model in memory, with what is said about it and what had to be assumed. */
+interface ReadModel {
+  readonly file: OnnxFile;
+  readonly facts: Facts;
+  readonly size: ClassifierOptions["size"];
+  readonly assumptions: readonly string[];
+}
+
+async function readModel(found: FoundModel, given: ClassifierOptions["size"]): Promise<ReadModel> {
+  const file = await readOnnxFile(found.path);
+  const facts = await readFacts(found, file);
+  return { file, facts, size: given ?? statedSize(facts)?.size, assumptions: [] };
+}
+
+async function readWeights(
+  found: FoundModel,
+  given: ClassifierOptions["size"],
+): Promise<ReadModel> {
+  const facts = await readFacts(found);
+  const size = given ?? statedSize(facts)?.size;
+  const { file, assumedSize } = await importWeights(found.path, size);
+  const assumption = `Weights do not say how large images are: ${assumedSize}×${assumedSize} is taken, as is usual for this network (--size says otherwise).`;
+  return { file, facts, size, assumptions: assumedSize === undefined ? [] : [assumption] };
 }
 
 /** ONNX Runtime's refusal of an operator that it does not have, as an error about the model. */

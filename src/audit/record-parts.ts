@@ -120,8 +120,8 @@ export const model = z.strictObject({
   sha256: z
     .string()
     .regex(/^[0-9a-f]{64}$/)
-    .describe("SHA-256 of the file, hexadecimal."),
-  bytes: natural.describe("Size of the file."),
+    .describe("SHA-256 of the file, hexadecimal; of index and weights one after the other."),
+  bytes: natural.describe("Size of the file, or of these together."),
   opset: z.int().min(1).describe("Version of the ONNX operator set."),
   producer: text.describe("Exporter that the file names; empty if none."),
   input: z

@@ -62,10 +62,13 @@ const NO_NAME = /^LABEL_\d+$/;
 /**
  * Reads what a model's folder and its metadata state. Precedence: Hugging Face's configuration, timm's, the metadata
  * of the ONNX file, lists of names.
+ * @param file none for weights alone
  * @throws `DATA_INVALID` for a file that is damaged or too large, `EXTERNAL_DATA_OUTSIDE` for a link out of the folder
  */
-export async function readFacts({ folder }: FoundModel, file: OnnxFile): Promise<Facts> {
-  const own = { labels: labelsInMetadata(file), images: metadataFacts(file) };
+export async function readFacts({ folder }: FoundModel, file?: OnnxFile): Promise<Facts> {
+  const own = file
+    ? { labels: labelsInMetadata(file), images: metadataFacts(file) }
+    : { labels: [], images: [] };
   if (folder === undefined) return own;
   const config = await readJson(folder, "config.json", CONFIG);
   const { id2label, label_names: names } = config ?? {};

@@ -9,6 +9,7 @@ const CATEGORIES = {
   MODEL_NOT_FOUND: "input",
   MODEL_NOT_ONNX: "input",
   MODEL_AMBIGUOUS: "input",
+  MODEL_UNKNOWN_WEIGHTS: "input",
   MODEL_TRUNCATED: "input",
   MODEL_INVALID: "input",
   MODEL_TOO_LARGE: "input",

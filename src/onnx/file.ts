@@ -13,6 +13,8 @@ export interface OnnxFile {
   /** Where it was read from. */
   readonly path: string;
   readonly model: ModelProto;
+  /** All files that it was read from, where those are several, `path` first. */
+  readonly parts?: readonly string[] | undefined;
 }
 
 /** What one ONNX file can hold: the limit of its format, protocol buffers. */

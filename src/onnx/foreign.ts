@@ -1,26 +1,63 @@
+import { basename } from "node:path";
+import { AntidoteError } from "../core/errors.ts";
+
 /** A file format that people take for ONNX, how to tell it, and how to get an ONNX file instead. */
 interface ForeignFormat {
   readonly name: string;
-  readonly next: string;
+  /** What to do instead. @param path of the file */
+  readonly next: string | ((path: string) => string);
+  /** Whether PyTorch's checkpoints have this form. */
+  readonly isCheckpoint?: true;
   /** First bytes of a file, as Latin-1 text, after `offset` bytes. */
   readonly magic: readonly string[];
   readonly offset?: number;
 }
 
-const EXPORT_PYTORCH =
-  'Load the model in PyTorch and export it: `torch.onnx.export(model.eval(), example_images, "model.onnx")`.';
+/**
+ * How a checkpoint is converted. `weights_only=True` makes PyTorch refuse whatever is more than tensors, so that
+ * nothing in the file is executed.
+ */
+function convertCheckpoint(path: string): string {
+  // A name in a command that a user copies must not end the quotes around it.
+  const name = /^[\w.-]+$/.test(basename(path)) ? basename(path) : "model.pth";
+  return (
+    'Load the weights in the network\'s own code and export that: `torch.onnx.export(model.eval(), example_images, "model.onnx")`. ' +
+    "Or, for a ResNet-18, make safetensors of them, which runs nothing that is in the file: " +
+    `\`python3 -c "import torch; from safetensors.torch import save_file; d = torch.load('${name}', map_location='cpu', weights_only=True); save_file({k: v.contiguous() for k, v in d.get('state_dict', d).items()}, 'model.safetensors')"\`.`
+  );
+}
+
+/** Endings of files that PyTorch and Python write with pickle, which runs code as it reads. */
+const CHECKPOINT = /\.(pt|pth|ckpt|bin|pkl|pickle)$/i;
+
+/** Whether a path looks like that of a checkpoint. */
+export function isCheckpoint(path: string): boolean {
+  return CHECKPOINT.test(path);
+}
+
+/** The error for a checkpoint where a model is expected. */
+export function checkpointRefused(path: string): AntidoteError {
+  return new AntidoteError(
+    "MODEL_NOT_ONNX",
+    `"${basename(path)}" is a checkpoint, which can only be read by running what it says. Antidote never does that.`,
+    { place: path, next: convertCheckpoint(path) },
+  );
+}
+
 const CONVERT_TENSORFLOW =
   "Convert it with tf2onnx: `python -m tf2onnx.convert --keras model.keras --output model.onnx`.";
 
 const FOREIGN_FORMATS: readonly ForeignFormat[] = [
   {
     name: "a zip archive, as PyTorch and Keras save them",
-    next: EXPORT_PYTORCH,
+    next: convertCheckpoint,
+    isCheckpoint: true,
     magic: ["PK\x03\x04"],
   },
   {
     name: "a Python pickle, as older PyTorch versions save them",
-    next: EXPORT_PYTORCH,
+    next: convertCheckpoint,
+    isCheckpoint: true,
     magic: ["\x80\x02", "\x80\x03", "\x80\x04", "\x80\x05"],
   },
   { name: "an HDF5 file, as Keras saves them", next: CONVERT_TENSORFLOW, magic: ["\x89HDF"] },
@@ -37,8 +74,8 @@ const FOREIGN_FORMATS: readonly ForeignFormat[] = [
     offset: 4,
   },
   {
-    name: "a safetensors file, which holds weights without a network",
-    next: EXPORT_PYTORCH,
+    name: "a safetensors file without its ending",
+    next: "Call it model.safetensors.",
     magic: ['{"'],
     offset: 8,
   },

@@ -1,7 +1,7 @@
 import { fromBinary } from "@bufbuild/protobuf";
 import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
 import { AntidoteError } from "../core/errors.ts";
-import { foreignFormat } from "./foreign.ts";
+import { checkpointRefused, foreignFormat, isCheckpoint } from "./foreign.ts";
 import { type ModelProto, ModelProtoSchema } from "./proto/generated/onnx_pb.ts";
 
 /**
@@ -22,14 +22,16 @@ export function parseModel(bytes: Uint8Array<ArrayBuffer>, place: string): Model
     throw new AntidoteError("MODEL_TRUNCATED", "The file is empty.", { place, next: EXPORT_AGAIN });
   }
   const foreign = foreignFormat(bytes);
+  if (foreign?.isCheckpoint && isCheckpoint(place)) throw checkpointRefused(place);
   if (foreign) {
-    throw new AntidoteError(
-      "MODEL_NOT_ONNX",
-      `This is ${foreign.name}. Antidote reads ONNX files only.`,
-      { place, next: foreign.next },
-    );
+    const { name, next } = foreign;
+    throw new AntidoteError("MODEL_NOT_ONNX", `This is ${name}, not an ONNX file.`, {
+      place,
+      next: typeof next === "string" ? next : next(place),
+    });
   }
   const kind = outermostFields(bytes);
+  if (kind === "foreign" && isCheckpoint(place)) throw checkpointRefused(place);
   if (kind === "foreign") {
     throw new AntidoteError("MODEL_NOT_ONNX", "This is not an ONNX file.", {
       place,

@@ -1,9 +1,9 @@
 import { readFile } from "node:fs/promises";
 import { z } from "zod";
 import { AntidoteError } from "../core/errors.ts";
+import { decodeSafetensors, encodeSafetensors } from "../core/safetensors.ts";
 import type { Tensor } from "../core/tensor.ts";
 import { writeAtomically } from "../core/write-file.ts";
-import { decodeSafetensors, encodeSafetensors } from "./safetensors.ts";
 import type { OptimiserState } from "./step.ts";
 
 const SHARE = z.object({

@@ -3,6 +3,10 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { evaluateRecord } from "../../src/audit/evaluate-record.ts";
 import { inspectRecord } from "../../src/audit/inspect-record.ts";
+import { encodeSafetensors } from "../../src/core/safetensors.ts";
+import { float32, sizeOf } from "../../src/core/tensor.ts";
+import { resnet18Parameters } from "../../src/models/resnet18.ts";
+import { startValue } from "../train/fill.ts";
 import { antidote } from "./antidote.ts";
 import { coloursFolder } from "./colours.ts";
 
@@ -24,6 +28,48 @@ beforeAll(async () => {
   await write("config.json", { id2label: { 0: "red", 1: "green", 2: "blue" } });
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
+
+test("a folder of timm with weights alone: network, size and names are found", async () => {
+  const timm = join(folder, "timm");
+  await mkdir(timm);
+  const shape = { channels: 3, classes: 3, baseWidth: 4, stem: "imagenet" } as const;
+  const tensors = new Map(
+    [...resnet18Parameters(shape)].map(([name, extents], seed) => [
+      name,
+      name.endsWith("running_var")
+        ? float32(extents, new Float32Array(sizeOf(extents)).fill(1))
+        : startValue(seed, name, extents),
+    ]),
+  );
+  await writeFile(join(timm, "model.safetensors"), encodeSafetensors({ tensors, metadata: {} }));
+  await writeFile(join(timm, "pytorch_model.bin"), "x");
+  const config = {
+    architecture: "resnet18",
+    label_names: ["red", "green", "blue"],
+    pretrained_cfg: { input_size: [3, 48, 48], mean: [0, 0, 0], std: [1, 1, 1], crop_pct: 0.75 },
+  };
+  await writeFile(join(timm, "config.json"), JSON.stringify(config));
+  const { stdout } = await antidote(["inspect", timm, "--json"]);
+  const record = inspectRecord.parse(JSON.parse(stdout));
+  expect(record).toMatchObject({
+    image: { channels: 3, height: 48, width: 48 },
+    labelsFrom: "config.json (label_names)",
+    sizing: "shorter side to 64 pixels, centre cut out (config.json)",
+    auditable: true,
+    warnings: [
+      "The model's folder holds other models or weights, which nobody looked at: pytorch_model.bin.",
+    ],
+  });
+  expect(record.model).toMatchObject({ file: "model.safetensors", classes: 3 });
+
+  await rm(join(timm, "model.safetensors"));
+  const refused = await antidote(["inspect", timm]);
+  expect(refused.code).toBe(3);
+  expect(refused.stderr).toContain('error MODEL_NOT_ONNX: "pytorch_model.bin" is a checkpoint');
+  expect(refused.stderr).toContain(
+    "torch.load('pytorch_model.bin', map_location='cpu', weights_only=True)",
+  );
+});
 
 describe("a model folder as Hugging Face lays it out", () => {
   const evaluate = (...words: string[]) =>

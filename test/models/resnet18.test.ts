@@ -4,7 +4,7 @@ import { liveBatchNorm, lowerBatchNorm } from "../../src/autodiff/live-batch-nor
 import { Random } from "../../src/core/random.ts";
 import { type FloatTensor, sizeOf, toNumbers } from "../../src/core/tensor.ts";
 import { Classifier } from "../../src/models/classifier.ts";
-import { type ResNetOptions, resnet18 } from "../../src/models/resnet18.ts";
+import { type ResNetOptions, resnet18, resnet18Parameters } from "../../src/models/resnet18.ts";
 import { GraphBuilder } from "../../src/onnx/builder.ts";
 import { openDevice, type ProcessDevice } from "../../src/runtime/process-device.ts";
 import { crossEntropy, rowMean } from "../../src/train/losses.ts";
@@ -39,6 +39,15 @@ describe("resnet18", () => {
       "layer4.1.bn2.running_var",
     ]) {
       expect(constants.has(name)).toBe(true);
+    }
+  });
+
+  it("has the parameters that it lists, with either stem", () => {
+    for (const stem of ["cifar", "imagenet"] as const) {
+      const options = { ...CIFAR, stem, mean: undefined, std: undefined };
+      const { constants } = resnet18(options, Random.fromSeed(0));
+      const found = new Map([...constants].map(([name, { shape }]) => [name, shape]));
+      expect(found).toEqual(resnet18Parameters(options));
     }
   });
 

@@ -61,15 +61,36 @@ describe("reading", () => {
 
   it.each([
     ["PK\x03\x04model.pt", /torch\.onnx\.export/],
-    ["\x80\x02}q\x00", /torch\.onnx\.export/],
+    ["\x80\x02}q\x00", /torch\.onnx\.export.*weights_only=True/],
     ["\x89HDF\r\n", /tf2onnx/],
     ["\x1c\0\0\0TFL3", /tf2onnx/],
-    ['\x10\0\0\0\0\0\0\0{"a":{}}', /torch\.onnx\.export/],
+    ['\x10\0\0\0\0\0\0\0{"a":{}}', /model\.safetensors/],
     ["version https://git-lfs.github.com/spec/v1\n", /git lfs pull/],
     ["\x1f\x8b\b", /[Uu]npack/],
   ])("recognises %j", async (start, advice) => {
     const content = Buffer.from(start.padEnd(100, "\0"), "latin1");
     expect((await expectRefused(content, "MODEL_NOT_ONNX")).next).toMatch(advice);
+  });
+
+  it("refuses checkpoints by content or by name, with a line that converts them and runs nothing", () => {
+    const refused = (content: string, name: string) => {
+      try {
+        parseModel(Uint8Array.from(Buffer.from(content, "latin1")), name);
+      } catch (error) {
+        return error as AntidoteError;
+      }
+      throw new Error("expected a failure");
+    };
+    for (const content of ["PK\x03\x04 as newer versions", "\x80\x02 as older ones", "(dp0\n"]) {
+      const { code, message, next } = refused(content, "runs/best.ckpt");
+      expect(code).toBe("MODEL_NOT_ONNX");
+      expect(message).toContain('"best.ckpt" is a checkpoint');
+      expect(next).toContain("torch.load('best.ckpt', map_location='cpu', weights_only=True)");
+    }
+    // What a user copies into a shell must not be chosen by the file's maker.
+    const { next } = refused("(dp0\n", "x');import os;os.system('id').pkl");
+    expect(next).toContain("torch.load('model.pth'");
+    expect(next).not.toContain("os.system");
   });
 
   it("refuses text, images and nothing at all", async () => {

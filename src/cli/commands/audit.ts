@@ -25,7 +25,8 @@ export const audit = command({
     "Searches for every class a trigger that leads to it, repairs the model, measures what is left, and gives a verdict. Writes a folder with report.html (one page that needs nothing else), report.json, pictures of the triggers, and repaired.onnx, which is the same network with other weights. The model's own code is never run; nothing is sent anywhere.",
   argument: {
     name: "model",
-    description: "ONNX file of an image classifier, or a folder with one",
+    description:
+      "image classifier: an ONNX file, weights of a ResNet-18 (.safetensors), or a folder with either",
   },
   options: z.strictObject({
     ...IMAGE_OPTIONS,

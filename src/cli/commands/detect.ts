@@ -28,7 +28,8 @@ export const detect = command({
     "Searches for every class a trigger that leads to it and gives the verdict of an audit. It writes no files. Detectors that compare the model with a repaired copy have one made; the others need none.",
   argument: {
     name: "model",
-    description: "ONNX file of an image classifier, or a folder with one",
+    description:
+      "image classifier: an ONNX file, weights of a ResNet-18 (.safetensors), or a folder with either",
   },
   options: z.strictObject({
     ...IMAGE_OPTIONS,

@@ -64,7 +64,8 @@ export const evaluate = command({
     "Measures a model on labelled images. With a known trigger, it also measures on which share of the images of other classes the trigger leads to the target class. Triggers exist here to measure defences: use them on models that you own or are asked to test.",
   argument: {
     name: "model",
-    description: "ONNX file of an image classifier, or a folder with one",
+    description:
+      "image classifier: an ONNX file, weights of a ResNet-18 (.safetensors), or a folder with either",
   },
   options,
   slots,

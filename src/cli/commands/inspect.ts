@@ -17,7 +17,8 @@ export const inspect = command({
     "Shows where a model file has its image input, class scores, latent and last layer, what it says about itself, and whether every operator can be differentiated, which repairs and detectors need.",
   argument: {
     name: "model",
-    description: "ONNX file of an image classifier, or a folder with one",
+    description:
+      "image classifier: an ONNX file, weights of a ResNet-18 (.safetensors), or a folder with either",
   },
   options: z.strictObject({ ...MODEL_OPTIONS, ...MACHINE_OPTIONS }),
   slots: {},

@@ -34,7 +34,8 @@ export const repair = command({
     "Repairs a model with trusted images, whether or not it has a backdoor, and writes the checkpoint that a defender would ship: among those that keep the allowed accuracy, the one on which the most suspicious trigger works least. The result is the same network with other weights; its metadata say how it was made.",
   argument: {
     name: "model",
-    description: "ONNX file of an image classifier, or a folder with one",
+    description:
+      "image classifier: an ONNX file, weights of a ResNet-18 (.safetensors), or a folder with either",
   },
   options: z.strictObject({
     ...IMAGE_OPTIONS,

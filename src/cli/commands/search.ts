@@ -35,7 +35,8 @@ export const search = command({
     "Plants a backdoor in a copy of the model by tuning it on trusted images, tries configurations of a repair on that copy, and writes the best one as a file for --config of repair and audit. The folder also gets every trial (search.html, search.json) and the poisoned copy: never give that one away. The same command continues a search that was stopped.",
   argument: {
     name: "model",
-    description: "ONNX file of an image classifier, or a folder with one",
+    description:
+      "image classifier: an ONNX file, weights of a ResNet-18 (.safetensors), or a folder with either",
   },
   options: z.strictObject({
     ...IMAGE_OPTIONS,

@@ -1,0 +1,128 @@
+import { AntidoteError } from "../core/errors.ts";
+import { type FloatTensor, type Shape, sameShape } from "../core/tensor.ts";
+import { encodeGraph } from "../onnx/encode.ts";
+import type { OnnxFile } from "../onnx/file.ts";
+import { parseModel } from "../onnx/parse.ts";
+import { convertFloat } from "../onnx/tensors.ts";
+import { type ResNetShape, resnet18Parameters, resnet18With } from "./resnet18.ts";
+import { WeightsFile } from "./weights-file.ts";
+
+/** Weights as a model file in memory. */
+export interface ImportedWeights {
+  readonly file: OnnxFile;
+  /** Image size that was taken without anybody stating one. */
+  readonly assumedSize: number | undefined;
+}
+
+/** Image sizes that are usual for the two beginnings of a ResNet-18. */
+const USUAL_SIZE = { cifar: 32, imagenet: 224 } as const;
+
+/** Training bookkeeping of PyTorch's batch norm, which no prediction uses. */
+const IGNORED = /\.num_batches_tracked$/;
+
+const FLOATS = new Set(["float32", "float16", "bfloat16"]);
+
+/**
+ * Makes a model of weights in the safetensors format: names and shapes tell which network they are of. Known is
+ * ResNet-18 with torchvision's names, with its stem for ImageNet or that for small images, of any width.
+ * Preprocessing is no part of it, as in torchvision.
+ * @param size of its images, which weights do not say; by default what is usual
+ * @throws the errors of `WeightsFile.open`; `MODEL_UNKNOWN_WEIGHTS` for another network; `MODEL_UNSUPPORTED_TYPE`;
+ *   `MODEL_NOT_FINITE`
+ */
+export async function importWeights(
+  path: string,
+  size: { readonly height: number; readonly width: number } | undefined,
+): Promise<ImportedWeights> {
+  await using weights = await WeightsFile.open(path);
+  const { shape, prefix } = recognise(weights);
+  const parameters = new Map<string, FloatTensor>();
+  for (const name of resnet18Parameters(shape).keys()) {
+    parameters.set(name, await valuesOf(weights, `${prefix}${name}`));
+  }
+  const usual = USUAL_SIZE[shape.stem ?? "cifar"];
+  const geometry = size ?? { height: usual, width: usual };
+  const graph = resnet18With({ ...shape, ...geometry }, parameters);
+  const logits = { name: "logits", type: "float32", shape: [null, shape.classes] } as const;
+  const bytes = encodeGraph({ ...graph, values: new Map([["logits", logits]]) });
+  return {
+    file: { path, model: parseModel(bytes, path), parts: weights.files },
+    assumedSize: size ? undefined : usual,
+  };
+}
+
+/** What network weights are of, and what stands in front of all their names. */
+function recognise({ tensors, metadata, path }: WeightsFile): {
+  readonly shape: ResNetShape;
+  readonly prefix: string;
+} {
+  if (metadata["antidote-checkpoint"] !== undefined) {
+    throw new AntidoteError("MODEL_UNKNOWN_WEIGHTS", "This is a checkpoint of a training run.", {
+      place: path,
+      next: "Use model.onnx, which lies beside it once the training has ended.",
+    });
+  }
+  const names = [...tensors.keys()].filter((name) => !IGNORED.test(name));
+  // What torch.nn.DataParallel writes.
+  const prefix = names.every((name) => name.startsWith("module.")) ? "module." : "";
+  const shapeOf = (name: string): Shape => tensors.get(prefix + name)?.shape ?? [];
+  const [baseWidth, channels, kernel] = shapeOf("conv1.weight"); // [w,C,k,k]
+  const [classes] = shapeOf("fc.weight"); // [K,8w]
+  if (baseWidth === undefined || channels === undefined || classes === undefined) {
+    throw unknown(path, names, "they lack conv1.weight or fc.weight");
+  }
+  const stem = kernel === 7 ? "imagenet" : "cifar";
+  const shape = { channels, classes, baseWidth, stem } as const;
+  const expected = resnet18Parameters(shape);
+  for (const [name, wanted] of expected) {
+    const found = tensors.get(prefix + name);
+    if (!found) throw unknown(path, names, `they lack ${name}`);
+    if (!sameShape(found.shape, wanted)) {
+      const shapes = [found.shape, wanted].map((it) => `[${it.join(", ")}]`);
+      throw unknown(path, names, `${name} has the shape ${shapes[0]} instead of ${shapes[1]}`);
+    }
+  }
+  const other = names.find((name) => !expected.has(name.slice(prefix.length)));
+  if (other !== undefined) throw unknown(path, names, `they hold ${shown(other)} as well`);
+  return { shape, prefix };
+}
+
+/** The values of a tensor as float32, all of them finite, variances not negative. */
+async function valuesOf(weights: WeightsFile, name: string): Promise<FloatTensor> {
+  const stored = weights.tensors.get(name)!;
+  if (!FLOATS.has(stored.type)) {
+    throw new AntidoteError(
+      "MODEL_UNSUPPORTED_TYPE",
+      `The weight "${name}" is stored as ${stored.type}; float32, float16 and bfloat16 are read.`,
+      { place: name, next: "Save the weights in one of these types." },
+    );
+  }
+  const value = convertFloat(await weights.read(name), "float32") as FloatTensor;
+  const isVariance = name.endsWith(".running_var");
+  const at = value.data.findIndex((v) => !Number.isFinite(v) || (isVariance && v < 0));
+  if (at < 0) return value;
+  throw new AntidoteError(
+    "MODEL_NOT_FINITE",
+    `The weight "${name}" holds ${value.data[at]} at position ${at}.`,
+    {
+      place: name,
+      next: "The file is damaged or its training diverged: use an intact checkpoint.",
+    },
+  );
+}
+
+function unknown(path: string, names: readonly string[], why: string): AntidoteError {
+  const some = names.slice(0, 3).map(shown).join(", ");
+  return new AntidoteError(
+    "MODEL_UNKNOWN_WEIGHTS",
+    `These ${names.length} tensors (${some}, …) are no ResNet-18 with torchvision's names, the only network that is known by its weights: ${why}.`,
+    {
+      place: path,
+      next: 'Load them in their own network and export that: `torch.onnx.export(model.eval(), example_images, "model.onnx")`.',
+    },
+  );
+}
+
+function shown(name: string): string {
+  return name.length <= 60 ? name : `${name.slice(0, 60)}…`;
+}
