@@ -184,10 +184,12 @@ export async function secondsPerImage(
   }
 }
 
-/** "about 40 seconds", "about 5 minutes" */
+/** "about 40 seconds", "about 5 minutes", "about 3 weeks" */
 export function about(seconds: number): string {
   if (seconds < 90) return `about ${Math.max(10, 10 * Math.round(seconds / 10))} seconds`;
-  return seconds < 5400
-    ? `about ${Math.round(seconds / 60)} minutes`
-    : `about ${(seconds / 3600).toFixed(1)} hours`;
+  if (seconds < 5400) return `about ${Math.round(seconds / 60)} minutes`;
+  const hours = seconds / 3600;
+  if (hours < 48) return `about ${hours.toFixed(1)} hours`;
+  const days = hours / 24;
+  return days < 21 ? `about ${Math.round(days)} days` : `about ${Math.round(days / 7)} weeks`;
 }

@@ -13,6 +13,8 @@ import { inspect } from "./inspect.ts";
 import { methods } from "./methods.ts";
 import { poison } from "./poison.ts";
 import { repair } from "./repair.ts";
+import { report } from "./report.ts";
+import { reproduce } from "./reproduce.ts";
 import { search } from "./search.ts";
 import { train } from "./train.ts";
 
@@ -33,5 +35,7 @@ export const COMMANDS: readonly Command[] = [
   experimentShow,
   experimentExport,
   experimentMerge,
+  reproduce,
+  report,
   methods,
 ];

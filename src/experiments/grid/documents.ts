@@ -70,3 +70,28 @@ export const experimentShowRecord = z.strictObject({
 });
 
 export type ExperimentShowRecord = Frozen<z.infer<typeof experimentShowRecord>>;
+
+export const STORE_REPORT_SCHEMA_VERSION = 1;
+
+/** What `antidote report --json` prints. */
+export const storeReportRecord = z.strictObject({
+  schemaVersion: z
+    .literal(STORE_REPORT_SCHEMA_VERSION)
+    .describe("Version of this document's schema."),
+  document: z.literal("report").describe("Kind of this document."),
+  store: text.describe("Folder of the result store."),
+  page: text.describe("The page that was written."),
+  bytes: natural.describe("Size of the page."),
+  experiments: z.array(text).describe("Names of the experiments that it shows."),
+  trials: natural.describe("Trials that the store has."),
+  reproduced: z
+    .array(
+      z.strictObject({
+        name: text.describe("As `antidote reproduce` names it."),
+        scale: text.describe("Scale of its experiments."),
+      }),
+    )
+    .describe("Tables and figures of the paper that it shows."),
+});
+
+export type StoreReportRecord = Frozen<z.infer<typeof storeReportRecord>>;

@@ -7,6 +7,9 @@ import type { Artefact, Reproduced } from "./artefact.ts";
 import { Results } from "./results.ts";
 import type { Scale } from "./scales.ts";
 
+/** What became of an experiment. */
+export type NamedRun = GridResult & { readonly experiment: string; readonly duration: number };
+
 /**
  * Runs what is missing for a table or figure, and reads it.
  * @throws the errors of `runExperiment`
@@ -16,11 +19,11 @@ export async function reproduce(
   artefact: Artefact,
   scale: Scale,
   options: Omit<ExperimentRun, "plan">,
-): Promise<{ readonly reproduced: Reproduced; readonly runs: readonly GridResult[] }> {
-  const runs: GridResult[] = [];
+): Promise<{ readonly reproduced: Reproduced; readonly runs: readonly NamedRun[] }> {
+  const runs: NamedRun[] = [];
   for (const input of artefact.experiments(scale)) {
     const plan = experimentFrom(input, String(input.name), artefact.name);
-    runs.push(await runExperiment(events, { ...options, plan }));
+    runs.push({ experiment: plan.name, ...(await runExperiment(events, { ...options, plan })) });
   }
   const store = await ResultStore.open(options.store);
   return { reproduced: await readArtefact(artefact, scale, store), runs };

@@ -1,4 +1,3 @@
-import sharp from "sharp";
 import type { Figure, Panel } from "../../experiments/reproduce/artefact.ts";
 import { INK, MUTED, PAPER, textWidth } from "../charts/plot.ts";
 import { LIGHT, LIGHT_SERIES, withColours } from "../colours.ts";
@@ -87,9 +86,4 @@ export function keyOf({ panels }: Figure): string[] {
       : []),
     ...(series.some(({ paper }) => paper) ? ["Hollow diamonds are the paper's own numbers."] : []),
   ];
-}
-
-/** A drawing in pixels, for screens with two of them per point. */
-export async function pngOf(svg: string): Promise<Uint8Array> {
-  return await sharp(Buffer.from(svg), { density: 144 }).png().toBuffer();
 }

@@ -1,7 +1,6 @@
 import { availableParallelism } from "node:os";
 import { z } from "zod";
 import { about } from "../../../audit/estimate.ts";
-import { AntidoteError } from "../../../core/errors.ts";
 import {
   EXPERIMENT_RUN_SCHEMA_VERSION,
   type ExperimentRunRecord,
@@ -13,7 +12,7 @@ import { visible } from "../../../report/visible.ts";
 import { command } from "../../command.ts";
 import { columns } from "../../help.ts";
 import { grouped } from "../../options/shared.ts";
-import { FILE_ARGUMENT, STORE_OPTION } from "./shared.ts";
+import { FILE_ARGUMENT, incomplete, STORE_OPTION } from "./shared.ts";
 
 /** Where trials run. */
 export const WORKER_OPTIONS = grouped("Machine:", {
@@ -85,24 +84,9 @@ export const experimentRun = command({
       store,
       ...result,
     };
-    const { failed, blocked } = result;
-    return {
-      document,
-      text: inWords(document),
-      exitCode: 0,
-      ...(failed.length + blocked.length > 0 ? { failure: incomplete(document) } : {}),
-    };
+    return { document, text: inWords(document), exitCode: 0, failure: incomplete(result) };
   },
 });
-
-function incomplete({ failed, blocked }: ExperimentRunRecord): AntidoteError {
-  const [first] = failed;
-  return new AntidoteError(
-    first?.code ?? "INTERNAL",
-    `${failed.length} trials failed and ${blocked.length} could not run without them. ${first?.message ?? ""}`.trim(),
-    { next: first?.next ?? "Run the same command again: failed trials are tried anew." },
-  );
-}
 
 function inWords({
   experiment,

@@ -1,0 +1,207 @@
+import { join } from "node:path";
+import { z } from "zod";
+import { about } from "../../audit/estimate.ts";
+import { AntidoteError } from "../../core/errors.ts";
+import { nearest } from "../../core/nearest.ts";
+import { writeText } from "../../core/write-file.ts";
+import { ResultStore } from "../../experiments/grid/store.ts";
+import type { Artefact } from "../../experiments/reproduce/artefact.ts";
+import { forecast } from "../../experiments/reproduce/forecast.ts";
+import { ARTEFACTS } from "../../experiments/reproduce/index.ts";
+import { readArtefact, reproduce as runAndRead } from "../../experiments/reproduce/reproduce.ts";
+import {
+  REPRODUCE_SCHEMA_VERSION,
+  type ReproduceRecord,
+} from "../../experiments/reproduce/reproduce-record.ts";
+import {
+  SCALE_NAMES,
+  type Scale,
+  scaleNamed,
+  scaleOn,
+} from "../../experiments/reproduce/scales.ts";
+import { changeInWords } from "../../report/attack-gallery.ts";
+import { figureText } from "../../report/reproduce/figure-text.ts";
+import { tableText } from "../../report/reproduce/table-text.ts";
+import { writeReproduced } from "../../report/reproduce/write.ts";
+import { visible } from "../../report/visible.ts";
+import { AID_OPTIONS } from "../attack-aids.ts";
+import { type CommandInput, command, type Outcome } from "../command.ts";
+import { drawGallery, galleryCsv, writeGallery } from "../gallery.ts";
+import { columns } from "../help.ts";
+import { onDevice } from "../open.ts";
+import { grouped } from "../options/shared.ts";
+import { WORKER_OPTIONS, workersOf } from "./experiment/run.ts";
+import { incomplete, STORE_OPTION } from "./experiment/shared.ts";
+
+/** The figure that shows pictures of attacks alone: no trial is needed for it. */
+const GALLERY = "figure-8";
+const NAMES = [...Object.keys(ARTEFACTS), GALLERY];
+
+const options = z.strictObject({
+  ...grouped("Results:", {
+    scale: z
+      .enum(SCALE_NAMES)
+      .default("tiny")
+      .describe("how large the models are and how many: minutes, hours, or weeks without a GPU"),
+    data: z
+      .string()
+      .optional()
+      .describe("folder with CIFAR-10's binary files; the tiny scale draws its images")
+      .meta({ placeholder: "path" }),
+    ...STORE_OPTION,
+    out: z
+      .string()
+      .min(1)
+      .default("antidote-reproduced")
+      .describe("folder for the tables and figures")
+      .meta({ placeholder: "dir" }),
+    renderOnly: z.boolean().default(false).describe("show what the store has, and run nothing"),
+  }),
+  ...WORKER_OPTIONS,
+});
+
+type Input = CommandInput<typeof options, Record<string, never>>;
+type Part = ReproduceRecord["reproduced"][number];
+
+/** Makes a table or figure of the paper from trials. */
+export const reproduce = command({
+  name: "reproduce",
+  summary: "make a table or figure of the paper from trials of one's own",
+  description: `Runs the trials that a table or figure of "Pick your Poison" needs, as far as the result store does not have them, and writes it with the paper's numbers beside: a table as Markdown, CSV and HTML, a figure as SVG, PNG, CSV and HTML. Names: ${NAMES.join(", ")}, or all. Stopped by Ctrl-C or SIGTERM it exits with 75, and the same command goes on.`,
+  argument: { name: "name", description: "table-2, figure-5, …, claims, or all" },
+  options,
+  slots: {},
+  examples: [
+    {
+      line: "antidote reproduce table-2",
+      purpose: "Table II at the tiny scale, in minutes: shows that everything runs",
+    },
+    {
+      line: "antidote reproduce all --scale small --data cifar-10-batches-bin/ --store results/",
+      purpose: "everything on CIFAR-10 with small networks, in hours to days",
+    },
+    {
+      line: "antidote reproduce figure-7 --scale small --store results/ --render-only",
+      purpose: "what a store has of a figure already",
+    },
+  ],
+
+  async run(input) {
+    const { argument, options } = input;
+    const names = namesOf(argument);
+    const artefacts = Object.values(ARTEFACTS as Readonly<Record<string, Artefact>>).filter(
+      ({ name }) => names.includes(name),
+    );
+    const { renderOnly, data } = options;
+    if (renderOnly && argument === GALLERY) {
+      throw new AntidoteError("USAGE", "Figure 8 is drawn from images, not from a store.", {
+        next: "Leave out --render-only.",
+      });
+    }
+    const scale = renderOnly ? scaleNamed(options.scale) : scaleOn(options.scale, data);
+    if (!renderOnly) await announce(input, artefacts, scale);
+    const runs: ReproduceRecord["runs"][number][] = [];
+    const parts: Made[] = [];
+    for (const artefact of artefacts) {
+      const made = await make(input, artefact, scale);
+      parts.push(made);
+      runs.push(...made.runs);
+    }
+    if (names.includes(GALLERY) && !renderOnly) parts.push(await makeGallery(input, scale));
+    const document: ReproduceRecord = {
+      schemaVersion: REPRODUCE_SCHEMA_VERSION,
+      document: "reproduce",
+      ...{ scale: scale.name, store: options.store },
+      reproduced: parts.map(({ part }) => part),
+      runs,
+    };
+    return {
+      document,
+      text: parts.map(({ text }) => text).join("\n\n\n"),
+      exitCode: 0,
+      failure: incomplete({
+        failed: runs.flatMap(({ failed }) => failed),
+        blocked: runs.flatMap(({ blocked }) => blocked),
+      }),
+    } satisfies Outcome;
+  },
+});
+
+/** What an argument names. Throws `USAGE`, with the nearest name there is. */
+function namesOf(argument: string): readonly string[] {
+  if (argument === "all") return NAMES;
+  if (NAMES.includes(argument)) return [argument];
+  const similar = nearest(argument, [...NAMES, "all"]);
+  throw new AntidoteError("USAGE", `The paper has no "${argument}" that can be reproduced.`, {
+    place: "<name>",
+    next: similar ? `Did you mean ${similar}?` : `Choose one of ${NAMES.join(", ")}, or all.`,
+  });
+}
+
+/** Says what lies ahead before anything runs. */
+async function announce(
+  { options, signal, emit }: Input,
+  artefacts: readonly Artefact[],
+  scale: Scale,
+): Promise<void> {
+  const note = (message: string) => emit({ kind: "note", stage: "plan", message });
+  note(`Scale ${scale.name}: ${scale.description}.`);
+  const workers = workersOf(options);
+  const { store, device, threads } = options;
+  const ahead = await forecast({ signal, emit }, artefacts, scale, {
+    ...{ store, workers, device, threads },
+  });
+  if (ahead.trials === 0) return;
+  const found = `${ahead.trials} trials, ${ahead.trials - ahead.missing} of them in the store`;
+  const left = `${about(ahead.seconds)} with ${workers} ${workers === 1 ? "worker" : "workers"}`;
+  note(ahead.missing === 0 ? `${found}: nothing to run.` : `${found}: ${left} for the others.`);
+}
+
+/** A table or figure, as it is printed and recorded. */
+interface Made {
+  readonly part: Part;
+  readonly text: string;
+  readonly runs: ReproduceRecord["runs"];
+}
+
+async function make(
+  { options, signal, emit }: Input,
+  artefact: Artefact,
+  scale: Scale,
+): Promise<Made> {
+  const { store: folder, out, renderOnly, device, threads } = options;
+  const { reproduced, runs } = renderOnly
+    ? { reproduced: await readArtefact(artefact, scale, ResultStore.existing(folder)), runs: [] }
+    : await runAndRead({ signal, emit }, artefact, scale, {
+        ...{ store: folder, workers: workersOf(options), device, threads },
+      });
+  const files = await writeReproduced(out, reproduced, new ResultStore(folder), scale);
+  const text = reproduced.kind === "table" ? tableText(reproduced) : figureText(reproduced);
+  const written = `written  ${files.map(visible).join(", ")}`;
+  return { part: { ...reproduced, files }, text: `${text}\n\n${written}`, runs };
+}
+
+/** Figure 8: what attacks do to images, as `antidote gallery` draws it. */
+async function makeGallery({ options, signal, emit }: Input, { base }: Scale): Promise<Made> {
+  const { out, device, threads } = options;
+  const aids = z.object(AID_OPTIONS).parse({});
+  const request = { ...aids, data: base.data, size: 32, count: base.count ?? 10_000 };
+  const drawn = await onDevice({ device, threads, seed: 0 }, { signal, emit }, (context) =>
+    drawGallery(context, { ...request, target: 0, shown: 2 }),
+  );
+  const { html, svg, png } = await writeGallery(out, GALLERY, drawn);
+  const csv = join(out, `${GALLERY}.csv`);
+  await writeText(csv, galleryCsv(drawn));
+  const { images, attacks, left } = drawn;
+  const title = "Figure 8: what attacks do to images";
+  const files = [svg, png, csv, html];
+  const rows = [
+    ...attacks.map(({ attack, test }) => [attack.name, changeInWords(test).join(", ")] as const),
+    ...left.map(({ name, why }) => [name, `not shown: ${why}`] as const),
+  ];
+  return {
+    part: { kind: "gallery", name: GALLERY, title, files, images, attacks, left },
+    text: `${title}\n\n${columns(rows)}\n\nwritten  ${files.map(visible).join(", ")}`,
+    runs: [],
+  };
+}

@@ -1,0 +1,73 @@
+import { secondsPerImage } from "../../audit/estimate.ts";
+import { Random } from "../../core/random.ts";
+import { freshClassifier } from "../../models/fresh.ts";
+import type { RunContext } from "../../runtime/context.ts";
+import { openDevice } from "../../runtime/process-device.ts";
+import { expand } from "../grid/expand.ts";
+import { type Experiment, experimentFrom } from "../grid/experiment-file.ts";
+import { type Images, readImages } from "../grid/materials.ts";
+import { type ExperimentRun, sourceOf } from "../grid/run-experiment.ts";
+import { ResultStore } from "../grid/store.ts";
+import { amountOf, workOfTrial } from "../grid/work.ts";
+import type { Artefact } from "./artefact.ts";
+import type { Scale } from "./scales.ts";
+
+/** What lies ahead of a reproduction. */
+export interface Forecast {
+  /** Trials of all experiments, each once. */
+  readonly trials: number;
+  /** Those that the store does not have. */
+  readonly missing: number;
+  /** How long they will take, good to a factor of two or three. */
+  readonly seconds: number;
+}
+
+/** Seconds that a trial takes besides its work: graphs are differentiated and compiled. */
+const OVERHEAD = 3;
+
+/**
+ * Counts the trials that are missing, and times the network on this machine.
+ * @throws the errors of `readImages` and `expand`
+ */
+export async function forecast(
+  events: Pick<RunContext, "emit" | "signal">,
+  artefacts: readonly Artefact[],
+  scale: Scale,
+  options: Omit<ExperimentRun, "plan">,
+): Promise<Forecast> {
+  const plans = artefacts.flatMap((artefact) =>
+    artefact
+      .experiments(scale)
+      .map((input) => experimentFrom(input, String(input.name), artefact.name)),
+  );
+  const [first] = plans;
+  if (!first) return { trials: 0, missing: 0, seconds: 0 };
+  const images = await readImages(sourceOf(first), events);
+  const store = new ResultStore(options.store);
+  // Forward passes of the first plan's network: cost grows with the square of the width.
+  const amounts = new Map<string, number>();
+  for (const plan of plans) {
+    const cost = (plan.network.width / first.network.width) ** 2;
+    for (const { key, config } of expand(plan, images)) {
+      amounts.set(key, cost * amountOf(workOfTrial(config, images)));
+    }
+  }
+  const missing = [...amounts].filter(([key]) => !store.has(key));
+  if (missing.length === 0) return { trials: amounts.size, missing: 0, seconds: 0 };
+  const passes = missing.reduce((sum, [, amount]) => sum + amount, 0);
+  const work = passes * (await timeOf(events, first, images, options));
+  const seconds = (work + OVERHEAD * missing.length) / options.workers;
+  return { trials: amounts.size, missing: missing.length, seconds };
+}
+
+/** Seconds that an image takes through the network. */
+async function timeOf(
+  events: Pick<RunContext, "emit" | "signal">,
+  { network }: Experiment,
+  { train, test }: Images,
+  { device: name, threads }: Pick<ExperimentRun, "device" | "threads">,
+): Promise<number> {
+  await using device = await openDevice({ name, threads, signal: events.signal });
+  const context = { ...events, device, random: Random.fromSeed(0) };
+  return await secondsPerImage(context, await freshClassifier(context, train, network), test);
+}
