@@ -1,8 +1,8 @@
 import { Random } from "../../src/core/random.ts";
 import { proportion } from "../../src/core/statistics.ts";
 import { VERSION } from "../../src/core/version.ts";
+import type { ImageSet } from "../../src/data/images.ts";
 import { encodePng } from "../../src/data/png.ts";
-import { proceduralImages } from "../../src/data/procedural.ts";
 import { expand, type Planned } from "../../src/experiments/grid/expand.ts";
 import { experimentFrom } from "../../src/experiments/grid/experiment-file.ts";
 import type { Images } from "../../src/experiments/grid/materials.ts";
@@ -25,15 +25,23 @@ export const MADE_SCALE: Scale = {
   shares: [0.05, 0.1, 0.2],
 };
 
-/** Images of the size that plans look at; no trial sees them. */
-const images: Images = {
-  train: proceduralImages({ count: 1000, size: 8, random: Random.fromSeed(0) }),
-  test: proceduralImages({ count: 200, size: 8, random: Random.fromSeed(1) }),
-  digests: { train: "a".repeat(64), test: "b".repeat(64) },
-};
+/** As many images as a scale has, of one pixel each: plans count them, and no trial sees them. */
+function imagesOf({ base }: Scale): Images {
+  const blank = (count: number): ImageSet => ({
+    ...{ images: new Uint8Array(count), channels: 1, height: 1, width: 1 },
+    labels: Int32Array.from({ length: count }, (_, at) => at % 10),
+    classNames: Array.from({ length: 10 }, (_, at) => String(at)),
+  });
+  return {
+    train: blank(base.data === "procedural" ? base.count! : 50_000),
+    test: blank(base.testImages!),
+    digests: { train: "a".repeat(64), test: "b".repeat(64) },
+  };
+}
 
 /** The trials of an artefact's experiments, one list for each. */
 export function plannedFor(artefact: Artefact, scale: Scale = MADE_SCALE): Planned[][] {
+  const images = imagesOf(scale);
   return artefact
     .experiments(scale)
     .map((input) => expand(experimentFrom(input, String(input.name), artefact.name), images));

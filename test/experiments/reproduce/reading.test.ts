@@ -1,0 +1,128 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { ResultStore } from "../../../src/experiments/grid/store.ts";
+import type { Artefact, TableCell } from "../../../src/experiments/reproduce/artefact.ts";
+import { paretoFront } from "../../../src/experiments/reproduce/figure-7.ts";
+import { ARTEFACTS } from "../../../src/experiments/reproduce/index.ts";
+import { readArtefact } from "../../../src/experiments/reproduce/reproduce.ts";
+import { Results } from "../../../src/experiments/reproduce/results.ts";
+import { SCALE_NAMES, scaleNamed, scaleOn } from "../../../src/experiments/reproduce/scales.ts";
+import { plannedFor } from "../../support/made-store.ts";
+import { MadeResults } from "./made-results.ts";
+
+const artefacts = Object.values(ARTEFACTS) as readonly Artefact[];
+
+let folder = "";
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "antidote-reading-"));
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+const numbers = (rows: readonly (readonly TableCell[])[]) =>
+  rows.flat().filter((cell) => typeof cell !== "string");
+
+describe("every table and figure", () => {
+  test.each(artefacts)("$name is read from an empty store at every scale", async (artefact) => {
+    const store = await ResultStore.open(folder);
+    for (const scale of SCALE_NAMES.map(scaleNamed)) {
+      const read = await readArtefact(artefact, scale, store);
+      expect(read.name).toBe(artefact.name);
+      if (artefact.name === "table-5") continue;
+      if (read.kind === "table") {
+        for (const cell of numbers(read.rows)) expect(cell.measured).toBeNull();
+        continue;
+      }
+      for (const panel of read.panels) {
+        if (panel.kind === "pictures") expect(panel.pictures).toEqual([]);
+        else for (const { paper, points } of panel.series) if (!paper) expect(points).toEqual([]);
+      }
+    }
+  });
+
+  test.each(artefacts)("$name can be planned at every scale", (artefact) => {
+    // An option that a method does not have, or poison that the images do not allow, would be refused here.
+    for (const scale of SCALE_NAMES.map(scaleNamed)) {
+      const planned = plannedFor(artefact, scale);
+      expect(planned).toHaveLength(artefact.experiments(scale).length);
+      for (const trials of planned) expect(trials.length).toBeGreaterThan(0);
+    }
+  });
+});
+
+test("a scale about CIFAR-10 asks for it", () => {
+  expect(() => scaleOn("small", undefined)).toThrow('The scale "small" is about CIFAR-10.');
+  expect(scaleOn("small", "cifar/").base.data).toBe("cifar/");
+  expect(scaleOn("tiny", undefined).base.data).toBe("procedural");
+});
+
+describe("the Pareto front", () => {
+  const front = (...points: [x: number, y: number][]) =>
+    paretoFront(points.map(([x, y]) => ({ x, y }))).map(({ x, y }) => [x, y]);
+
+  test("keeps what no other point beats in both", () => {
+    expect(front([0.9, 0.5], [0.6, 0.4], [0.7, 0.3], [0.5, 0.1])).toEqual([
+      [0.5, 0.1],
+      [0.6, 0.4],
+      [0.9, 0.5],
+    ]);
+  });
+  test("keeps of equal detectability the most robust, and of equal robustness the least detectable", () => {
+    expect(front([0.6, 0.2], [0.6, 0.4], [0.8, 0.4])).toEqual([[0.6, 0.4]]);
+  });
+  test("of nothing is nothing", () => {
+    expect(front()).toEqual([]);
+  });
+});
+
+describe("figure 7", () => {
+  test("counts attacks on data among those that whoever owns the code has", () => {
+    const made = new MadeResults();
+    made.detection(made.model(null), "calibrated-trigger-inversion", { score: 0.5 });
+    const add = (attack: string, score: number, asr: number) => {
+      const model = made.model(attack);
+      made.detection(model, "calibrated-trigger-inversion", { score });
+      made.repair(model, "pivotal-tuning", { asr });
+    };
+    add("badnets", 0, 0.1);
+    add("wanet", 1, 0.05);
+    add("pcb", 1, 0.7);
+    const read = ARTEFACTS["figure-7"].read([made.results]);
+    const [panel] = read.kind === "figure" ? read.panels : [];
+    const series = panel?.kind === "chart" ? panel.series : [];
+    const labels = (name: string) =>
+      series.find((one) => one.name === name)?.points.map(({ label }) => label);
+    expect(labels("data poisoning")).toEqual(["badnets", "wanet"]);
+    expect(labels("Pareto front, data")).toEqual(["badnets"]);
+    expect(labels("Pareto front, code")).toEqual(["badnets", "pcb"]);
+    expect(labels("paper")).toEqual(["tsb", "pcb"]);
+  });
+});
+
+describe("table 2", () => {
+  test("has an interval for several models, and none for one", () => {
+    const made = new MadeResults();
+    for (const [seed, asr] of [0.8, 0.9, 1].entries()) made.model("badnets", { seed, asr });
+    made.model("wanet", { asr: 0.3 });
+    const read = ARTEFACTS["table-2"].read([made.results]);
+    const row = (attack: string) =>
+      read.kind === "table" ? read.rows.find(([name]) => name === attack)! : [];
+    expect(row("badnets")[3]).toMatchObject({ measured: { n: 3 }, paper: 1 });
+    const { measured } = row("badnets")[3] as Exclude<TableCell, string>;
+    expect(measured!.value).toBeCloseTo(0.9, 10);
+    expect(measured!.low).toBeLessThan(0.9);
+    expect(measured!.high).toBeGreaterThan(0.9);
+    expect(row("wanet")[3]).toMatchObject({ measured: { value: 0.3, low: null, n: 1 } });
+    expect(row("adv")[3]).toEqual({ as: "share", measured: null, paper: 0.98 });
+    // Without clean models there is nothing to detect against.
+    expect(row("badnets")[4]).toMatchObject({ measured: null });
+  });
+
+  test("of nothing has the paper's numbers alone", () => {
+    const read = ARTEFACTS["table-2"].read([new Results([])]);
+    expect(read.kind === "table" && read.rows[1]![2]).toEqual({
+      ...{ as: "share", measured: null, paper: 0.952 },
+    });
+  });
+});
