@@ -12,7 +12,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { create } from "@bufbuild/protobuf";
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { AntidoteError, type ErrorCode } from "../../src/core/errors.ts";
 import { Random } from "../../src/core/random.ts";
 import { float32, zeros } from "../../src/core/tensor.ts";
@@ -51,6 +51,12 @@ async function expectRefused(
   expect(error).toMatchObject({ code, place: path, next: expect.any(String) });
   return error as AntidoteError;
 }
+
+/** Temporary files get names that a test can foresee. */
+vi.mock("node:crypto", async (original) => ({
+  ...(await original<typeof import("node:crypto")>()),
+  randomBytes: (size: number) => Buffer.alloc(size),
+}));
 
 describe("reading", () => {
   it("refuses what is not there, or not a file", async () => {
@@ -262,7 +268,7 @@ describe("writing", () => {
   it.skipIf(process.platform !== "linux")("says that the disk is full", async () => {
     // Every write to this device fails as on a full disk.
     const path = join(folder, "model.onnx");
-    await symlink("/dev/full", `${path}.${process.pid}.part`);
+    await symlink("/dev/full", `${path}.${process.pid}-00000000.part`);
     await expect(writeOnnxFile(path, { path, model: small() })).rejects.toMatchObject({
       code: "OUTPUT_NOT_WRITABLE",
       message: "The disk is full.",
