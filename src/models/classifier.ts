@@ -192,9 +192,14 @@ function withExtents(image: ImageInput, size: ClassifierOptions["size"]): Image 
 
 function withImageExtents(graph: Graph, image: Image): Graph {
   const { channels, height, width } = image;
-  const shape =
-    image.layout === "NCHW" ? [null, channels, height, width] : [null, height, width, channels];
-  return { ...graph, inputs: graph.inputs.map((input) => ({ ...input, shape })) };
+  const extents = image.layout === "NCHW" ? [channels, height, width] : [height, width, channels];
+  return {
+    ...graph,
+    inputs: graph.inputs.map((input) => ({
+      ...input,
+      shape: [input.shape[0] ?? null, ...extents],
+    })),
+  };
 }
 
 function assertFinite(name: string, weight: Tensor): void {

@@ -1,7 +1,9 @@
 import { AntidoteError } from "../core/errors.ts";
+import { Random } from "../core/random.ts";
 import {
   type DataType,
   ELEMENT_BYTES,
+  float32,
   fromBytes,
   sizeOf,
   type Tensor,
@@ -9,13 +11,15 @@ import {
 } from "../core/tensor.ts";
 import { fold, frontier, shapeArithmetic } from "../onnx/fold.ts";
 import type { Graph, Node, StaticGraph, Value } from "../onnx/graph.ts";
-import type { Device } from "./device.ts";
+import { OPEN_BATCH_ADVICE, rebatch } from "../onnx/rebatch.ts";
+import type { Device, Tensors } from "./device.ts";
 
 /**
  * Fixes the batch size of a graph: every tensor gets its exact type and shape, as ONNX Runtime
  * determines them, and everything that only computes shapes becomes constant. Weights keep their names.
  * @param batch written into the first axis of the first input, and of others where it is open
- * @throws `MODEL_INVALID` where other extents are open or the file fixes another batch size,
+ * @throws `MODEL_INVALID` where other extents are open, or the file fixes another batch size in a way that
+ *   cannot be undone,
  *   `MODEL_UNSUPPORTED_TYPE`, `RUNTIME_FAILED`
  */
 export async function specialise(
@@ -23,8 +27,13 @@ export async function specialise(
   batch: number,
   device: Device,
 ): Promise<StaticGraph> {
+  const declared = graph.inputs[0]?.shape[0];
+  if (typeof declared === "number" && declared !== batch) {
+    if (await dependsOnBatch(graph, declared, device)) {
+      return await reopened(graph, declared, batch, device);
+    }
+  }
   const sized = withBatch(graph, batch);
-  await checkBatchIsOpen(graph, batch, device);
   const types = await elementTypes(sized, device);
   const arithmetic = shapeArithmetic(sized);
   const { shapes, results } = await probe(sized, frontier(sized, arithmetic), device);
@@ -34,32 +43,79 @@ export async function specialise(
 
 /**
  * A file may declare a batch size that nothing inside depends on, or one that is built into its
- * reshapes. Type inference overlooks some of the latter, a run does not.
+ * reshapes. Type inference overlooks some of the latter, a run does not: it fails, or its results are
+ * those of another number of images.
  */
-async function checkBatchIsOpen(graph: Graph, batch: number, device: Device): Promise<void> {
-  const declared = graph.inputs[0]?.shape[0];
-  if (typeof declared !== "number" || declared === batch) return;
+async function dependsOnBatch(graph: Graph, declared: number, device: Device): Promise<boolean> {
   try {
-    await runOnZeros(withBatch(graph, batch), device);
+    const results = await runOnZeros(withBatch(graph, 2 * declared), device);
+    return Object.values(results).some(({ shape }) => shape[0] === declared);
   } catch (error) {
     if (!(error instanceof AntidoteError) || error.code !== "RUNTIME_FAILED") throw error;
     // A model that fails at its own batch size has another defect, which this names.
     await runOnZeros(withBatch(graph, declared), device);
+    return true;
+  }
+}
+
+/**
+ * A graph with its batch size built in, for another one, and compared with itself: what it says of
+ * several images must be what it says of each.
+ */
+async function reopened(
+  graph: Graph,
+  declared: number,
+  batch: number,
+  device: Device,
+): Promise<StaticGraph> {
+  const own = await specialise(graph, declared, device);
+  try {
+    await compare(own, rebatch(own, 2 * declared), device);
+    return rebatch(own, batch);
+  } catch (error) {
+    if (!(error instanceof AntidoteError)) throw error;
     throw new AntidoteError(
       "MODEL_INVALID",
-      `The model takes ${declared} image${declared === 1 ? "" : "s"} at a time and no other number.`,
-      {
-        place: graph.inputs[0]!.name,
-        next: 'Export it with an open batch axis, e.g. `dynamic_axes={"input": {0: "batch"}}` in torch.onnx.export.',
-        cause: error,
-      },
+      `The model takes ${declared} image${declared === 1 ? "" : "s"} at a time and no other number. ${error.message}`,
+      { place: graph.inputs[0]!.name, next: OPEN_BATCH_ADVICE, cause: error },
     );
   }
 }
 
-async function runOnZeros(graph: SizedGraph, device: Device): Promise<void> {
+/** Relative difference that a larger batch may make: other kernels add in another order. */
+const SAME = 1e-3;
+
+/** Throws `MODEL_INVALID` unless `double` gives for two batches of images what `single` gives for each. */
+async function compare(single: StaticGraph, double: StaticGraph, device: Device): Promise<void> {
+  const [input] = single.inputs as [Value];
+  const random = Random.fromSeed(0);
+  const halves = [0, 1].map(() =>
+    float32(
+      input.shape,
+      Float32Array.from({ length: sizeOf(input.shape) }, () => random.normal()),
+    ),
+  );
+  await using one = await device.compile(single);
+  const expected = [];
+  for (const half of halves) expected.push(await one.run({ [input.name]: half }));
+  await using two = await device.compile(double);
+  const data = Float32Array.from(halves.flatMap((half) => Array.from(half.data)));
+  const found = await two.run({ [input.name]: float32(double.inputs[0]!.shape, data) });
+  for (const name of single.outputs) {
+    const each = expected.flatMap((results) => toNumbers(results[name]!));
+    const together = toNumbers(found[name]!);
+    const scale = Math.max(...each.map(Math.abs));
+    if (each.every((value, i) => Math.abs(value - together[i]!) <= SAME * scale)) continue;
+    throw new AntidoteError("MODEL_INVALID", `"${name}" depends on the other images of a batch.`, {
+      place: name,
+      next: OPEN_BATCH_ADVICE,
+    });
+  }
+}
+
+async function runOnZeros(graph: SizedGraph, device: Device): Promise<Tensors> {
   await using program = await device.compile(withOutputs(graph, graph.outputs));
-  await program.run(zeroFeeds(graph));
+  return await program.run(zeroFeeds(graph));
 }
 
 function withBatch(graph: Graph, batch: number): SizedGraph {

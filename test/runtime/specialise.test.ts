@@ -171,21 +171,6 @@ describe("specialising", () => {
     expect(graph.nodes.map(({ op }) => op)).toEqual(["RandomNormalLike", "Add"]);
   });
 
-  test("refuses a model that computes one batch size only", async () => {
-    const fixed = graphOf(
-      [node("Reshape", ["x", "target"], "flat"), node("MatMul", ["flat", "weight"], "y")],
-      { target: int64([1, 12]), weight: zeros([12, 2]) },
-      ["y"],
-      [1, 3, 4],
-    );
-    expect((await specialise(fixed, 1, device)).values.get("y")!.shape).toEqual([1, 2]);
-    await expect(specialise(fixed, 2, device)).rejects.toMatchObject({
-      code: "MODEL_INVALID",
-      place: "x",
-      message: expect.stringContaining("1 image at a time"),
-    });
-  });
-
   test("does not blame the batch size for another defect", async () => {
     const odd = graphOf([node("NoSuchOperator", ["x"], "y")], {}, ["y"], [1, 3, 4]);
     await expect(specialise(odd, 2, device)).rejects.toMatchObject({ code: "RUNTIME_FAILED" });
