@@ -1,5 +1,6 @@
 import * as Plot from "@observablehq/plot";
 import { parseHTML } from "linkedom";
+import { escapeHtml } from "../html.ts";
 import { visible } from "../visible.ts";
 
 /** Colours of charts: custom properties of the page's style sheet, so that they follow its scheme. */
@@ -41,10 +42,13 @@ const COORDINATES = [
   "transform",
 ];
 
+/** Stands for a chart's label until it is escaped: the serializer leaves "<" in attributes, which XML forbids. */
+const LABEL = "@label@";
+
 /** Draws marks into an SVG element, as a string without any style of its own. */
 export function chart({ label, ...options }: ChartOptions): string {
   const { document } = parseHTML("<html><body></body></html>");
-  const svg = Plot.plot({ ...options, document, className: "chart", ariaLabel: label });
+  const svg = Plot.plot({ ...options, document, className: "chart", ariaLabel: LABEL });
   svg.setAttribute("role", "img");
   svg.setAttribute("font-size", String(FONT_SIZE));
   svg.removeAttribute("font-family");
@@ -55,7 +59,7 @@ export function chart({ label, ...options }: ChartOptions): string {
       if (value !== null) element.setAttribute(name, value.replace(/\d+\.\d{3,}/g, round));
     }
   }
-  return visible(svg.outerHTML);
+  return visible(svg.outerHTML).replace(LABEL, () => escapeHtml(label));
 }
 
 function round(digits: string): string {
