@@ -11,9 +11,9 @@ import { BATCH, predictSuperimposed, type Superposition } from "./superimposed.t
 const config = z.strictObject({
   copies: z.int().min(1).default(100).describe("N, trusted images that are laid over each input"),
   mixing: z
-    .enum(["mean", "sum"])
-    .default("mean")
-    .describe("how images are laid over each other: averaged, or added up to at most 1"),
+    .enum(["sum", "mean"])
+    .default("sum")
+    .describe("how images are laid over each other: added up to at most 1, or averaged"),
   falseRejection: z
     .number()
     .gt(0)
@@ -40,8 +40,8 @@ type Options = z.output<typeof config>;
  * input is overlaid with N trusted images, drawn anew, and refused if the mean entropy of the predictions is below what
  * all but 1 % of trusted images have. What is drawn for an input depends on its position in its set.
  *
- * Two images that lie over each other stay in [0,1] by being averaged: on CIFAR-10 the sum that the released code takes, cut
- * off at 1, leaves so much white that images without a trigger look alike, too (docs/defences.md has figures).
+ * Images are added at full weight, as in the released code, and cut off at 1, as byte images are. Averaging finds patches
+ * more often, but a faint trigger of half its strength hardly ever (docs/defences.md has figures).
  */
 export const strip: Deployment<typeof config> = {
   name: "strip",
@@ -52,7 +52,7 @@ export const strip: Deployment<typeof config> = {
     year: 2019,
     section: "Algorithm 1",
     deviations: [
-      "Images are averaged; the released code adds them without a bound, which --deployment.mixing sum does up to 1.",
+      "Sums are cut off at 1; the released code adds floating-point images without a bound.",
       "The boundary is set on the trusted images that are also laid over inputs, none over itself; the released code keeps the two apart.",
     ],
   },

@@ -13,8 +13,8 @@ export interface Superposition {
   readonly drawn: (position: number) => readonly number[];
   /** How many that are: N, at least 1. */
   readonly copies: number;
-  /** "mean": (x + t)/2. "sum": x + t, at most 1. */
-  readonly mixing: "mean" | "sum";
+  /** "sum": x + t, at most 1. "mean": (x + t)/2. */
+  readonly mixing: "sum" | "mean";
 }
 
 export interface Superimposed {

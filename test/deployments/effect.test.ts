@@ -36,7 +36,7 @@ test("what lies over a triggered image hardly changes the answer", async () => {
 // With seeds 1 to 6 it refuses 38 to 81 % of triggered and at most 1 % of clean images.
 test("STRIP refuses more triggered than clean images", async () => {
   const { context, model, stamp } = planted;
-  const options = { copies: 20, mixing: "sum", falseRejection: 0.1, boundary: "empirical" };
+  const options = { copies: 20, falseRejection: 0.1, boundary: "empirical" };
   const trusted = { model, trusted: TRUSTED };
   const deployed = await strip.run(context, trusted, strip.config.parse(options));
   const refused = (answers: Int32Array) =>
