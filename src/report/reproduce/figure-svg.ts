@@ -66,7 +66,7 @@ export function figureFile(figure: Figure, pictures: Pictures): string {
     (line, at) =>
       `<text x="${EDGE}" y="${below + 17 * at}" font-size="12" fill="${MUTED}">${escapeHtml(line)}</text>`,
   );
-  const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" ${FONT}>
+  const svg = `<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label="${escapeHtml(figure.title)}" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" ${FONT}>
 <rect width="100%" height="100%" fill="${PAPER}"/>
 <text x="${EDGE}" y="${EDGE + 10}" font-size="17" font-weight="600" fill="${INK}">${escapeHtml(figure.title)}</text>
 <g transform="translate(${EDGE},${top})">${panels.markup}</g>
