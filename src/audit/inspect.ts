@@ -1,6 +1,8 @@
+import { checkGradients } from "../autodiff/gradients.ts";
 import { differentiability, withoutRule } from "../autodiff/support.ts";
+import { AntidoteError } from "../core/errors.ts";
 import { sizingWords } from "../data/decode.ts";
-import { describe } from "../onnx/graph.ts";
+import { describe, type StaticGraph } from "../onnx/graph.ts";
 import { describeModel, operatorName } from "./describe.ts";
 import { INSPECT_SCHEMA_VERSION, type InspectRecord } from "./inspect-record.ts";
 import { metadataOf } from "./labels.ts";
@@ -18,7 +20,7 @@ export async function inspect({ file, classifier, stated }: OpenedModel): Promis
   const { image, roles } = classifier;
   // Repairs need the gradient for the weights, detectors that for the image.
   const from = [image.name, ...classifier.weights.keys()];
-  const blocking = withoutRule(await classifier.at(2), from, [roles.logits]);
+  const blockedBy = obstacles(await classifier.at(2), from, roles.logits);
   return {
     schemaVersion: INSPECT_SCHEMA_VERSION,
     document: "inspect",
@@ -38,7 +40,22 @@ export async function inspect({ file, classifier, stated }: OpenedModel): Promis
     sizing: stated.sizing ? sizingWords(stated.sizing) : null,
     warnings: stated.warnings,
     metadata: metadataOf(file),
-    auditable: blocking.length === 0,
-    blockedBy: blocking.map(describe),
+    auditable: blockedBy.length === 0,
+    blockedBy,
   };
+}
+
+/** Every node without a rule; without any, the first whose rule does not cover its form, and why. */
+function obstacles(graph: StaticGraph, from: readonly string[], logits: string): string[] {
+  const missing = withoutRule(graph, from, [logits]);
+  if (missing.length > 0) return missing.map(describe);
+  try {
+    checkGradients(graph, from, [logits]);
+    return [];
+  } catch (error) {
+    if (error instanceof AntidoteError && error.code === "MODEL_NOT_DIFFERENTIABLE") {
+      return [error.message];
+    }
+    throw error;
+  }
 }

@@ -1,4 +1,4 @@
-import { checkDifferentiable } from "../autodiff/support.ts";
+import { checkGradients } from "../autodiff/gradients.ts";
 import { AntidoteError } from "../core/errors.ts";
 import type { Random } from "../core/random.ts";
 import { count, type ImageSet, subset } from "../data/images.ts";
@@ -56,8 +56,8 @@ export async function prepare(
   heldOutShare: number,
   purpose: Purpose = "repair",
 ): Promise<Prepared> {
-  const { image, weights, roles, graph } = model;
-  checkDifferentiable(graph, [image.name, ...weights.keys()], [roles.logits]);
+  const { image, weights, roles } = model;
+  checkGradients(await model.at(2), [image.name, ...weights.keys()], [roles.logits]);
   assertEnough(trusted, purpose);
   const checked = await preflight(context, model, trusted, preprocessing, {
     preprocessings: stated?.preprocessings ?? [],

@@ -1,7 +1,7 @@
 import { invariant } from "../core/errors.ts";
 import { sizeOf } from "../core/tensor.ts";
-import type { GraphBuilder } from "../onnx/builder.ts";
-import type { Value } from "../onnx/graph.ts";
+import { GraphBuilder } from "../onnx/builder.ts";
+import type { StaticGraph, Value } from "../onnx/graph.ts";
 import { Application } from "./rule.ts";
 import { checkDifferentiable, dependents, ruleOf } from "./support.ts";
 
@@ -39,4 +39,21 @@ export function gradients(b: GraphBuilder, output: Value, wrt: readonly Value[])
     });
   }
   return wrt.map((value) => found.get(value.name) ?? b.expand(b.scalar(0), value.shape));
+}
+
+/**
+ * Checks, before any work, that `to` can be differentiated by `from`, operators and their forms: the
+ * gradient is written to a graph that nobody runs.
+ * @throws `MODEL_NOT_DIFFERENTIABLE`, which names the node and what its gradient would need
+ */
+export function checkGradients(
+  graph: StaticGraph,
+  from: readonly string[],
+  to: readonly string[],
+): void {
+  const b = new GraphBuilder("check/");
+  const inputs = graph.inputs.map(({ name, type, shape }) => [name, b.input(name, type, shape)]);
+  const value = b.inline(graph, "", Object.fromEntries(inputs));
+  const total = to.map((name) => b.sum(value(name))).reduce((sum, other) => b.add(sum, other));
+  gradients(b, total, from.map(value));
 }

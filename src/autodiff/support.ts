@@ -85,6 +85,32 @@ function unsupported(nodes: readonly Node[]): AntidoteError {
   return new AntidoteError(
     "MODEL_NOT_DIFFERENTIABLE",
     `No gradient is known for ${nodes.map(describe).join(", ")}.`,
-    { place: nodes[0]!.name, next: NOT_DIFFERENTIABLE_ADVICE },
+    { place: nodes[0]!.name, next: needed(nodes[0]!) },
   );
 }
+
+/** What would have to be different for a gradient to pass a node. */
+function needed({ op, domain }: Node): string {
+  if (domain.startsWith("com.microsoft") || domain.startsWith("ai.onnxruntime")) {
+    return "Use the model as it was before ONNX Runtime's optimiser fused its operators.";
+  }
+  if (domain !== "")
+    return "Export the model with standard ONNX operators alone, without custom ones.";
+  return ADVICE[op] ?? NOT_DIFFERENTIABLE_ADVICE;
+}
+
+const NO_CONTROL_FLOW =
+  "Export the model with a fixed image size and without data-dependent loops or branches (`dynamo=True`).";
+const NO_RECURRENCE = "Recurrent layers have no gradient here: use a network without them.";
+const NO_DETECTION = "Export the classifier alone, without what finds or cuts out objects.";
+
+const ADVICE: Readonly<Record<string, string>> = {
+  If: NO_CONTROL_FLOW,
+  Loop: NO_CONTROL_FLOW,
+  Scan: NO_CONTROL_FLOW,
+  GRU: NO_RECURRENCE,
+  LSTM: NO_RECURRENCE,
+  RNN: NO_RECURRENCE,
+  NonMaxSuppression: NO_DETECTION,
+  RoiAlign: NO_DETECTION,
+};
