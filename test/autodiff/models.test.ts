@@ -3,18 +3,12 @@ import { basename, join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { gradients } from "../../src/autodiff/gradients.ts";
 import { liveBatchNorm, lowerBatchNorm } from "../../src/autodiff/live-batch-norm.ts";
-import type { Tensor } from "../../src/core/tensor.ts";
 import { GraphBuilder } from "../../src/onnx/builder.ts";
-import { readOnnxFile } from "../../src/onnx/file.ts";
 import type { StaticGraph, Value } from "../../src/onnx/graph.ts";
-import { importGraph } from "../../src/onnx/import.ts";
-import { specialise } from "../../src/runtime/specialise.ts";
 import { testDevice } from "../support/device.ts";
 import { compile, execute } from "../support/execute.ts";
 import { fill } from "../train/fill.ts";
-
-/** Norm of a tensor and its product with a direction. */
-type Summary = readonly [norm: number, product: number];
+import { euclidean, expectClose, loadModel, type Summary } from "./whole-model.ts";
 
 /** PyTorch's gradients of one network: `goldens/generate_models.py`. */
 interface Golden {
@@ -35,10 +29,6 @@ const TOLERANCE = { eval: 5e-5, train: 2e-4 };
 
 const device = await testDevice();
 
-async function load(path: string, batch: number): Promise<StaticGraph> {
-  return specialise(importGraph(await readOnnxFile(path)), batch, device);
-}
-
 /** A network with its loss and gradients for the input and every constant of `names`. */
 function differentiated(model: StaticGraph, names: readonly string[]) {
   const b = new GraphBuilder();
@@ -56,27 +46,15 @@ function differentiated(model: StaticGraph, names: readonly string[]) {
   return { graph: b.build(), input: fill(1, declared.shape) };
 }
 
-function euclidean(values: Float32Array): number {
-  return Math.sqrt(values.reduce((total, value) => total + value * value, 0));
-}
-
-function expectClose(found: Tensor | undefined, golden: Summary, seed: number, tolerance: number) {
-  const values = found!.data as Float32Array;
-  const direction = fill(seed, found!.shape).data;
-  const norm = euclidean(values);
-  const product = values.reduce((total, value, i) => total + value * direction[i]!, 0);
-  // The product is compared with what it could be at most, as it may cancel.
-  const scale = golden[0] * Math.sqrt(values.length) || 1e-12;
-  expect(Math.abs(norm - golden[0]) / (golden[0] || 1)).toBeLessThan(tolerance);
-  expect(Math.abs(product - golden[1]) / scale).toBeLessThan(tolerance);
-}
-
 describe.each(Object.entries(GOLDENS))("%s", (name, goldens) => {
   const path = here(`fixtures/${name}.onnx`).pathname;
 
   test("agrees with PyTorch in evaluation mode", async () => {
     const golden = goldens.eval;
-    const { graph, input } = differentiated(await load(path, BATCH), Object.keys(golden.gradients));
+    const { graph, input } = differentiated(
+      await loadModel(path, BATCH, device),
+      Object.keys(golden.gradients),
+    );
     const results = await execute(graph, { input });
     Object.entries(golden.gradients).forEach(([of, summary], i) => {
       expectClose(results[`gradient of ${of}`], summary, 10 + i, TOLERANCE.eval);
@@ -85,7 +63,7 @@ describe.each(Object.entries(GOLDENS))("%s", (name, goldens) => {
 
   test.skipIf(!goldens.train)("agrees with PyTorch in training mode", async () => {
     const golden = goldens.train!;
-    const live = liveBatchNorm(await load(path, BATCH));
+    const live = liveBatchNorm(await loadModel(path, BATCH, device));
     const { graph, input } = differentiated(live.graph, Object.keys(golden.gradients));
     const run = await compile(lowerBatchNorm(graph));
     await run({ input });
@@ -118,7 +96,7 @@ describe.skipIf(files.length === 0)("real models (needs ANTIDOTE_DATA)", () => {
   test.each(files.map((path) => [basename(path), path]))(
     "%s: agrees with finite differences",
     async (_, path) => {
-      const model = await load(path, 1);
+      const model = await loadModel(path, 1, device);
       const { graph, input } = differentiated(model, ["input"]);
       const run = await compile(graph);
       const { loss: _loss, ...centre } = await run({ input });
