@@ -1,0 +1,52 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, expect, test } from "vitest";
+import { inspect } from "../../src/audit/inspect.ts";
+import { prepare } from "../../src/audit/prepare.ts";
+import { Random } from "../../src/core/random.ts";
+import { float32 } from "../../src/core/tensor.ts";
+import { Classifier } from "../../src/models/classifier.ts";
+import { newModelFile } from "../../src/models/new-file.ts";
+import { GraphBuilder } from "../../src/onnx/builder.ts";
+import { writeOnnxFile } from "../../src/onnx/file.ts";
+import { testDevice } from "../support/device.ts";
+import { conv, linear, noise, openBatch, pooled } from "../support/networks.ts";
+
+const device = await testDevice();
+const scratch = await mkdtemp(join(tmpdir(), "obstacles-"));
+afterAll(() => rm(scratch, { recursive: true }));
+
+/** A network that cuts its images out, in a form of Resize without a gradient. */
+async function cropping(): Promise<Classifier> {
+  const b = new GraphBuilder();
+  const images = b.input("images", "float32", [1, 3, 8, 8]); // [N,3,8,8]
+  const box = b.constant(float32([8], [0, 0, 0.1, 0.1, 1, 1, 0.9, 0.9]));
+  const scales = b.constant(float32([4], [1, 1, 1, 1]));
+  const attributes = { mode: "linear", coordinate_transformation_mode: "tf_crop_and_resize" };
+  const cut = b.op("Resize", [images, box, scales], attributes, images);
+  b.output("logits", linear(b, pooled(b, b.unary("Relu", conv(b, cut, "conv", 6))), 5));
+  return Classifier.fromGraph(openBatch(b), device);
+}
+
+test("a model whose form has no gradient is shown as such, and refused before any work", async () => {
+  const model = await cropping();
+  const path = join(scratch, "cropping.onnx");
+  const file = newModelFile(path, model, {});
+  await writeOnnxFile(path, file);
+  const record = await inspect(file, model);
+  expect(record.auditable).toBe(false);
+  expect(record.blockedBy).toEqual([
+    expect.stringMatching(/gradient of Resize node "~Resize\.\d" needs another mapping/),
+  ]);
+
+  const events: unknown[] = [];
+  const emit = (event: unknown) => events.push(event);
+  const context = { device, random: Random.fromSeed(0), signal: undefined, emit };
+  const subject = { file, model, trusted: noise([0, 1, 2, 3, 4]) };
+  await expect(prepare(context, subject, 0.5)).rejects.toMatchObject({
+    code: "MODEL_NOT_DIFFERENTIABLE",
+    message: expect.stringContaining("Resize node"),
+  });
+  expect(events).toEqual([]);
+});
