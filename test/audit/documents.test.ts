@@ -8,6 +8,8 @@ import { inspectRecord } from "../../src/audit/inspect-record.ts";
 import { poisonRecord } from "../../src/audit/poison-record.ts";
 import { repairRecord } from "../../src/audit/repair-record.ts";
 import { trainRecord } from "../../src/audit/train-record.ts";
+import { storeReportRecord } from "../../src/experiments/grid/documents.ts";
+import { reproduceRecord } from "../../src/experiments/reproduce/reproduce-record.ts";
 import { searchRecord } from "../../src/experiments/search/search-record.ts";
 
 type Schema = z.core.JSONSchema.BaseSchema;
@@ -31,7 +33,9 @@ describe.each(
     inspectRecord,
     poisonRecord,
     repairRecord,
+    reproduceRecord,
     searchRecord,
+    storeReportRecord,
     trainRecord,
   }),
 )("%s", (name, schema) => {

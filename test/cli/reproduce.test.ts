@@ -1,0 +1,109 @@
+import { existsSync } from "node:fs";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { storeReportRecord } from "../../src/experiments/grid/documents.ts";
+import { figure6 } from "../../src/experiments/reproduce/figure-6.ts";
+import { reproduceRecord } from "../../src/experiments/reproduce/reproduce-record.ts";
+import { table2 } from "../../src/experiments/reproduce/table-2.ts";
+import { madeStore } from "../support/made-store.ts";
+import { antidote } from "./antidote.ts";
+
+let folder = "";
+let [store, out] = ["", ""];
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "antidote-reproduce-"));
+  [store, out] = [join(folder, "store"), join(folder, "out")];
+  await madeStore(store, [table2, figure6]);
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+const render = (name: string, ...words: string[]) =>
+  antidote(["reproduce", name, "--store", store, "--out", out, "--render-only", ...words]);
+const read = (name: string) => readFile(join(out, name), "utf8");
+
+describe("reproduce", () => {
+  test("writes a table and prints it, with the paper's numbers beside", async () => {
+    const { code, stdout, stderr } = await render("table-2");
+    expect(stderr).toBe("");
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/badnets, m = 50\n {4}CDA +\d\d\.\d% \(.* n = 3\); paper 95\.2%/);
+    expect(stdout).toContain(`written  ${join(out, "table-2.md")}, `);
+    expect(await read("table-2.md")).toContain("# Table II: undetectability");
+    expect(await read("table-2.csv")).toMatch(/^attack,m,column,value,low,high,n,against,paper\n/);
+    expect(await read("table-2.html")).toContain("default-src 'none'");
+  });
+
+  test("writes a figure, and one document", async () => {
+    const { stdout, code } = await render("figure-6", "--json");
+    expect(code).toBe(0);
+    const record = reproduceRecord.parse(JSON.parse(stdout));
+    const [figure] = record.reproduced;
+    expect(record).toMatchObject({ scale: "tiny", store, runs: [] });
+    expect(figure).toMatchObject({ kind: "figure", name: "figure-6" });
+    expect(figure!.files.map((path) => path.split(".").at(-1))).toEqual([
+      ...["svg", "png", "csv", "html"],
+    ]);
+    for (const path of figure!.files) expect(existsSync(path)).toBe(true);
+    const svg = await read("figure-6.svg");
+    expect(svg).toContain("m = 50");
+    expect(svg).not.toContain("var(");
+  });
+
+  test("renders everything that a store has, and says what is not measured", async () => {
+    const { stdout, code } = await render("all");
+    expect(code).toBe(0);
+    for (const title of ["Table II:", "Table III:", "Table V:", "Figure 5:", "Section V-F:"]) {
+      expect(stdout).toContain(title);
+    }
+    expect(stdout).toContain("AUC neural-cleanse: not measured");
+    expect(stdout).toContain("not measured: repairs of Table III");
+    expect(existsSync(join(out, "claims.md"))).toBe(true);
+  });
+
+  test("runs nothing for Table V", async () => {
+    const words = ["--store", join(folder, "other"), "--out", out, "--json"];
+    const { stdout, stderr, code } = await antidote(["reproduce", "table-5", ...words]);
+    expect(stderr).toContain("Scale tiny: procedural images");
+    expect(code).toBe(0);
+    expect(reproduceRecord.parse(JSON.parse(stdout)).runs).toEqual([]);
+    expect(await read("table-5.md")).toContain("20000; paper 20000");
+  });
+
+  test.each([
+    [["tabel-2"], 4, "Did you mean table-2?"],
+    [["picture"], 4, "Choose one of table-2, table-3, table-5, "],
+    [["table-2", "--scale", "paper"], 4, "Name the folder with its binary files: --data"],
+    [["figure-8", "--render-only"], 4, "Leave out --render-only."],
+    [["table-2", "--render-only", "--store", "nowhere"], 3, "Name the folder that"],
+  ])("refuses %j", async (words, exitCode, next) => {
+    const { code, stderr, stdout } = await antidote(["reproduce", ...words]);
+    expect(stdout).toBe("");
+    expect(stderr).toContain(`  next: ${next}`);
+    expect(code).toBe(exitCode);
+  });
+});
+
+describe("report", () => {
+  test("writes a page over a store", async () => {
+    const page = join(folder, "store.html");
+    const { stdout, code } = await antidote(["report", store, "--out", page, "--json"]);
+    expect(code).toBe(0);
+    const record = storeReportRecord.parse(JSON.parse(stdout));
+    expect(record.experiments).toEqual(["figure-6-tiny", "table-2-tiny"]);
+    expect(record.reproduced).toEqual([
+      { name: "table-2", scale: "tiny" },
+      { name: "figure-6", scale: "tiny" },
+    ]);
+    const html = await readFile(page, "utf8");
+    expect(Buffer.byteLength(html)).toBe(record.bytes);
+    expect(html).toContain('id="experiment-table-2-tiny"');
+  });
+
+  test("needs a store", async () => {
+    const { stderr, code } = await antidote(["report", folder]);
+    expect(stderr).toContain("error DATA_NOT_FOUND: There is no result store here.");
+    expect(code).toBe(3);
+  });
+});
