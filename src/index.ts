@@ -84,6 +84,15 @@ export { type Row, rowsOf } from "./experiments/grid/rows.ts";
 export { runExperiment } from "./experiments/grid/run-experiment.ts";
 export { ResultStore } from "./experiments/grid/store.ts";
 export type { TrialRecord } from "./experiments/grid/trial-record.ts";
+export type {
+  Artefact,
+  Figure,
+  Reproduced,
+  Table,
+} from "./experiments/reproduce/artefact.ts";
+export { ARTEFACTS, type ArtefactName } from "./experiments/reproduce/index.ts";
+export { readArtefact, reproduce } from "./experiments/reproduce/reproduce.ts";
+export { type Scale, scaleNamed, scaleOn } from "./experiments/reproduce/scales.ts";
 export { type Attacker, collect } from "./games/collect.ts";
 export { type Detect, detectability, detectabilityGame } from "./games/detectability.ts";
 export { type Fidelity, fidelity } from "./games/fidelity.ts";
@@ -114,6 +123,9 @@ export { type OnnxFile, readOnnxFile, writeOnnxFile } from "./onnx/file.ts";
 export { REPAIRS, type RepairName } from "./repairs/index.ts";
 export type { Checkpoint, Repair, RepairInput } from "./repairs/repair.ts";
 export { auditPage } from "./report/page.ts";
+export { writeReproduced } from "./report/reproduce/write.ts";
+export { storeContents } from "./report/store/contents.ts";
+export { storePage } from "./report/store/store-page.ts";
 export { verdictText } from "./report/text.ts";
 export type { RunContext } from "./runtime/context.ts";
 export type { Device, DeviceName } from "./runtime/device.ts";
