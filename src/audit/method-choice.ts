@@ -1,8 +1,9 @@
-import { z } from "zod";
+import type { z } from "zod";
 import { AntidoteError } from "../core/errors.ts";
 import type { Method } from "../core/method.ts";
 import { nearest } from "../core/nearest.ts";
 import type { Configured } from "./options.ts";
+import { problemsIn, problemText } from "./problems.ts";
 
 /** A method by its name, with those of its options that differ from their defaults. */
 export type MethodChoice<Name extends string> = { readonly name: Name } & Readonly<
@@ -28,8 +29,9 @@ export function chooseMethod<M extends AnyMethod>(
       next: similar ? `Did you mean ${similar}?` : `Choose one of ${names.join(", ")}.`,
     });
   }
-  const config = parseOptions(kind, method.config, options) as Configured<M>["config"];
-  return { method, config };
+  const help = `\`antidote methods ${name}\` lists its options.`;
+  const config = parseOptions(`${kind} ${name}`, method.config, options, help);
+  return { method, config: config as Configured<M>["config"] };
 }
 
 /** Any method, as far as its options go. */
@@ -40,11 +42,10 @@ export function parseOptions<Schema extends z.ZodType>(
   place: string,
   schema: Schema,
   options: Readonly<Record<string, unknown>>,
+  help = "The documentation lists the options.",
 ): z.output<Schema> {
   const result = schema.safeParse(options);
   if (result.success) return result.data;
-  throw new AntidoteError("INVALID_CONFIG", z.prettifyError(result.error), {
-    place,
-    next: "Correct these options: the documentation of the method lists them.",
-  });
+  const { message, next } = problemText(problemsIn(schema, result.error), help);
+  throw new AntidoteError("INVALID_CONFIG", message, { place, next });
 }

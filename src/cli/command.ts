@@ -84,6 +84,14 @@ export interface Outcome {
   readonly failure?: AntidoteError | undefined;
 }
 
+/** What a help text describes beside options, e.g. the keys of a file. */
+export interface Details {
+  readonly heading: string;
+  readonly rows: readonly (readonly [term: string, description: string])[];
+  /** An example, as it stands. */
+  readonly example: string;
+}
+
 /** A command line that a help text shows. */
 export interface Example {
   readonly line: string;
@@ -104,6 +112,8 @@ export interface Command<Options extends z.ZodObject = z.ZodObject, S extends Sl
   };
   readonly options: Options;
   readonly slots: S;
+  /** Rows in two columns below the options in the command's own help, under a heading. */
+  readonly details?: Details;
   readonly examples: readonly Example[];
   run(input: CommandInput<Options, S>): Promise<Outcome>;
 }

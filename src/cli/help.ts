@@ -1,5 +1,5 @@
 import type { Command as Program } from "commander";
-import type { Command, Example } from "./command.ts";
+import type { Command, Details, Example } from "./command.ts";
 
 /** What `antidote --help` says around the list of commands. */
 export function programHelp(program: Program, commands: readonly Command[]): void {
@@ -23,13 +23,26 @@ Exit codes:
 }
 
 /** What the help of one command says below its options. */
-export function commandHelp(program: Program, { slots, examples }: Command): void {
+export function commandHelp(program: Program, { slots, details, examples }: Command): void {
   const lists = Object.entries(slots).map(([name, { methods, positional }]) => {
     const entries = Object.values(methods).map((method) => [method.name, method.summary] as const);
     const named = positional ? `<${name}>` : `--${name}`;
     return `\nNames for ${named} (\`antidote methods NAME\` lists the options --${name}.OPTION):\n${columns(entries)}\n`;
   });
-  program.addHelpText("after", `${lists.join("")}${examplesText(examples)}`);
+  const more = details ? detailsText(program, details) : "";
+  program.addHelpText("after", `${lists.join("")}${more}${examplesText(examples)}`);
+}
+
+/** Width of help texts, in characters. */
+const WIDTH = 80;
+
+function detailsText(program: Program, { heading, rows, example }: Details): string {
+  const helper = program.createHelp();
+  helper.prepareContext({ helpWidth: WIDTH });
+  const width = Math.max(...rows.map(([term]) => term.length));
+  const lines = rows.map(([term, text]) => helper.formatItem(term, width, text, helper));
+  const indented = example.replace(/^/gm, "  ");
+  return `\n${heading}\n${lines.join("\n")}\n\nFor example:\n${indented}\n`;
 }
 
 function examplesText(examples: readonly Example[]): string {

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { inspect } from "../../src/audit/inspect.ts";
+import { openModel } from "../../src/audit/open.ts";
 import { prepare } from "../../src/audit/prepare.ts";
 import { Random } from "../../src/core/random.ts";
 import { float32 } from "../../src/core/tensor.ts";
@@ -34,7 +35,7 @@ test("a model whose form has no gradient is shown as such, and refused before an
   const path = join(scratch, "cropping.onnx");
   const file = newModelFile(path, model, {});
   await writeOnnxFile(path, file);
-  const record = await inspect(file, model);
+  const record = await inspect(await openModel(device, path));
   expect(record.auditable).toBe(false);
   expect(record.blockedBy).toEqual([
     expect.stringMatching(/gradient of Resize node "~Resize\.\d" needs another mapping/),

@@ -42,9 +42,12 @@ function imagesOf({ base }: Scale): Images {
 /** The trials of an artefact's experiments, one list for each. */
 export function plannedFor(artefact: Artefact, scale: Scale = MADE_SCALE): Planned[][] {
   const images = imagesOf(scale);
-  return artefact
-    .experiments(scale)
-    .map((input) => expand(experimentFrom(input, String(input.name), artefact.name), images));
+  return artefact.experiments(scale).map((input) =>
+    expand(
+      experimentFrom(input, String(input.name), () => artefact.name),
+      images,
+    ),
+  );
 }
 
 /**

@@ -1,26 +1,18 @@
-import type { Attack } from "../../attacks/attack.ts";
-import type { CodePoisoning } from "../../attacks/code-poisoning.ts";
-import { ATTACKS, CODE_POISONINGS } from "../../attacks/index.ts";
-import { checkPlan, POISONING } from "../../attacks/poison.ts";
-import { PRESETS, type Preset } from "../../attacks/presets.ts";
-import { chooseMethod, type MethodChoice } from "../../audit/method-choice.ts";
+import { assertClass, checkPlan, POISONING, type Poisoning } from "../../attacks/poison.ts";
 import type { Configured } from "../../audit/options.ts";
+import { divideTrusted } from "../../audit/prepare.ts";
 import { AntidoteError } from "../../core/errors.ts";
+import { Random } from "../../core/random.ts";
 import { count } from "../../data/images.ts";
 import type { Deployment } from "../../deployments/deployment.ts";
-import { DEPLOYMENTS } from "../../deployments/index.ts";
-import type { Detector } from "../../detectors/detector.ts";
-import { DETECTORS } from "../../detectors/index.ts";
 import { ARCHITECTURE } from "../../models/fresh.ts";
-import { REPAIRS } from "../../repairs/index.ts";
-import { SANITIZERS } from "../../sanitizers/index.ts";
-import type { Sanitizer } from "../../sanitizers/sanitizer.ts";
+import type { Repair } from "../../repairs/repair.ts";
 import { TRAINING } from "../../train/config.ts";
+import { type Choices, type Chosen, type ChosenAttack, choicesOf } from "./choices.ts";
 import type { Experiment } from "./experiment-file.ts";
-import type { Images } from "./materials.ts";
-import type { Methods } from "./methods.ts";
+import { type Images, trustedImages } from "./materials.ts";
 import type { KeptTrial } from "./store.ts";
-import { type ModelTrial, type RepairTrial, type Trial, trialOf } from "./trial.ts";
+import { type ModelTrial, type Trial, trialOf } from "./trial.ts";
 
 /** A trial of an experiment. */
 export interface Planned extends KeptTrial {
@@ -28,13 +20,10 @@ export interface Planned extends KeptTrial {
   readonly family: string;
 }
 
-type AnyAttack = Attack | CodePoisoning;
-type Amount = Pick<ModelTrial, "poisoning"> & { readonly said: string };
-
 /**
  * All trials of an experiment, each once, in an order in which every trial comes after those that it needs. Models
  * are shared: one serves all repairs and detectors.
- * @throws `UNKNOWN_METHOD`, `INVALID_CONFIG`
+ * @throws `UNKNOWN_METHOD`, `INVALID_CONFIG`, `TOO_FEW_IMAGES`: whatever is wrong is found before anything runs
  */
 export function expand(plan: Experiment, images: Images): Planned[] {
   return new Expansion(plan, images).run();
@@ -42,24 +31,29 @@ export function expand(plan: Experiment, images: Images): Planned[] {
 
 class Expansion {
   readonly #plan: Experiment;
+  readonly #choices: Choices;
   readonly #images: Images;
   readonly #trials = new Map<string, Planned>();
 
   constructor(plan: Experiment, images: Images) {
     this.#plan = plan;
+    this.#choices = choicesOf(plan);
     this.#images = images;
   }
 
   run(): Planned[] {
-    const { attacks, seeds, cleanModels } = this.#plan;
-    const chosen = attacks.map((attack) => this.#attack(attack));
+    const { seeds, cleanModels } = this.#plan;
+    const { attacks } = this.#choices;
+    for (const attack of attacks) this.#checkAttack(attack);
+    this.#checkTrusted();
     for (let seed = 0; seed < Math.max(seeds, cleanModels); seed++) {
       if (seed < cleanModels) this.#around(this.#clean(seed), `clean seed ${seed}`, seed);
       if (seed >= seeds) continue;
-      for (const { attack, amounts } of chosen) {
-        for (const { poisoning, said } of amounts) {
-          const model = this.#attacked(attack, poisoning, seed);
-          this.#around(model, `${attack.method.name}${said} seed ${seed}`, seed);
+      for (const attack of attacks) {
+        // Where the attack owns the training there is one model, without amounts.
+        for (const amount of attack.amounts.length > 0 ? attack.amounts : [null]) {
+          const model = this.#attacked(attack, amount, seed);
+          this.#around(model, `${attack.called}${inWords(amount)} seed ${seed}`, seed);
         }
       }
     }
@@ -68,50 +62,38 @@ class Expansion {
 
   /** A model trial, and everything that is tried on its model. */
   #around(config: ModelTrial, label: string, seed: number): void {
-    const { sanitizers, repairs, deployments, detectors, trusted } = this.#plan;
+    const { sanitizers, repairs, deployments, detectors, reference } = this.#choices;
     const family = trialOf(config).key;
     const add = (trial: Trial, part: string) => this.#add(trial, `${label}${part}`, family);
     const model = add(trialOf(config), "");
-    for (const choice of sanitizers) {
-      const sanitizer = stated(
-        chooseMethod("sanitizer", SANITIZERS as Methods<Sanitizer>, named(choice)),
-      );
-      const trial = trialOf({ ...config, sanitizer, unsanitized: model });
-      add(trial, `, ${choice.name}`);
+    for (const sanitizer of sanitizers) {
+      const trial = trialOf({ ...config, sanitizer: stated(sanitizer), unsanitized: model });
+      add(trial, `, ${sanitizer.called}`);
     }
-    for (const r of trusted) {
-      const wanted = r < 1 ? Math.round(r * count(this.#images.train)) : Math.round(r);
-      const said = ` r=${wanted}`;
-      const about = { model, trusted: wanted, seed, heldOut: this.#plan.heldOut };
-      const repair = (choice: MethodChoice<string> | null, deployment: RepairTrial["deployment"]) =>
+    for (const r of this.#plan.trusted) {
+      const trusted = this.#numberOf(r);
+      const said = ({ called }: Chosen<unknown>) => `, ${called} r=${trusted}`;
+      const { heldOut, allowedDrop } = this.#plan;
+      const about = { model, trusted, seed, heldOut };
+      const repair = (method: Configured<Repair> | null, deployed: Configured<Deployment> | null) =>
         trialOf({
-          ...about,
-          kind: "repair" as const,
-          repair: choice && stated(chooseMethod("repair", REPAIRS, choice)),
-          deployment,
-          allowedDrop: this.#plan.allowedDrop,
+          ...{ ...about, kind: "repair" as const, allowedDrop },
+          ...{ repair: method && stated(method), deployment: deployed && stated(deployed) },
         });
       // Neither helps a clean model; both could only spoil it.
       if (config.attack !== null) {
-        for (const choice of repairs) add(repair(named(choice), null), `, ${choice.name}${said}`);
-        for (const choice of deployments) {
-          const deployment = stated(
-            chooseMethod("deployment", DEPLOYMENTS as Methods<Deployment>, named(choice)),
-          );
-          add(repair(null, deployment), `, ${choice.name}${said}`);
-        }
+        for (const method of repairs) add(repair(method, null), said(method));
+        for (const method of deployments) add(repair(null, method), said(method));
       }
-      for (const choice of detectors) {
-        const detector = chooseMethod("detector", DETECTORS, named(choice));
-        const { reference } = this.#plan;
-        const compared = (detector.method as Detector).needsRepair
-          ? add(repair(named(reference), null), `, ${reference.name}${said}`)
+      for (const detector of detectors) {
+        const compared = detector.method.needsRepair
+          ? add(repair(reference, null), said(reference))
           : null;
         const trial = trialOf({
-          ...about,
-          ...{ kind: "detection" as const, detector: stated(detector), repair: compared },
+          ...{ ...about, kind: "detection" as const },
+          ...{ detector: stated(detector), repair: compared },
         });
-        add(trial, `, ${choice.name}${said}`);
+        add(trial, said(detector));
       }
     }
   }
@@ -126,20 +108,9 @@ class Expansion {
     };
   }
 
-  #attacked(
-    attack: Configured<AnyAttack>,
-    poisoning: ModelTrial["poisoning"],
-    seed: number,
-  ): ModelTrial {
+  #attacked(attack: ChosenAttack, poisoning: ModelTrial["poisoning"], seed: number): ModelTrial {
     const { target } = this.#plan;
-    const needs = attack.method.needs?.(attack.config as never) ?? [];
-    if (needs.includes("photographs")) {
-      throw new AntidoteError(
-        "INVALID_CONFIG",
-        `${attack.method.name} asks for photographs, which an experiment cannot give it.`,
-        { place: "attacks", next: "Choose a mode of the attack that needs none." },
-      );
-    }
+    const needs = attack.method.needs?.(attack.config) ?? [];
     const surrogate = needs.includes("surrogate") ? this.#surrogate() : null;
     return { ...this.#clean(seed), attack: stated(attack), target, poisoning, surrogate };
   }
@@ -152,37 +123,45 @@ class Expansion {
     return this.#add(trial, "surrogate", trial.key, "surrogate");
   }
 
-  /** An attack with its amounts of poison; checked before anything runs. */
-  #attack(choice: Experiment["attacks"][number]): {
-    readonly attack: Configured<AnyAttack>;
-    readonly amounts: readonly Amount[];
-  } {
-    const { poisoned, boost, embed, ...rest } = choice as AttackChoice;
-    const methods: Readonly<Record<string, AnyAttack>> = { ...ATTACKS, ...CODE_POISONINGS };
-    const attack = chooseMethod("attack", methods, rest);
-    if (!("labels" in attack.method)) return { attack, amounts: [{ poisoning: null, said: "" }] };
-    const { preset, target } = this.#plan;
-    const presets: Readonly<Record<string, Preset>> = preset ? PRESETS[preset] : {};
-    const paper = presets[rest.name];
-    const amounts = [poisoned ?? paper?.samples ?? []].flat();
-    if (amounts.length === 0) {
-      throw new AntidoteError("INVALID_CONFIG", `Nothing says how much ${rest.name} poisons.`, {
-        place: "attacks",
-        next: "Give the attack `poisoned`, or the experiment a `preset`.",
-      });
+  /** Number of trusted images that an r in the file stands for. */
+  #numberOf(r: number): number {
+    return r < 1 ? Math.round(r * count(this.#images.train)) : Math.round(r);
+  }
+
+  /** Whether there are enough images to poison, and the class to aim at. */
+  #checkAttack({ method, amounts }: ChosenAttack): void {
+    const { target } = this.#plan;
+    const { train } = this.#images;
+    assertClass(target, train.classNames.length);
+    for (const amount of amounts) {
+      if (!("labels" in method)) continue;
+      try {
+        checkPlan(train, method.labels, POISONING.parse({ ...amount, target }));
+      } catch (cause) {
+        throw placed(cause, "attacks", `${method.name}: `, "Lower `poisoned`.");
+      }
     }
-    const { labels } = attack.method;
-    return {
-      attack,
-      amounts: amounts.map((samples) => {
-        const given = { samples, boost: boost ?? paper?.boost, embed: embed ?? paper?.embed };
-        const full = POISONING.parse({ ...given, target });
-        checkPlan(this.#images.train, labels, full);
-        const { target: _, ...poisoning } = full;
-        const times = full.boost === 1 ? "" : `·b${full.boost}`;
-        return { poisoning, said: ` m=${samples}${times}` };
-      }),
-    };
+  }
+
+  /** Whether trusted images can be drawn and divided as the trials will do it. */
+  #checkTrusted(): void {
+    const { trusted, heldOut } = this.#plan;
+    const { repairs, deployments, detectors } = this.#choices;
+    if ([repairs, deployments, detectors].every((methods) => methods.length === 0)) return;
+    for (const r of trusted.map((given) => this.#numberOf(given))) {
+      const random = Random.fromSeed(0);
+      try {
+        divideTrusted(trustedImages(this.#images, r, random), heldOut, random);
+      } catch (cause) {
+        const about = `${r} trusted images, ${100 * heldOut} % of which judge: `;
+        throw placed(
+          cause,
+          "trusted",
+          about,
+          "Change `trusted` or `heldOut`, or give more images.",
+        );
+      }
+    }
   }
 
   /** @param label for people: "badnets m=50 seed 0, pivotal-tuning r=500" */
@@ -193,17 +172,19 @@ class Expansion {
   }
 }
 
-interface AttackChoice extends MethodChoice<string> {
-  readonly poisoned?: number | readonly number[];
-  readonly boost?: number;
-  readonly embed?: Preset["embed"];
-}
-
-function named(choice: { readonly name: string }): MethodChoice<string> {
-  return choice as MethodChoice<string>;
+/** " m=500·b50" */
+function inWords(amount: Omit<Poisoning, "target"> | null): string {
+  if (amount === null) return "";
+  return ` m=${amount.samples}${amount.boost === 1 ? "" : `·b${amount.boost}`}`;
 }
 
 /** A method as trials state it. */
-function stated({ method, config }: Configured<{ readonly name: string }>) {
-  return { name: method.name, options: config };
+function stated({ method: { name }, config }: Configured<{ readonly name: string }>) {
+  return { name, options: config };
+}
+
+/** The same error, about a key of the file. */
+function placed(cause: unknown, place: string, about: string, next: string): unknown {
+  if (!(cause instanceof AntidoteError)) return cause;
+  return new AntidoteError(cause.code, `${about}${cause.message}`, { place, next, cause });
 }

@@ -1,36 +1,42 @@
-import { readFile } from "node:fs/promises";
 import { basename, dirname, extname, resolve } from "node:path";
-import { parse } from "yaml";
 import { z } from "zod";
 import { POISONING } from "../../attacks/poison.ts";
 import { PRESETS, type PresetName } from "../../attacks/presets.ts";
 import { auditOptions } from "../../audit/options.ts";
+import { problemsIn, problemText } from "../../audit/problems.ts";
 import { AntidoteError } from "../../core/errors.ts";
 import { PROCEDURAL } from "../../data/training-images.ts";
 import { ARCHITECTURE } from "../../models/fresh.ts";
 import { TRAINING } from "../../train/config.ts";
+import { readYamlFile } from "./yaml-file.ts";
 
-const several = <T extends z.ZodType>(value: T) => z.union([value, z.array(value).min(1)]);
+const several = <T extends z.ZodType>(value: T) =>
+  z.union([value, z.array(value).min(1)], "expected a whole number of at least 1, or several");
+
+const METHOD = "expected the name of a method, or a map with its name and options";
 
 /** A method by its name, or with options that differ from its defaults. */
-const methodChoice = z.union([
-  z.string().transform((name) => ({ name })),
-  z.looseObject({ name: z.string() }),
-]);
+const methodChoice = z.union(
+  [z.string().transform((name) => ({ name })), z.looseObject({ name: z.string() })],
+  METHOD,
+);
 
 const { samples, boost, embed } = POISONING.shape;
 
-const attackChoice = z.union([
-  z.string().transform((name) => ({ name })),
-  z.looseObject({
-    name: z.string(),
-    poisoned: several(samples)
-      .optional()
-      .describe("number m of poisoned images; several give several models"),
-    boost: boost.unwrap().optional(),
-    embed: embed.unwrap().optional(),
-  }),
-]);
+const attackChoice = z.union(
+  [
+    z.string().transform((name) => ({ name })),
+    z.looseObject({
+      name: z.string(),
+      poisoned: several(samples)
+        .optional()
+        .describe("number m of poisoned images; several give several models"),
+      boost: boost.unwrap().optional(),
+      embed: embed.unwrap().optional(),
+    }),
+  ],
+  METHOD,
+);
 
 /** An experiment, as its file states it: a grid of attacks, seeds and defences. */
 export const experiment = z.strictObject({
@@ -48,7 +54,7 @@ export const experiment = z.strictObject({
     .string()
     .optional()
     .describe("test images (default: the test files beside the training files)"),
-  testImages: z.int().min(10).default(2000).describe("how many test images judge, the first ones"),
+  testImages: z.int().min(10).default(2000).describe("how many test images judge, drawn once"),
   size: z
     .int()
     .min(8)
@@ -105,8 +111,8 @@ export type Experiment = z.output<typeof experiment> & { readonly name: string }
  * @throws `INVALID_CONFIG`
  */
 export async function readExperiment(path: string): Promise<Experiment> {
-  const given = camelled(await readYaml(path));
-  const read = experimentFrom(given, basename(path, extname(path)), path);
+  const { value, placeOf } = await readYamlFile(path);
+  const read = experimentFrom(value, basename(path, extname(path)), placeOf);
   const found = (image: string) => (image === PROCEDURAL ? image : resolve(dirname(path), image));
   return {
     ...read,
@@ -115,38 +121,29 @@ export async function readExperiment(path: string): Promise<Experiment> {
   };
 }
 
-/** Checks and completes an experiment. Throws `INVALID_CONFIG`. */
-export function experimentFrom(given: unknown, name: string, place: string): Experiment {
+const HELP = "`antidote experiment run --help` describes the file.";
+
+/**
+ * Checks and completes an experiment.
+ * @param name what it is called if it does not say so itself
+ * @param placeOf where a part of it stands, for error messages
+ * @throws `INVALID_CONFIG`
+ */
+export function experimentFrom(
+  given: unknown,
+  name: string,
+  placeOf: (path: readonly PropertyKey[]) => string,
+): Experiment {
+  if (typeof given !== "object" || given === null || Array.isArray(given)) {
+    throw new AntidoteError("INVALID_CONFIG", "The file holds no keys with values.", {
+      place: placeOf([]),
+      next: `Begin with a line such as \`data: cifar-10-batches-bin\`; ${HELP}`,
+    });
+  }
   const result = experiment.safeParse(given);
   if (result.success) return { ...result.data, name: result.data.name ?? name };
-  throw new AntidoteError("INVALID_CONFIG", z.prettifyError(result.error), {
-    place,
-    next: "Correct the file; `antidote experiment --help` describes it.",
-  });
-}
-
-async function readYaml(path: string): Promise<unknown> {
-  try {
-    return parse(await readFile(path, "utf8"));
-  } catch (cause) {
-    const missing = (cause as NodeJS.ErrnoException).code === "ENOENT";
-    const reason = cause instanceof Error ? cause.message.split("\n")[0] : String(cause);
-    throw new AntidoteError(
-      "INVALID_CONFIG",
-      missing ? "There is no such file." : `The file is not valid YAML: ${reason}`,
-      { place: path, next: "Give a YAML file that describes an experiment.", cause },
-    );
-  }
-}
-
-/** The same value with its keys in camelCase. */
-function camelled(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(camelled);
-  if (typeof value !== "object" || value === null) return value;
-  return Object.fromEntries(
-    Object.entries(value).map(([key, inner]) => [
-      key.replace(/-([a-z0-9])/g, (_, letter: string) => letter.toUpperCase()),
-      camelled(inner),
-    ]),
-  );
+  const problems = problemsIn(experiment, result.error);
+  const place = placeOf(problems[0]!.path);
+  const { message, next } = problemText(problems, HELP);
+  throw new AntidoteError("INVALID_CONFIG", message, { place, next });
 }

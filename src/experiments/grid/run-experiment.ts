@@ -1,4 +1,6 @@
+import { AntidoteError } from "../../core/errors.ts";
 import type { RunContext } from "../../runtime/context.ts";
+import { choicesOf } from "./choices.ts";
 import { expand } from "./expand.ts";
 import type { Experiment } from "./experiment-file.ts";
 import { type ImageSource, readImages } from "./materials.ts";
@@ -18,15 +20,19 @@ export interface ExperimentRun extends Pick<WorkerOptions, "device" | "threads">
 
 /**
  * Runs an experiment, or a part of it, as far as the store does not have it yet.
- * @throws the errors of `readImages`, `expand` and `runGrid`
+ * @throws `PAUSED`; the errors of `choicesOf`, `readImages`, `expand` and `runGrid`
  */
 export async function runExperiment(
   events: Pick<RunContext, "emit" | "signal">,
   { plan, store: folder, workers, shard, device, threads }: ExperimentRun,
 ): Promise<GridResult & { readonly duration: number }> {
   const started = performance.now();
+  // Reading images may take a while: what can be wrong without them is found first.
+  choicesOf(plan);
   const source = sourceOf(plan);
-  const images = await readImages(source, events);
+  const images = await readImages(source, events).catch((cause: unknown) => {
+    throw cause instanceof AntidoteError && cause.code === "CANCELLED" ? paused(cause) : cause;
+  });
   const trials = expand(plan, images);
   const store = await ResultStore.open(folder);
   const kept = trials.map(({ family: _, ...trial }) => trial);
@@ -34,6 +40,14 @@ export async function runExperiment(
   const part = shard ? partOf(trials, shard) : trials;
   const result = await runGrid(events, store, images, part, { source, workers, device, threads });
   return { ...result, duration: (performance.now() - started) / 1000 };
+}
+
+/** Nothing was under way yet. */
+function paused(cause: AntidoteError): AntidoteError {
+  return new AntidoteError("PAUSED", "Stopped before the first trial.", {
+    next: "Run the same command again.",
+    cause,
+  });
 }
 
 export function sourceOf({ data, test, testImages, size, count }: Experiment): ImageSource {

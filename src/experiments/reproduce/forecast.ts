@@ -38,7 +38,7 @@ export async function forecast(
   const plans = artefacts.flatMap((artefact) =>
     artefact
       .experiments(scale)
-      .map((input) => experimentFrom(input, String(input.name), artefact.name)),
+      .map((input) => experimentFrom(input, String(input.name), () => artefact.name)),
   );
   const [first] = plans;
   if (!first) return { trials: 0, missing: 0, seconds: 0 };

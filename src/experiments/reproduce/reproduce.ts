@@ -22,7 +22,7 @@ export async function reproduce(
 ): Promise<{ readonly reproduced: Reproduced; readonly runs: readonly NamedRun[] }> {
   const runs: NamedRun[] = [];
   for (const input of artefact.experiments(scale)) {
-    const plan = experimentFrom(input, String(input.name), artefact.name);
+    const plan = experimentFrom(input, String(input.name), () => artefact.name);
     runs.push({ experiment: plan.name, ...(await runExperiment(events, { ...options, plan })) });
   }
   const store = await ResultStore.open(options.store);

@@ -12,7 +12,7 @@ import { visible } from "../../../report/visible.ts";
 import { command } from "../../command.ts";
 import { columns } from "../../help.ts";
 import { grouped } from "../../options/shared.ts";
-import { FILE_ARGUMENT, incomplete, STORE_OPTION } from "./shared.ts";
+import { FILE_ARGUMENT, FILE_DETAILS, incomplete, STORE_OPTION } from "./shared.ts";
 
 /** Where trials run. */
 export const WORKER_OPTIONS = grouped("Machine:", {
@@ -58,6 +58,7 @@ export const experimentRun = command({
     ...WORKER_OPTIONS,
   }),
   slots: {},
+  details: FILE_DETAILS,
   examples: [
     {
       line: "antidote experiment run grid.yaml --store results/",

@@ -1,6 +1,9 @@
 import { z } from "zod";
 import { AntidoteError } from "../../../core/errors.ts";
+import { experiment } from "../../../experiments/grid/experiment-file.ts";
 import type { GridResult } from "../../../experiments/grid/run-grid.ts";
+import type { Details } from "../../command.ts";
+import { fieldsOf, toText } from "../../options/fields.ts";
 import { grouped } from "../../options/shared.ts";
 
 /** The folder in which results are kept. */
@@ -28,7 +31,38 @@ export function incomplete({
   const [first] = failed;
   return new AntidoteError(
     first?.code ?? "INTERNAL",
-    `${failed.length} trials failed and ${blocked.length} could not run without them. ${first?.message ?? ""}`.trim(),
+    `${counted(failed.length)} failed and ${blocked.length} could not run without. ${first?.message ?? ""}`.trim(),
     { next: first?.next ?? "Run the same command again: failed trials are tried anew." },
   );
+}
+
+function counted(trials: number): string {
+  return `${trials} ${trials === 1 ? "trial" : "trials"}`;
+}
+
+/** What an experiment file can say: all of it comes from its schema. */
+export const FILE_DETAILS: Details = {
+  heading: "Keys of the file (all but data may be left out; paths are taken from its folder):",
+  rows: fieldsOf(experiment).map((field) => {
+    const inner = z.toJSONSchema(experiment, { io: "input" }).properties?.[field.key];
+    const keys = Object.keys((typeof inner === "object" && inner.properties) || {});
+    const own = keys.length > 0 ? `: ${keys.join(", ")}` : "";
+    const choices = field.placeholder === "<choice>" ? `: ${field.expects}` : "";
+    return [field.key, `${field.description}${own}${choices}${defaultText(field.default)}`];
+  }),
+  example: `data: cifar-10-batches-bin
+training: {epochs: 8}
+attacks:
+  - {name: badnets, poisoned: [5, 50]}     # options of a method stand beside its name
+  - {name: wanet, poisoned: 500, strength: 1.5}
+seeds: 3
+trusted: [0.01, 0.05]
+repairs: [pivotal-tuning, {name: weight-decay, steps: 500}]
+detectors: [smallest-trigger]
+`,
+};
+
+function defaultText(value: unknown): string {
+  const none = value === undefined || (typeof value === "object" && toText(value) === "");
+  return none || toText(value) === "{}" ? "" : ` (default: ${toText(value)})`;
 }
