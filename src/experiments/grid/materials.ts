@@ -1,17 +1,20 @@
+import { existsSync } from "node:fs";
 import type { Attack } from "../../attacks/attack.ts";
 import type { CodePoisoning } from "../../attacks/code-poisoning.ts";
 import { ATTACKS, CODE_POISONINGS } from "../../attacks/index.ts";
 import { openModel } from "../../audit/open.ts";
-import type { Configured } from "../../audit/options.ts";
+import { readManifest } from "../../audit/poisoned-folder.ts";
 import { AntidoteError } from "../../core/errors.ts";
 import { Random } from "../../core/random.ts";
+import { abridged } from "../../data/classes.ts";
 import { digestOf } from "../../data/digest.ts";
 import { ascending, count, type ImageSet, subset } from "../../data/images.ts";
 import { stratified } from "../../data/split.ts";
-import { trainingImages } from "../../data/training-images.ts";
+import { PROCEDURAL, trainingImages } from "../../data/training-images.ts";
 import { type Aids, type Attacker, type TestTrigger, triggerOf } from "../../games/collect.ts";
 import type { Classifier } from "../../models/classifier.ts";
 import type { RunContext } from "../../runtime/context.ts";
+import { configuredIn, type Methods } from "./methods.ts";
 import type { ResultStore } from "./store.ts";
 import type { ModelTrial } from "./trial.ts";
 
@@ -21,7 +24,7 @@ export interface ImageSource {
   readonly data: string;
   /** Test images that are read from another path. */
   readonly test?: string | undefined;
-  /** How many test images judge, the first ones. */
+  /** How many test images judge. */
   readonly judgedOn: number;
   /** Side to which images in folders are brought, in pixels. */
   readonly size: number;
@@ -36,7 +39,11 @@ export interface Images {
   readonly digests: ModelTrial["data"];
 }
 
-/** Reads the images; drawn ones are the same in every experiment. Throws the errors of `trainingImages`. */
+/**
+ * Reads the images; drawn ones are the same in every experiment.
+ * @throws `INVALID_CONFIG` if there are no clean training images, or no test images beside them; `CLASSES_MISMATCH`;
+ *   the errors of `trainingImages`
+ */
 export async function readImages(
   { data, test, judgedOn, size, count: drawn }: ImageSource,
   { emit, signal }: Pick<RunContext, "emit" | "signal">,
@@ -45,17 +52,50 @@ export async function readImages(
     const random = Random.fromSeed(0).fork(`images/${split}`);
     return trainingImages(source, { split, size, count, random, emit, signal });
   };
-  const train = await read(data, "train", drawn);
-  const all = await read(test ?? data, "test", judgedOn);
-  const kept = subset(all, ascending(Math.min(judgedOn, count(all))));
-  if (kept.classNames.length !== train.classNames.length) {
-    throw new AntidoteError("CLASSES_MISMATCH", "Training and test images have other classes.", {
-      place: test ?? data,
-      next: "Give test images of the same classes.",
+  if (data !== PROCEDURAL && (await readManifest(data))) {
+    throw new AntidoteError("INVALID_CONFIG", "The training images are poisoned already.", {
+      place: data,
+      next: "Name clean images: the experiment poisons them itself.",
     });
   }
-  const digests = { train: digestOf(train), test: digestOf(kept) };
-  return { train, test: kept, digests };
+  const train = await read(data, "train", drawn);
+  const all = await read(test ?? data, "test", judgedOn);
+  assertAlike(train, all, test ?? data);
+  const digest = digestOf(train);
+  if (digestOf(all) === digest) {
+    throw new AntidoteError("INVALID_CONFIG", "The test images are the training images.", {
+      place: test ?? data,
+      next: "Name other images as `test`.",
+    });
+  }
+  const kept = subset(all, judges(all, judgedOn));
+  return { train, test: kept, digests: { train: digest, test: digestOf(kept) } };
+}
+
+/** Positions of so many test images; a folder lists its images by class, so the first ones would not do. */
+function judges(all: ImageSet, wanted: number): number[] {
+  if (wanted >= count(all)) return ascending(count(all));
+  const random = Random.fromSeed(0).fork("images/judges");
+  return stratified(all, wanted, random, { balance: "proportional", minimumPerClass: 0 });
+}
+
+function assertAlike(train: ImageSet, test: ImageSet, place: string): void {
+  const names = ({ classNames }: ImageSet) => classNames.join("\n").toLowerCase();
+  if (names(train) !== names(test)) {
+    throw new AntidoteError(
+      "CLASSES_MISMATCH",
+      `Training and test images have other classes: ${abridged(train.classNames)}; ${abridged(test.classNames)}.`,
+      { place, next: "Give test images of the same classes, under the same names." },
+    );
+  }
+  const shape = ({ channels, height, width }: ImageSet) => `${channels}×${height}×${width}`;
+  if (shape(train) !== shape(test)) {
+    throw new AntidoteError(
+      "DATA_INVALID",
+      `Training images are ${shape(train)} (colours, height, width), test images ${shape(test)}.`,
+      { place, next: "Give test images of the same size." },
+    );
+  }
 }
 
 /** What the trials of a process share. */
@@ -68,13 +108,18 @@ export function trustedImages({ train }: Images, r: number, random: Random): Ima
   return subset(train, stratified(train, r, random.fork(`trusted/${r}`)));
 }
 
-/** The model that a trial has kept. Throws the errors of `openModel`. */
+/** The model that a trial has kept. Throws `DATA_INVALID` if it is gone, and the errors of `openModel`. */
 export async function keptModel(
   context: RunContext,
   { store }: Pick<Materials, "store">,
   key: string,
 ): Promise<Classifier> {
-  return (await openModel(context.device, store.modelPath(key))).classifier;
+  const path = store.modelPath(key);
+  if (existsSync(path)) return (await openModel(context.device, path)).classifier;
+  throw new AntidoteError("DATA_INVALID", `The model of trial ${key} is gone.`, {
+    place: path,
+    next: `Delete trials/${key}.json and run the experiment again: the model is made anew.`,
+  });
 }
 
 /** The attacker of a model trial, with what the attack needs; undefined for a clean model. */
@@ -86,19 +131,12 @@ export async function attackerOf(
   const aids =
     surrogate === null ? {} : { surrogate: await keptModel(context, materials, surrogate) };
   if (attack === null || target === null) return { attacker: undefined, aids };
-  const { name, options: config } = attack;
-  const method: Attack | CodePoisoning | undefined =
-    (ATTACKS as Record<string, Attack>)[name] ??
-    (CODE_POISONINGS as Record<string, CodePoisoning>)[name];
-  if (!method) {
-    throw new AntidoteError("UNKNOWN_METHOD", `There is no attack called "${name}".`, {
-      next: "Run the experiment with the version that wrote it.",
-    });
-  }
+  const methods: Methods<Attack | CodePoisoning> = { ...ATTACKS, ...CODE_POISONINGS };
+  const { method, config } = configuredIn("attack", methods, attack)!;
   const attacker: Attacker =
     "labels" in method
-      ? { attack: { method, config } as Configured<Attack>, plan: { ...poisoning!, target } }
-      : { attack: { method, config } as Configured<CodePoisoning>, target };
+      ? { attack: { method, config }, plan: { ...poisoning!, target } }
+      : { attack: { method, config }, target };
   return { attacker, aids };
 }
 
