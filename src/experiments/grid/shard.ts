@@ -26,20 +26,28 @@ export function partOf(plan: readonly Planned[], { index, of }: Shard): Planned[
   return plan.filter(({ key }) => wanted.has(key));
 }
 
-/** Variables in which schedulers say which of several equal jobs this is, and how many there are. */
-const SCHEDULERS = [
+interface Scheduler {
+  readonly name: string;
+  /** Variable that says which of several equal jobs this is. */
+  readonly index: string;
+  /** Variables with the index of the first job and the distance between two; 0 and 1 where there are none. */
+  readonly first?: string;
+  readonly step?: string;
+  /** Variable that says how many there are. */
+  readonly of: string;
+}
+
+const SCHEDULERS: readonly Scheduler[] = [
   {
-    name: "Slurm",
-    index: "SLURM_ARRAY_TASK_ID",
-    first: "SLURM_ARRAY_TASK_MIN",
-    of: "SLURM_ARRAY_TASK_COUNT",
+    ...{ name: "Slurm", index: "SLURM_ARRAY_TASK_ID", of: "SLURM_ARRAY_TASK_COUNT" },
+    ...{ first: "SLURM_ARRAY_TASK_MIN", step: "SLURM_ARRAY_TASK_STEP" },
   },
-  { name: "Kubernetes", index: "JOB_COMPLETION_INDEX", first: undefined, of: "JOB_COMPLETIONS" },
-] as const;
+  { name: "Kubernetes", index: "JOB_COMPLETION_INDEX", of: "JOB_COMPLETIONS" },
+];
 
 /**
  * The shard that is asked for: "i/n" with i from 1, else what a scheduler says.
- * @throws `USAGE` if the scheduler says which but not of how many
+ * @throws `USAGE` if that is no part of an experiment
  */
 export function shardFrom(
   given: string | undefined,
@@ -48,26 +56,37 @@ export function shardFrom(
   if (given !== undefined) {
     const [, position, of] = /^(\d+)\/(\d+)$/.exec(given) ?? [];
     const shard = { index: Number(position) - 1, of: Number(of) };
-    if (shard.index >= 0 && shard.index < shard.of) return shard;
+    if (isPart(shard)) return shard;
     throw new AntidoteError("USAGE", `"${given}" is no part of an experiment.`, {
       place: "--shard",
       next: "Give it as 2/8: the second of eight parts.",
     });
   }
-  for (const { name, index, first, of } of SCHEDULERS) {
-    const at = environment[index];
-    if (at === undefined) continue;
-    const parts = Number(environment[of]);
-    const shard = { index: Number(at) - Number(first ? (environment[first] ?? 0) : 0), of: parts };
-    if (shard.index >= 0 && shard.index < shard.of) return shard;
-    throw new AntidoteError(
-      "USAGE",
-      `${name} says which part this is (${index}=${at}), but not of how many.`,
-      {
-        place: of,
-        next: `Set ${of} to the number of parts, or give --shard i/n.`,
-      },
-    );
-  }
-  return undefined;
+  const scheduler = SCHEDULERS.find(({ index }) => environment[index] !== undefined);
+  return scheduler && shardOf(scheduler, environment);
+}
+
+function shardOf(
+  { name, index, first, step, of }: Scheduler,
+  environment: Readonly<Record<string, string | undefined>>,
+): Shard {
+  const number = (variable: string | undefined, otherwise: number) =>
+    Number((variable && environment[variable]) ?? otherwise);
+  const from = number(first, 0);
+  const shard = {
+    index: (number(index, 0) - from) / number(step, 1),
+    of: number(of, Number.NaN),
+  };
+  if (isPart(shard)) return shard;
+  const said = [index, first, step, of].flatMap((variable) =>
+    variable && environment[variable] !== undefined ? [`${variable}=${environment[variable]}`] : [],
+  );
+  throw new AntidoteError("USAGE", `What ${name} says is no part of a whole: ${said.join(", ")}.`, {
+    place: of,
+    next: `Set ${of} to the number of parts, all with indices in a row, or give --shard i/n.`,
+  });
+}
+
+function isPart({ index, of }: Shard): boolean {
+  return Number.isInteger(index) && Number.isInteger(of) && index >= 0 && index < of;
 }
