@@ -2,13 +2,10 @@
  * The program of a device's process: computes what the main process asks for, and never outlives it.
  * Started by `HostProcess` with the device name and the number of threads as arguments.
  */
-import { Worker } from "node:worker_threads";
 import type { DeviceName } from "./device.ts";
 import type { Answer, Call, Reply, Request } from "./protocol.ts";
 import { Sessions } from "./sessions.ts";
-
-/** How often, in milliseconds, a host that is busy looks whether its parent still exists. */
-const WATCH_INTERVAL = 500;
+import { endWithParent } from "./watch-parent.ts";
 
 const [device, threads] = process.argv.slice(2);
 const sessions = new Sessions({ device: device as DeviceName, threads: Number(threads) });
@@ -30,11 +27,4 @@ process.on("message", async (call: Call) => {
 process.on("SIGINT", () => {});
 process.on("SIGTERM", () => {});
 process.on("disconnect", () => process.exit());
-
-// A native call blocks this thread, so "disconnect" can come late or, in an endless loop of the model,
-// never. Another thread therefore watches whether the parent is still the one that started this process.
-new Worker(
-  `const parent = process.ppid;
-   setInterval(() => process.ppid === parent || process.kill(process.pid, "SIGKILL"), ${WATCH_INTERVAL});`,
-  { eval: true },
-).unref();
+endWithParent();

@@ -8,7 +8,15 @@ import { inspectRecord } from "../../src/audit/inspect-record.ts";
 import { poisonRecord } from "../../src/audit/poison-record.ts";
 import { repairRecord } from "../../src/audit/repair-record.ts";
 import { trainRecord } from "../../src/audit/train-record.ts";
-import { storeReportRecord } from "../../src/experiments/grid/documents.ts";
+import {
+  experimentExportRecord,
+  experimentMergeRecord,
+  experimentRunRecord,
+  experimentShowRecord,
+  experimentStatusRecord,
+  storeReportRecord,
+} from "../../src/experiments/grid/documents.ts";
+import { trialRecord } from "../../src/experiments/grid/trial-record.ts";
 import { reproduceRecord } from "../../src/experiments/reproduce/reproduce-record.ts";
 import { searchRecord } from "../../src/experiments/search/search-record.ts";
 
@@ -29,6 +37,11 @@ describe.each(
     detectRecord,
     errorRecord,
     evaluateRecord,
+    experimentExportRecord,
+    experimentMergeRecord,
+    experimentRunRecord,
+    experimentShowRecord,
+    experimentStatusRecord,
     galleryRecord,
     inspectRecord,
     poisonRecord,
@@ -37,6 +50,7 @@ describe.each(
     searchRecord,
     storeReportRecord,
     trainRecord,
+    trialRecord,
   }),
 )("%s", (name, schema) => {
   const described = z.toJSONSchema(schema) as Schema;
@@ -70,7 +84,7 @@ function visit(schema: Schema, path: string, look: (schema: Schema, path: string
   for (const [name, child] of Object.entries(schema.properties ?? {})) {
     visit(child as Schema, `${path}.${name}`, look);
   }
-  for (const child of [schema.items, ...(schema.anyOf ?? [])]) {
+  for (const child of [schema.items, ...(schema.anyOf ?? schema.oneOf ?? [])]) {
     if (typeof child === "object" && !Array.isArray(child)) visit(child, `${path}[]`, look);
   }
 }

@@ -53,9 +53,11 @@ async function likeness(
   suspect: ModelTrial,
   classes: readonly ClassEvidence[],
 ): Promise<DetectionOutcome["fidelity"]> {
+  const found = classes.find(({ target }) => target === suspect.target);
+  // A picture of what was found otherwise is no trigger to compare.
+  if (!found || found.illustration) return null;
   const truth = await trueTrigger(context, materials, suspect);
-  const found = classes.find(({ target }) => target === truth?.target);
-  if (!truth || !found) return null;
+  if (!truth) return null;
   try {
     const others = imagesOfOthers(materials.test, truth.target);
     const inverted = (images: Parameters<typeof stampOverlay>[1]) =>

@@ -1,19 +1,13 @@
 import { z } from "zod";
 import { type Frozen, natural, text } from "../../audit/record-parts.ts";
-import { ERROR_CODES, type ErrorCode } from "../../core/errors.ts";
-import { trialRecord } from "./trial-record.ts";
+import { EXPORT_FORMATS } from "./export.ts";
+import { trialKey } from "./trial.ts";
+import { trialFailure, trialRecord } from "./trial-record.ts";
 
 /* What the commands around experiments print with --json. */
 
 /** Raised whenever a field of this document is added, removed or changes its meaning. */
 export const EXPERIMENT_RUN_SCHEMA_VERSION = 1;
-
-export const failure = z.strictObject({
-  key: text.describe("The trial."),
-  code: z.enum(ERROR_CODES as [ErrorCode, ...ErrorCode[]]).describe("Code of the error."),
-  message: text.describe("What went wrong."),
-  next: text.nullable().describe("What can be done about it."),
-});
 
 /** What `antidote experiment run --json` prints. */
 export const experimentRunRecord = z.strictObject({
@@ -25,7 +19,7 @@ export const experimentRunRecord = z.strictObject({
   store: text.describe("Folder of the result store."),
   known: natural.describe("Trials that the store had before."),
   ran: natural.describe("Trials that were run."),
-  failed: z.array(failure).describe("Trials that failed."),
+  failed: z.array(trialFailure).describe("Trials that failed."),
   blocked: z.array(text).describe("Trials that need one that has failed."),
   duration: z.number().min(0).describe("Seconds from start to end."),
 });
@@ -47,7 +41,7 @@ export const experimentStatusRecord = z.strictObject({
         name: text.describe("Name of the experiment."),
         trials: natural.describe("All its trials."),
         done: natural.describe("Those that are done."),
-        failed: z.array(failure).describe("Those that failed and are not done since."),
+        failed: z.array(trialFailure).describe("Those that failed and are not done since."),
         seconds: z.number().min(0).describe("Time that the done ones took, added up."),
       }),
     )
@@ -95,3 +89,38 @@ export const storeReportRecord = z.strictObject({
 });
 
 export type StoreReportRecord = Frozen<z.infer<typeof storeReportRecord>>;
+
+export const EXPERIMENT_EXPORT_SCHEMA_VERSION = 1;
+
+/** What `antidote experiment export --json` prints. */
+export const experimentExportRecord = z.strictObject({
+  schemaVersion: z
+    .literal(EXPERIMENT_EXPORT_SCHEMA_VERSION)
+    .describe("Version of this document's schema."),
+  document: z.literal("experiment export").describe("Kind of this document."),
+  store: text.describe("Folder of the result store."),
+  format: z.enum(EXPORT_FORMATS).describe("Format of the table."),
+  out: text.describe("File that was written."),
+  trials: natural.describe("Number of its rows."),
+});
+
+export type ExperimentExportRecord = Frozen<z.infer<typeof experimentExportRecord>>;
+
+export const EXPERIMENT_MERGE_SCHEMA_VERSION = 1;
+
+/** What `antidote experiment merge --json` prints. */
+export const experimentMergeRecord = z.strictObject({
+  schemaVersion: z
+    .literal(EXPERIMENT_MERGE_SCHEMA_VERSION)
+    .describe("Version of this document's schema."),
+  document: z.literal("experiment merge").describe("Kind of this document."),
+  store: text.describe("Folder of the result store that took them over."),
+  from: z.array(text).describe("Folders of the other stores."),
+  added: natural.describe("Trials that were taken over."),
+  same: natural.describe("Trials that were there already with the same outcome."),
+  different: z
+    .array(trialKey)
+    .describe("Trials that were there already with another outcome, which stays."),
+});
+
+export type ExperimentMergeRecord = Frozen<z.infer<typeof experimentMergeRecord>>;

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
-import { keepPlan, keptPlans, type ResultStore } from "./store.ts";
+import { type KeptPlan, keepPlan, keptPlans, type ResultStore } from "./store.ts";
 
 /** What became of a merge. */
 export interface Merged {
@@ -25,6 +25,15 @@ export async function mergeInto(into: ResultStore, from: ResultStore): Promise<M
     } else if (isDeepStrictEqual((await into.read(record.key)).outcome, record.outcome)) same++;
     else different.push(record.key);
   }
-  for (const plan of await keptPlans(from)) await keepPlan(into, plan);
+  const known = await keptPlans(into);
+  for (const plan of await keptPlans(from)) await keepPlan(into, joined(known, plan));
   return { added, same, different };
+}
+
+/** A plan with the trials of the one of the same name: the two may be of two versions of one file. */
+function joined(known: readonly KeptPlan[], { experiment, trials }: KeptPlan): KeptPlan {
+  const same = known.find((plan) => plan.experiment.name === experiment.name);
+  const own = new Set(trials.map(({ key }) => key));
+  const others = same?.trials.filter(({ key }) => !own.has(key)) ?? [];
+  return { experiment, trials: [...trials, ...others] };
 }

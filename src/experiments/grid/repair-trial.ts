@@ -33,8 +33,8 @@ export async function runRepairTrial(
     const { model: shipped, ...defended } = await stages.run("repair", (part) =>
       defend(part, defence, model, trusted, judge),
     );
-    const { before, deployable } = defended;
-    const drop = before.accuracy.value - deployable.accuracy.value;
+    const { before, deployed } = defended;
+    const drop = before.accuracy.value - deployed.accuracy.value;
     // A little more, for rounding.
     const keptDrop = drop <= allowedDrop + 1e-9;
     return { outcome: { kind: "repair", ...defended, keptDrop }, model: shipped };

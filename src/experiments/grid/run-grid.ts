@@ -4,27 +4,31 @@ import type { Planned } from "./expand.ts";
 import type { Images } from "./materials.ts";
 import type { Message, WorkerOptions } from "./protocol.ts";
 import { TRIAL_STAGE } from "./run-trial.ts";
-import type { Failure, ResultStore } from "./store.ts";
+import type { ResultStore } from "./store.ts";
 import { needsOf } from "./trial.ts";
+import type { TrialFailure } from "./trial-record.ts";
 import { outcomeInWords } from "./words.ts";
 import { amountOf, workOfTrial } from "./work.ts";
 import { WorkerProcess } from "./worker-process.ts";
 
-export interface GridOptions extends Omit<WorkerOptions, "store"> {
+export interface GridOptions extends Omit<WorkerOptions, "store" | "digests"> {
   /** Processes that run trials at the same time. */
   readonly workers: number;
 }
 
 /** What became of a grid. */
 export interface GridResult {
-  /** Trials that were done before. */
+  /** Trials that were done before, or meanwhile by another process over the same store. */
   readonly known: number;
   /** Trials that were run now. */
   readonly ran: number;
-  readonly failed: readonly Failure[];
+  readonly failed: readonly TrialFailure[];
   /** Labels of the trials that could not run because one that they need has failed. */
   readonly blocked: readonly string[];
 }
+
+const LESS_MEMORY =
+  "Run the same command again; if memory has run out, with fewer --workers or on a larger machine.";
 
 /** How long workers have to save what is under way, in milliseconds. */
 const GRACE = 60_000;
@@ -83,8 +87,9 @@ class Scheduler {
   readonly #amounts: ReadonlyMap<string, number>;
   readonly #waiting: Set<Planned>;
   readonly #seats = new Set<Seat>();
-  readonly #failed: Failure[] = [];
-  readonly #known: number;
+  readonly #failed: TrialFailure[] = [];
+  readonly #digests: Images["digests"];
+  #known: number;
   #ran = 0;
   #finished = 0;
   #promille = -1;
@@ -102,6 +107,7 @@ class Scheduler {
     this.#store = store;
     this.#plan = plan;
     this.#options = options;
+    this.#digests = images.digests;
     this.#waiting = new Set(missingIn(store, plan));
     this.#known = plan.length - this.#waiting.size;
     this.#amounts = new Map(
@@ -123,9 +129,9 @@ class Scheduler {
       });
     } finally {
       signal?.removeEventListener("abort", stop);
-      for (const { worker } of this.#seats) worker.stop();
+      this.#dismiss();
     }
-    if (signal?.aborted) {
+    if (signal?.aborted && this.#waiting.size > 0) {
       throw new AntidoteError("PAUSED", `Stopped with ${this.#waiting.size} trials to go.`, {
         next: "Run the same command again: it goes on where it was.",
       });
@@ -137,7 +143,7 @@ class Scheduler {
   #hire(): void {
     const { workers: _, ...options } = this.#options;
     const worker = new WorkerProcess(
-      { ...options, store: this.#store.folder },
+      { ...options, store: this.#store.folder, digests: this.#digests },
       {
         onMessage: (message) => this.#hear(seat, message),
         onExit: (how) => this.#leave(seat, how),
@@ -191,6 +197,7 @@ class Scheduler {
       if (isDone(this.#store, trial)) {
         this.#waiting.delete(trial);
         this.#finished += this.#amounts.get(trial.key)!;
+        this.#known++;
         continue;
       }
       if (needsOf(trial.config).every((key) => this.#store.hasModel(key))) return trial;
@@ -210,12 +217,23 @@ class Scheduler {
 
   async #fail(seat: Seat, message: Extract<Message, { kind: "failed" }>): Promise<void> {
     const { key, code, message: reason, next } = message;
-    if (key === null) throw new AntidoteError(code, reason, next === null ? {} : { next });
+    const stopped = this.#events.signal?.aborted;
+    if (key === null) {
+      // Stopped before it could begin.
+      if (stopped) return;
+      throw new AntidoteError(code, reason, next === null ? {} : { next });
+    }
     const trial = seat.trial!;
     this.#release(seat);
     // What was stopped is not done, but has not failed either.
-    if (this.#events.signal?.aborted) {
+    if (stopped) {
       this.#waiting.add(trial);
+      return;
+    }
+    // Another process over the same store has done it, and cleared away what this one was to continue from.
+    if (this.#store.has(key)) {
+      this.#known++;
+      this.#assign();
       return;
     }
     const failure = { key, code, message: reason, next };
@@ -243,9 +261,10 @@ class Scheduler {
       const message = `The process of the trial ${how}`;
       const lost = { kind: "failed", key: trial.key, code: "RUNTIME_CRASHED", message } as const;
       this.#hire();
-      void this.#fail(seat, { ...lost, next: null }).catch(this.#reject);
+      void this.#fail(seat, { ...lost, next: LESS_MEMORY }).catch(this.#reject);
     } else if (this.#seats.size === 0) {
-      this.#reject(new AntidoteError("RUNTIME_CRASHED", `A worker cannot begin: it ${how}`));
+      const message = `A worker cannot begin: it ${how}`;
+      this.#reject(new AntidoteError("RUNTIME_CRASHED", message, { next: LESS_MEMORY }));
     }
   }
 
@@ -257,11 +276,16 @@ class Scheduler {
   }
 
   #stop(): void {
+    this.#dismiss();
+    this.#end();
+  }
+
+  /** Asks all workers to end, and ends those that do not in time. */
+  #dismiss(): void {
     for (const { worker } of this.#seats) worker.stop();
     setTimeout(() => {
       for (const { worker } of this.#seats) worker.kill();
     }, GRACE).unref();
-    this.#end();
   }
 
   #report(): void {

@@ -1,19 +1,21 @@
 import { existsSync } from "node:fs";
-import { copyFile, mkdir, readdir, readFile, rename, rm } from "node:fs/promises";
+import { copyFile, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { z } from "zod";
-import { AntidoteError, type ErrorCode } from "../../core/errors.ts";
-import { makeFolder, writeAtomically, writeJson } from "../../core/write-file.ts";
-import { type Trial, trialConfig } from "./trial.ts";
-import { type TrialRecord, trialRecord } from "./trial-record.ts";
+import { AntidoteError, invariant } from "../../core/errors.ts";
+import {
+  besides,
+  makeFolder,
+  notWritable,
+  PART,
+  writeAtomically,
+  writeJson,
+} from "../../core/write-file.ts";
+import { type Trial, trialConfig, trialKey } from "./trial.ts";
+import { type TrialFailure, type TrialRecord, trialFailure, trialRecord } from "./trial-record.ts";
 
-/** Why a trial has no outcome. */
-export interface Failure {
-  readonly key: string;
-  readonly code: ErrorCode;
-  readonly message: string;
-  readonly next: string | null;
-}
+/** Age from which an unfinished file is what a killed process has left, in milliseconds. */
+const ABANDONED = 3_600_000;
 
 /**
  * The results of experiments, in a folder:
@@ -33,10 +35,12 @@ export class ResultStore {
     this.folder = folder;
   }
 
-  /** Makes the folder. Throws `OUTPUT_NOT_WRITABLE`. */
+  /** Makes the folder, and clears away what killed processes have left in it. Throws `OUTPUT_NOT_WRITABLE`. */
   static async open(folder: string): Promise<ResultStore> {
     for (const part of ["trials", "models", "triggers"]) await makeFolder(join(folder, part));
-    return new ResultStore(folder);
+    const store = new ResultStore(folder);
+    await store.#tidy();
+    return store;
   }
 
   /** A store that is there already. Throws `DATA_NOT_FOUND`. */
@@ -60,21 +64,22 @@ export class ResultStore {
   /** The record of a trial. Throws `DATA_NOT_FOUND`, `DATA_INVALID`. */
   async read(key: string): Promise<TrialRecord> {
     const path = this.#record(key);
+    let text: string;
     try {
-      return trialRecord.parse(JSON.parse(await readFile(path, "utf8")));
+      text = await readFile(path, "utf8");
     } catch (cause) {
-      if ((cause as NodeJS.ErrnoException).code === "ENOENT") {
-        throw new AntidoteError("DATA_NOT_FOUND", `The store has no trial ${key}.`, {
-          place: path,
-          next: "List the trials with `antidote experiment show`.",
-        });
-      }
-      throw new AntidoteError("DATA_INVALID", "The record of a trial cannot be read.", {
+      throw new AntidoteError("DATA_NOT_FOUND", `The store has no trial ${key}.`, {
         place: path,
-        next: "Delete the file and run the experiment again: only this trial is repeated.",
+        next: "List the trials with `antidote experiment show`.",
         cause,
       });
     }
+    const again = "Delete the file and run the experiment again: only this trial is repeated.";
+    const record = parsed(text, trialRecord, path, "The record of a trial cannot be read.", again);
+    if (record.key === key) return record;
+    throw new AntidoteError("DATA_INVALID", `The record is that of another trial, ${record.key}.`, {
+      ...{ place: path, next: again },
+    });
   }
 
   /** Every record, by key. Throws `DATA_INVALID`. */
@@ -85,15 +90,14 @@ export class ResultStore {
 
   /** The keys of all trials that are done, ascending. */
   async keys(): Promise<string[]> {
-    const names = await readdir(join(this.folder, "trials"));
-    return names
-      .filter((name) => name.endsWith(".json"))
-      .map((name) => name.slice(0, -".json".length))
-      .sort();
+    return (await documentsIn(join(this.folder, "trials"))).filter(isKey);
   }
 
   /** Writes a record down: the last thing that a trial does. */
   async add(record: TrialRecord): Promise<void> {
+    // A number that JSON cannot hold would make the whole store unreadable.
+    const { success, error } = trialRecord.safeParse(JSON.parse(JSON.stringify(record)));
+    invariant(success, `the record of a trial is not as described: ${error?.message}`);
     await writeJson(this.#record(record.key), record);
     await rm(this.#failure(record.key), { force: true });
     await rm(this.#work(record.key), { recursive: true, force: true });
@@ -106,7 +110,7 @@ export class ResultStore {
 
   /** Keeps the picture of a trigger; returns its path within the store. */
   async keepTrigger(key: string, png: Uint8Array): Promise<string> {
-    const path = join("triggers", `${key}.png`);
+    const path = `triggers/${key}.png`;
     await writeAtomically(join(this.folder, path), [{ offset: 0, bytes: png }]);
     return path;
   }
@@ -117,33 +121,59 @@ export class ResultStore {
     return this.#work(key);
   }
 
-  async addFailure(failure: Failure): Promise<void> {
+  async addFailure(failure: TrialFailure): Promise<void> {
     await makeFolder(join(this.folder, "failed"));
     await writeJson(this.#failure(failure.key), failure);
   }
 
-  /** Why trials failed that are not done since. */
-  async failures(): Promise<Failure[]> {
-    const folder = join(this.folder, "failed");
-    const names = existsSync(folder) ? await readdir(folder) : [];
+  /** Why trials failed that are not done since. Throws `DATA_INVALID`. */
+  async failures(): Promise<TrialFailure[]> {
+    const keys = (await documentsIn(join(this.folder, "failed"))).filter(isKey);
+    const open = keys.filter((key) => !this.has(key));
     return await Promise.all(
-      names
-        .filter((name) => name.endsWith(".json"))
-        .map(async (name) => JSON.parse(await readFile(join(folder, name), "utf8")) as Failure),
+      open.map(async (key) => {
+        const path = this.#failure(key);
+        const wrong = "What the store knows of a failure cannot be read.";
+        const text = await readFile(path, "utf8");
+        return parsed(text, trialFailure, path, wrong, "Delete the file.");
+      }),
     );
   }
 
-  /** Takes over a trial of another store, its files first. */
+  /** Takes over a trial of another store, its files first. Throws `DATA_INVALID`, `OUTPUT_NOT_WRITABLE`. */
   async adopt(from: ResultStore, record: TrialRecord): Promise<void> {
     for (const path of [record.model, record.trigger]) {
       // Records may be shared without the files.
       if (path === null || !existsSync(join(from.folder, path))) continue;
+      const source = join(from.folder, path);
       const to = join(this.folder, path);
-      await mkdir(dirname(to), { recursive: true });
-      await copyFile(join(from.folder, path), `${to}.${process.pid}.part`);
-      await rename(`${to}.${process.pid}.part`, to);
+      await makeFolder(dirname(to));
+      const aside = besides(to);
+      try {
+        await copyFile(source, aside);
+        await rename(aside, to);
+      } catch (cause) {
+        await rm(aside, { force: true }).catch(() => {});
+        throw notWritable(to, cause);
+      }
     }
     await this.add(record);
+  }
+
+  /** Removes files that were never finished, and what finished trials would have continued from. */
+  async #tidy(): Promise<void> {
+    const options = { recursive: true, withFileTypes: true } as const;
+    // Others may be at work in the folder at the same time.
+    const entries = await readdir(this.folder, options).catch(() => []);
+    for (const entry of entries) {
+      const path = join(entry.parentPath, entry.name);
+      if (entry.name.endsWith(PART)) {
+        const written = await stat(path).catch(() => undefined);
+        if (written && Date.now() - written.mtimeMs > ABANDONED) await rm(path, { force: true });
+      } else if (path === this.#work(entry.name) && this.has(entry.name)) {
+        await rm(path, { recursive: true, force: true });
+      }
+    }
   }
 
   #record(key: string): string {
@@ -158,6 +188,43 @@ export class ResultStore {
     return join(this.folder, "work", key);
   }
 }
+
+/** Names of the JSON documents of a folder without their ending, ascending; none if it is not there. */
+async function documentsIn(folder: string): Promise<string[]> {
+  const names = existsSync(folder) ? await readdir(folder) : [];
+  const documents = names.filter((name) => name.endsWith(".json"));
+  return documents.map((name) => name.slice(0, -".json".length)).sort();
+}
+
+function isKey(name: string): boolean {
+  return trialKey.safeParse(name).success;
+}
+
+/** A document of the store. Throws `DATA_INVALID`. */
+function parsed<Schema extends z.ZodType>(
+  text: string,
+  schema: Schema,
+  place: string,
+  wrong: string,
+  next: string,
+): z.output<Schema> {
+  try {
+    return schema.parse(JSON.parse(text));
+  } catch (cause) {
+    throw new AntidoteError("DATA_INVALID", wrong, { place, next, cause });
+  }
+}
+
+const keptPlan = z.strictObject({
+  // The name of a file is made of it.
+  experiment: z.looseObject({ name: z.string().regex(/^[^/\\]+$/) }),
+  trials: z.array(
+    z.strictObject({
+      ...{ key: trialKey, label: z.string() },
+      ...{ role: z.enum(["subject", "surrogate"]), config: trialConfig },
+    }),
+  ),
+});
 
 /** An experiment as the store remembers it: what it is, and which trials are its own. */
 export interface KeptPlan {
@@ -181,36 +248,12 @@ export async function keepPlan({ folder }: ResultStore, plan: KeptPlan): Promise
 /** Every experiment that a store remembers. Throws `DATA_INVALID`. */
 export async function keptPlans({ folder }: ResultStore): Promise<KeptPlan[]> {
   const plans = join(folder, "experiments");
-  const names = existsSync(plans) ? await readdir(plans) : [];
   return await Promise.all(
-    names
-      .filter((name) => name.endsWith(".json"))
-      .sort()
-      .map(async (name) => {
-        const path = join(plans, name);
-        try {
-          return keptPlan.parse(JSON.parse(await readFile(path, "utf8")));
-        } catch (cause) {
-          throw new AntidoteError(
-            "DATA_INVALID",
-            "What the store knows of an experiment cannot be read.",
-            {
-              place: path,
-              next: "Delete the file, then run the experiment again: no trial is repeated.",
-              cause,
-            },
-          );
-        }
-      }),
+    (await documentsIn(plans)).map(async (name) => {
+      const path = join(plans, `${name}.json`);
+      const wrong = "What the store knows of an experiment cannot be read.";
+      const next = "Delete the file, then run the experiment again: no trial is repeated.";
+      return parsed(await readFile(path, "utf8"), keptPlan, path, wrong, next);
+    }),
   );
 }
-
-const keptPlan = z.strictObject({
-  experiment: z.looseObject({ name: z.string() }),
-  trials: z.array(
-    z.strictObject({
-      ...{ key: z.string(), label: z.string() },
-      ...{ role: z.enum(["subject", "surrogate"]), config: trialConfig },
-    }),
-  ),
-});

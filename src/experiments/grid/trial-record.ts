@@ -1,7 +1,8 @@
 import { z } from "zod";
 import { auditFields } from "../../audit/record.ts";
 import { drop, type Frozen, natural, proportion, share, text } from "../../audit/record-parts.ts";
-import { trialConfig } from "./trial.ts";
+import { ERROR_CODES, type ErrorCode } from "../../core/errors.ts";
+import { trialConfig, trialKey } from "./trial.ts";
 
 /** Raised whenever a field of this document is added, removed or changes its meaning. */
 export const TRIAL_SCHEMA_VERSION = 1;
@@ -57,7 +58,7 @@ export const repairOutcome = z.strictObject({
   estimatedDrop: drop.describe("The defender's estimate of the drop, on held-out trusted images."),
   keptDrop: z
     .boolean()
-    .describe("Whether the deployable point keeps the allowed drop on test images."),
+    .describe("Whether what is shipped, in service, keeps the allowed drop on test images."),
   stopped: text.nullable().describe("Why it ended before its last step; null if it did not."),
 });
 
@@ -89,27 +90,40 @@ export const detectionOutcome = z.strictObject({
     })
     .nullable()
     .describe(
-      "Likeness of the trigger found for the true target to the true one; null for a clean model.",
+      "Likeness of the trigger found for the true target to the true one; null for a clean model, and where none is searched.",
     ),
+});
+
+/** Why a trial has no outcome. */
+export const trialFailure = z.strictObject({
+  key: trialKey.describe("The trial."),
+  code: z.enum(ERROR_CODES as [ErrorCode, ...ErrorCode[]]).describe("Code of the error."),
+  message: text.describe("What went wrong."),
+  next: text.nullable().describe("What can be done about it."),
 });
 
 /** What the store keeps of a trial. */
 export const trialRecord = z.strictObject({
   schemaVersion: z.literal(TRIAL_SCHEMA_VERSION).describe("Version of this document's schema."),
   document: z.literal("trial").describe("Kind of this document."),
-  key: text.describe("Identifies the trial: made of its config and the version."),
+  key: trialKey.describe("Identifies the trial: made of its config and the version."),
   config: trialConfig.describe("All that the outcome depends on."),
   outcome: z
     .discriminatedUnion("kind", [modelOutcome, repairOutcome, detectionOutcome])
     .describe("What came out."),
-  model: text.nullable().describe("Path of the model within the store; null if none is kept."),
+  model: text
+    .regex(/^models\/[0-9a-f]{20}\.onnx$/)
+    .nullable()
+    .describe("Path of the model within the store; null if none is kept."),
   trigger: text
+    .regex(/^triggers\/[0-9a-f]{20}\.png$/)
     .nullable()
     .describe("Path of the picture of the most suspicious trigger; null if there is none."),
   ...auditFields.pick({ versions: true, hardware: true, startedAt: true, duration: true }).shape,
   ...auditFields.pick({ stages: true, peakMemory: true }).shape,
 });
 
+export type TrialFailure = Frozen<z.infer<typeof trialFailure>>;
 export type TrialRecord = Frozen<z.infer<typeof trialRecord>>;
 export type ModelOutcome = Frozen<z.infer<typeof modelOutcome>>;
 export type RepairOutcome = Frozen<z.infer<typeof repairOutcome>>;

@@ -14,7 +14,8 @@ import { TRAINING } from "../../train/config.ts";
 /** Raised whenever a trial of the same config would have another outcome, or another record. */
 const TRIAL_VERSION = 1;
 
-const key = text.regex(/^[0-9a-f]{20}$/);
+/** What identifies a trial; names of files are made of it. */
+export const trialKey = text.regex(/^[0-9a-f]{20}$/);
 
 /** Lines 7 to 9 of Algorithm 1: a network, from images that are poisoned or not. */
 export const modelTrial = z.strictObject({
@@ -34,16 +35,16 @@ export const modelTrial = z.strictObject({
   poisoning: POISONING.omit({ target: true })
     .nullable()
     .describe("How much poison; null without one, and where the attack owns the training."),
-  surrogate: key.nullable().describe("Model trial whose model is the attacker's surrogate."),
+  surrogate: trialKey.nullable().describe("Model trial whose model is the attacker's surrogate."),
   sanitizer: method.nullable().describe("The defence before training; null for none."),
-  unsanitized: key.nullable().describe("Model trial whose model the sanitizer looks through."),
+  unsanitized: trialKey.nullable().describe("Model trial whose model the sanitizer looks through."),
   seed: z.int().min(0).describe("Seed of the trial."),
 });
 
 /** Lines 10 to 16: a model is repaired, deployed and judged. */
 export const repairTrial = z.strictObject({
   kind: z.literal("repair").describe("A model is repaired."),
-  model: key.describe("Model trial whose model is repaired."),
+  model: trialKey.describe("Model trial whose model is repaired."),
   trusted: z
     .int()
     .min(1)
@@ -58,10 +59,10 @@ export const repairTrial = z.strictObject({
 /** Line 8 of Algorithm 2: a model is scored. */
 export const detectionTrial = z.strictObject({
   kind: z.literal("detection").describe("A model is searched for a backdoor."),
-  model: key.describe("Model trial whose model is searched."),
+  model: trialKey.describe("Model trial whose model is searched."),
   trusted: z.int().min(1).describe("Number r of trusted images."),
   detector: method.describe("The detector."),
-  repair: key
+  repair: trialKey
     .nullable()
     .describe(
       "Repair trial whose model the suspect is compared with; null if the detector needs none.",

@@ -29,11 +29,18 @@ export class WorkerProcess {
       this.#output = (this.#output + text).slice(-QUOTED_OUTPUT);
     });
     this.#child.on("message", (message: Message) => events.onMessage(message));
-    this.#child.on("error", () => {});
-    this.#child.on("close", (code, signal) => {
-      const how = signal ? `was ended by ${signal}` : `ended with exit code ${code}`;
+    let over = false;
+    const gone = (how: string) => {
+      if (over) return;
+      over = true;
       const said = this.#output.trim();
       events.onExit(`${how}.${said && ` Its last words: ${said}`}`);
+    };
+    this.#child.on("error", ({ message }) => {
+      if (this.#child.pid === undefined) gone(`could not be started: ${message}`);
+    });
+    this.#child.on("close", (code, signal) => {
+      gone(signal ? `was ended by ${signal}` : `ended with exit code ${code}`);
     });
   }
 

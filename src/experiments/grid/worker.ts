@@ -1,6 +1,8 @@
+import { isDeepStrictEqual } from "node:util";
 import { AntidoteError } from "../../core/errors.ts";
 import type { RunContext } from "../../runtime/context.ts";
 import { openDevice } from "../../runtime/process-device.ts";
+import { endWithParent } from "../../runtime/watch-parent.ts";
 import { type Materials, readImages } from "./materials.ts";
 import type { Message, Order, WorkerOptions } from "./protocol.ts";
 import { runTrial } from "./run-trial.ts";
@@ -9,8 +11,9 @@ import type { Trial } from "./trial.ts";
 import { workOfTrial } from "./work.ts";
 
 /*
- * The program of a worker process: runs the trials that it is sent, one after the other. It ends with the process
- * that started it, at the latest when that is gone.
+ * The program of a worker process: runs the trials that it is sent, one after the other, each on a device of its
+ * own: a crash of native code costs one trial, and memory does not add up. It ends with the process that started it,
+ * at the latest when that is gone.
  */
 
 const controller = new AbortController();
@@ -22,7 +25,8 @@ const emit: RunContext["emit"] = (event) => say({ kind: "progress", event });
 // Signals reach the whole group of processes; what they mean is the starting process' decision.
 process.on("SIGINT", () => {});
 process.on("SIGTERM", () => {});
-process.on("disconnect", () => process.exit(1));
+process.on("disconnect", () => process.exit());
+endWithParent();
 
 const orders: Trial[] = [];
 let wake = () => {};
@@ -34,15 +38,17 @@ process.on("message", (order: Order) => {
 
 try {
   const images = await readImages(options.source, { emit, signal });
+  if (!isDeepStrictEqual(images.digests, options.digests)) throw imagesChanged(options);
   const materials: Materials = { ...images, store: new ResultStore(options.store) };
-  const device = await openDevice({ name: options.device, threads: options.threads });
   say({ kind: "ready" });
   while (!signal.aborted) {
     const trial = orders.shift();
-    if (trial) await runOne({ device, emit, signal }, materials, trial);
-    else await new Promise<void>((resolve) => (wake = resolve));
+    if (trial) {
+      // Not closed on request: what is under way is saved first.
+      await using device = await openDevice({ name: options.device, threads: options.threads });
+      await runOne({ device, emit, signal }, materials, trial);
+    } else await new Promise<void>((resolve) => (wake = resolve));
   }
-  await device.close();
 } catch (error) {
   say(failure(null, error));
 }
@@ -59,6 +65,13 @@ async function runOne(
   } catch (error) {
     say(failure(trial.key, error));
   }
+}
+
+function imagesChanged({ source }: WorkerOptions): AntidoteError {
+  return new AntidoteError("DATA_INVALID", "The images have changed since the experiment began.", {
+    place: source.data,
+    next: "Run the same command again.",
+  });
 }
 
 function failure(key: string | null, error: unknown): Message {

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { galleryRecord } from "../../audit/gallery-record.ts";
 import { type Frozen, natural, text } from "../../audit/record-parts.ts";
-import { failure } from "../grid/documents.ts";
+import { trialFailure } from "../grid/trial-record.ts";
 import { SCALE_NAMES } from "./scales.ts";
 
 /** Raised whenever a field of this document is added, removed or changes its meaning. */
@@ -112,7 +112,7 @@ export const reproduceRecord = z.strictObject({
         experiment: text.describe("Name of the experiment."),
         known: natural.describe("Trials that the store had before."),
         ran: natural.describe("Trials that were run."),
-        failed: z.array(failure).describe("Trials that failed."),
+        failed: z.array(trialFailure).describe("Trials that failed."),
         blocked: z.array(text).describe("Trials that need one that has failed."),
         duration: z.number().min(0).describe("Seconds from start to end."),
       }),

@@ -1,10 +1,5 @@
-import {
-  type Failure,
-  type KeptPlan,
-  keptPlans,
-  type ResultStore,
-} from "../../experiments/grid/store.ts";
-import type { TrialRecord } from "../../experiments/grid/trial-record.ts";
+import { type KeptPlan, keptPlans, type ResultStore } from "../../experiments/grid/store.ts";
+import type { TrialFailure, TrialRecord } from "../../experiments/grid/trial-record.ts";
 import type { Reproduced } from "../../experiments/reproduce/artefact.ts";
 import { ARTEFACTS } from "../../experiments/reproduce/index.ts";
 import { readArtefact } from "../../experiments/reproduce/reproduce.ts";
@@ -20,7 +15,7 @@ export interface StoreContents {
   readonly labels: ReadonlyMap<string, string>;
   /** By key. */
   readonly records: ReadonlyMap<string, TrialRecord>;
-  readonly failures: ReadonlyMap<string, Failure>;
+  readonly failures: ReadonlyMap<string, TrialFailure>;
   /** Tables and figures of the paper of which the store has experiments. */
   readonly artefacts: readonly { readonly scale: Scale; readonly reproduced: Reproduced }[];
   readonly pictures: Pictures;

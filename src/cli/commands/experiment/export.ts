@@ -1,5 +1,9 @@
 import { z } from "zod";
 import { writeAtomically } from "../../../core/write-file.ts";
+import {
+  EXPERIMENT_EXPORT_SCHEMA_VERSION,
+  type ExperimentExportRecord,
+} from "../../../experiments/grid/documents.ts";
 import { EXPORT_FORMATS, exportRows } from "../../../experiments/grid/export.ts";
 import { rowsOf } from "../../../experiments/grid/rows.ts";
 import { ResultStore } from "../../../experiments/grid/store.ts";
@@ -32,8 +36,14 @@ export const experimentExport = command({
   async run({ options: { store, format, out } }) {
     const rows = await rowsOf(ResultStore.existing(store));
     await writeAtomically(out, [{ offset: 0, bytes: exportRows(rows, format) }]);
-    const document = {
-      ...{ schemaVersion: 1, document: "experiment export", store, format, out },
+    const document: ExperimentExportRecord = {
+      ...{
+        schemaVersion: EXPERIMENT_EXPORT_SCHEMA_VERSION,
+        document: "experiment export",
+        store,
+        format,
+        out,
+      },
       trials: rows.length,
     };
     return { document, text: `${rows.length} trials in ${visible(out)}`, exitCode: 0 };

@@ -1,5 +1,9 @@
 import { z } from "zod";
 import { AntidoteError } from "../../../core/errors.ts";
+import {
+  EXPERIMENT_MERGE_SCHEMA_VERSION,
+  type ExperimentMergeRecord,
+} from "../../../experiments/grid/documents.ts";
 import { mergeInto } from "../../../experiments/grid/merge.ts";
 import { ResultStore } from "../../../experiments/grid/store.ts";
 import { command } from "../../command.ts";
@@ -41,8 +45,13 @@ export const experimentMerge = command({
       same += merged.same;
       different.push(...merged.different);
     }
-    const document = {
-      ...{ schemaVersion: 1, document: "experiment merge", store: folder, from },
+    const document: ExperimentMergeRecord = {
+      ...{
+        schemaVersion: EXPERIMENT_MERGE_SCHEMA_VERSION,
+        document: "experiment merge",
+        store: folder,
+        from,
+      },
       ...{ added, same, different },
     };
     const text = `${added} trials added, ${same} were there already`;
