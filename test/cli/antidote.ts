@@ -12,14 +12,20 @@ export interface Ended {
   readonly stderr: string;
 }
 
-/** Runs the built program. `started` gets the process, e.g. to send it a signal. */
+/**
+ * Runs the built program.
+ * @param started gets the process, e.g. to send it a signal
+ * @param ownGroup whether it leads a group of processes of its own
+ */
 export function antidote(
   words: readonly string[],
   started: (child: ChildProcess) => void = () => {},
+  ownGroup = false,
 ): Promise<Ended> {
   if (!existsSync(MAIN)) throw new Error("The program is not built: run `npm run build` first.");
   const child = spawn(process.execPath, [MAIN, ...words], {
     stdio: ["ignore", "pipe", "pipe"],
+    detached: ownGroup,
     env: { ...process.env, NO_COLOR: "1", ANTIDOTE_DEBUG: "" },
   });
   let [stdout, stderr] = ["", ""];

@@ -55,6 +55,8 @@ describe("merging stores", () => {
     const [a, b, c] = [MODEL, REPAIR, CLEAN].map((config) => ({
       key: keyOf(config),
       label: config.kind,
+      role: "subject" as const,
+      config,
     }));
     await keepPlan(into, { experiment: { name: "grid" }, trials: [a!, b!] });
     await keepPlan(from, { experiment: { name: "grid" }, trials: [b!, c!] });
