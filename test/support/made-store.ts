@@ -17,9 +17,13 @@ import { type Scale, scaleNamed } from "../../src/experiments/reproduce/scales.t
  * up follows from the config alone, so that tables and figures are the same on every machine.
  */
 
-/** The tiny scale with more points, and several models per point. */
+const tiny = scaleNamed("tiny");
+
+/** The tiny scale with more points, several models per point, and amounts of poison of its own. */
 export const MADE_SCALE: Scale = {
-  ...scaleNamed("tiny"),
+  ...tiny,
+  base: { ...tiny.base, count: 1000 },
+  poison: Object.fromEntries(Object.keys(tiny.poison).map((name) => [name, { poisoned: 50 }])),
   models: { poisoned: 3, clean: 4 },
   amounts: { badnets: [5, 10, 20, 50], "c-badnets": [25, 75] },
   shares: [0.05, 0.1, 0.2],

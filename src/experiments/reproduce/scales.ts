@@ -8,7 +8,7 @@ export interface Scale {
   readonly description: string;
   /** Images, network and training of every trial. */
   readonly base: Omit<ExperimentInput, "attacks" | "repairs" | "detectors">;
-  /** The amounts of poison of Table II and III, by attack. */
+  /** The amounts of poison of Table II and III, by attack, and options that differ from the paper's. */
   readonly poison: Readonly<Record<string, AttackInput>>;
   /** Poisoned models per point of Figure 5, and clean ones against them. */
   readonly models: { readonly poisoned: number; readonly clean: number };
@@ -26,14 +26,18 @@ export interface Scale {
 
 type Options = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 
-/** An attack with its amount, as an experiment's file states it. */
+/** An attack with its amount and its options, as an experiment's file states it. */
 export interface AttackInput {
   readonly poisoned?: number;
   readonly boost?: number;
+  readonly [option: string]: unknown;
 }
 
-/** Fewer steps than Table V's, for networks that learn nothing anyway. */
-const SHORT = { steps: 40, checkpointEvery: 20, learningRate: 0.01 };
+/** Fewer steps than Table V's, for networks that are small. */
+const SHORT = { steps: 60, checkpointEvery: 20, learningRate: 0.01 };
+
+/** 3/32 of an image of 16 pixels would be one pixel. */
+const TINY_PATCH = { size: 3 };
 
 /** The paper shows every poisoned image 120 times; in six epochs twenty times each does the same. */
 const SMALL_BOOST = 20;
@@ -42,24 +46,26 @@ const SCALES = {
   tiny: {
     name: "tiny",
     description:
-      "procedural images and networks of four channels: shows that everything runs, in minutes",
+      "procedural images and networks of eight channels: shows that everything runs, in minutes",
     base: {
-      ...{ data: "procedural", count: 1000, testImages: 200, size: 16 },
-      network: { width: 4 },
-      training: { epochs: 6, batch: 32 },
-      surrogate: { width: 4, epochs: 2 },
+      ...{ data: "procedural", count: 2000, testImages: 200, size: 16 },
+      network: { width: 8 },
+      training: { epochs: 10, batch: 32, learningRate: 0.1 },
+      surrogate: { width: 8, epochs: 15 },
     },
     poison: {
-      badnets: { poisoned: 50 },
-      "adaptive-blend": { poisoned: 50 },
-      "adaptive-patch": { poisoned: 50 },
-      refool: { poisoned: 50 },
-      adv: { poisoned: 50 },
-      wanet: { poisoned: 50 },
-      tsb: { poisoned: 50 },
+      badnets: { poisoned: 100, ...TINY_PATCH },
+      "c-badnets": TINY_PATCH,
+      "adaptive-blend": { poisoned: 200 },
+      "adaptive-patch": { poisoned: 200, ...TINY_PATCH },
+      refool: { poisoned: 150 },
+      adv: { poisoned: 150 },
+      wanet: { poisoned: 150 },
+      tsb: { poisoned: 200, ...TINY_PATCH },
+      pcb: { iterations: 100, pool: 500 },
     },
     models: { poisoned: 2, clean: 2 },
-    amounts: { badnets: [10, 50], "c-badnets": [50] },
+    amounts: { badnets: [20, 100], "c-badnets": [150] },
     shares: [0.2],
     repairs: {
       "pivotal-tuning": SHORT,
@@ -69,8 +75,8 @@ const SCALES = {
       "neural-cleanse": { ...SHORT, triggerSteps: 10 },
     },
     detectors: {
-      "calibrated-trigger-inversion": { steps: 10, images: 16 },
-      "neural-cleanse": { steps: 10, images: 16 },
+      "calibrated-trigger-inversion": { steps: 20, images: 16 },
+      "neural-cleanse": { steps: 20, images: 16 },
     },
   },
   small: {
