@@ -3,6 +3,7 @@ import type { Tensor } from "../core/tensor.ts";
 import { decodeAttribute } from "./attributes.ts";
 import { BUILDER_OPSET } from "./builder.ts";
 import { constantOf } from "./constants.ts";
+import { ATTENTION_OPSET, lowerContrib } from "./contrib.ts";
 import { ELEMENT_CODES } from "./element-types.ts";
 import type { OnnxFile } from "./file.ts";
 import { inlineFunctions } from "./functions.ts";
@@ -24,7 +25,8 @@ const MAX_EXTENT = 2n ** 31n;
 
 /**
  * The computation in a model file: constants by the names they have in the file, functions inlined,
- * nodes in topological order and in the form of opset 18 or of the model's own, newer one.
+ * nodes in topological order and in the form of opset 18 or of the model's own, newer one; what ONNX
+ * Runtime's optimiser fused is taken apart.
  * @throws `MODEL_INVALID` (a name defined twice or never, a cycle, a damaged tensor),
  *   `MODEL_UNSUPPORTED_OPSET`, `MODEL_UNSUPPORTED_TYPE`, `MODEL_UNSUPPORTED_OPERATOR`,
  *   `MODEL_QUANTISED`, `MODEL_TOO_LARGE`
@@ -67,11 +69,16 @@ export function importGraph({ path, model }: OnnxFile): Graph {
   checkOutputs(outputs, ordered, defined);
 
   const context = new UpgradeContext(proto, ordered, constants);
+  const standard = ordered
+    .flatMap((node) => upgradeNode(node, opsets.get(node)!, context))
+    .flatMap((node) => lowerContrib(node, context));
+  const attends = standard.some(({ op, domain }) => op === "Attention" && domain === "");
+  const opset = Math.max(BUILDER_OPSET, ...new Set(opsets.values()));
   return {
-    opset: Math.max(BUILDER_OPSET, ...new Set(opsets.values())),
+    opset: attends ? Math.max(opset, ATTENTION_OPSET) : opset,
     inputs,
     outputs,
-    nodes: uniquelyNamed(ordered.flatMap((node) => upgradeNode(node, opsets.get(node)!, context))),
+    nodes: uniquelyNamed(standard),
     constants,
   };
 }

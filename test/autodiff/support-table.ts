@@ -14,6 +14,7 @@ import * as reduction from "../../src/autodiff/rules/reduction.ts";
 import * as resize from "../../src/autodiff/rules/resize.ts";
 import * as shape from "../../src/autodiff/rules/shape.ts";
 import * as trigonometric from "../../src/autodiff/rules/trigonometric.ts";
+import { LOWERINGS } from "../../src/onnx/contrib.ts";
 import { CASES } from "./cases.ts";
 
 /** The files of rules, each a section of the table. */
@@ -76,6 +77,10 @@ const ELSE = [
     "computed in float32; weights are rounded back to the stored type",
   ],
   ["a batch size that is built in", "opened, and compared with the model image by image"],
+  [
+    "what ONNX Runtime's optimiser fused (`com.microsoft`)",
+    `${Object.keys(LOWERINGS).join(", ")}: taken apart into standard operators`,
+  ],
   ["quantised operators", "refused: their rounding has no gradient"],
 ];
 
