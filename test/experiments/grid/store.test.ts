@@ -127,7 +127,7 @@ describe("a result store", () => {
 });
 
 describe("the experiments that a store remembers", () => {
-  const plan = { experiment: { name: "grid" }, trials: [{ key: KEY, label: "badnets" }] };
+  const plan = { experiment: { name: "grid" }, trials: [{ key: KEY, label: "badnets", role: "subject" as const, config: MODEL }] };
 
   test("are kept by name", async () => {
     const store = await emptyStore();
@@ -148,7 +148,7 @@ describe("the experiments that a store remembers", () => {
     ],
     [
       "a key that leads out of it",
-      JSON.stringify({ ...plan, trials: [{ key: "../x", label: "" }] }),
+      JSON.stringify({ ...plan, trials: [{ ...plan.trials[0], key: "../x" }] }),
     ],
   ])("are refused when damaged: %s", async (_, text) => {
     const store = await emptyStore();
