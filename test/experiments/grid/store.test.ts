@@ -127,7 +127,10 @@ describe("a result store", () => {
 });
 
 describe("the experiments that a store remembers", () => {
-  const plan = { experiment: { name: "grid" }, trials: [{ key: KEY, label: "badnets", role: "subject" as const, config: MODEL }] };
+  const plan = {
+    experiment: { name: "grid" },
+    trials: [{ key: KEY, label: "badnets", role: "subject" as const, config: MODEL }],
+  };
 
   test("are kept by name", async () => {
     const store = await emptyStore();
