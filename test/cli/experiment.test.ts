@@ -69,14 +69,12 @@ function begin(store: string, ...words: string[]) {
   const line = ["experiment", "run", file, "--store", join(folder, store), "--json", ...words];
   const ended = antidote(line, (started) => (child = started), true);
   const group = child!.pid!;
-  const signal = (name: NodeJS.Signals, to: "all" | "first") => {
-    try {
-      process.kill(to === "all" ? -group : group, name);
-    } catch {
-      // It has ended by itself.
-    }
-  };
-  return { ended, group, signal };
+  let over = false;
+  void ended.then(() => (over = true));
+  /** Sends a signal, unless the run has ended by itself and its number may be another's; says whether. */
+  const signal = (name: NodeJS.Signals, to: "all" | "first"): boolean =>
+    !over && process.kill(to === "all" ? -group : group, name);
+  return { ended, group, signal, isOver: () => over };
 }
 
 /** Lets a run end by itself; none of its processes may be left. */
@@ -121,14 +119,11 @@ async function checkpoints(store: string): Promise<string[]> {
 /** Kills a run at a random moment, before more than about one trial is done. */
 async function killAtRandom(store: string, random: Random, to: "all" | "first"): Promise<boolean> {
   const before = await done(store);
-  const { ended, group, signal } = begin(store, "--workers", "2");
-  let over = false;
-  void ended.then(() => (over = true));
+  const { ended, group, signal, isOver } = begin(store, "--workers", "2");
   const moment = Date.now() + random.uniform(100, 8000);
-  await until(async () => over || Date.now() > moment || (await done(store)) > before);
+  await until(async () => isOver() || Date.now() > moment || (await done(store)) > before);
   await sleep(random.uniform(0, 300));
-  const hit = !over;
-  signal("SIGKILL", to);
+  const hit = signal("SIGKILL", to);
   await ended;
   // Nothing is left behind, even if the first process alone is gone.
   await until(() => membersOf(group).length === 0);
