@@ -180,11 +180,11 @@ describe("mistakes are found before the work", () => {
       "--classes",
     ],
     [
-      "not a model",
+      "a folder without a model",
       () => [join(images, "0_red"), "--images", images],
       3,
-      "MODEL_NOT_ONNX",
-      "Give the path",
+      "MODEL_NOT_FOUND",
+      "give the path",
     ],
     [
       "an option that does not exist",

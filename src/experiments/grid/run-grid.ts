@@ -200,7 +200,8 @@ class Scheduler {
         this.#known++;
         continue;
       }
-      if (needsOf(trial.config).every((key) => this.#store.hasModel(key))) return trial;
+      const isThere = (key: string) => this.#store.has(key) && this.#store.hasModel(key);
+      if (needsOf(trial.config).every(isThere)) return trial;
     }
     return undefined;
   }
