@@ -71,10 +71,15 @@ async function readWeights(
   return { file, facts, size, assumptions: assumedSize === undefined ? [] : [assumption] };
 }
 
+/** What ONNX Runtime says of an operator of a custom domain, and of one that the standard does not have. */
+const UNKNOWN =
+  /([\w.:]+)(?:\(-?\d+\))? is not a registered function\/op|No Op registered for ([\w.]+) with/;
+
 /** ONNX Runtime's refusal of an operator that it does not have, as an error about the model. */
 function unknownOperator(error: unknown): AntidoteError | undefined {
   if (!(error instanceof AntidoteError)) return undefined;
-  const name = /([\w.:]+)(?:\(-?\d+\))? is not a registered function\/op/.exec(error.message)?.[1];
+  const [, custom, standard] = UNKNOWN.exec(error.message) ?? [];
+  const name = custom ?? standard;
   if (name === undefined) return undefined;
   return new AntidoteError(
     "MODEL_UNSUPPORTED_OPERATOR",
