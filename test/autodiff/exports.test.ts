@@ -22,11 +22,16 @@ interface Golden {
   /** Numbers of parameters: all, and those whose gradients are compared. */
   readonly parameters: number;
   readonly compared: number;
+  /** The largest relative error of PyTorch's own gradients in float32. */
+  readonly rounding?: number;
   readonly error?: string;
 }
 
-/** Rounding of float32 through a hundred layers. */
-const TOLERANCE = 5e-5;
+/**
+ * Rounding of float32 through a hundred layers; where it decides whether a ReLU is open, PyTorch's own error
+ * is larger, and ours may be as large in another direction.
+ */
+const tolerance = ({ rounding = 0 }: Golden) => Math.max(5e-5, 2 * rounding);
 
 /**
  * A parameter whose gradient is this small beside the largest has none: what follows takes its effect
@@ -74,11 +79,11 @@ describe.each([
     const results = await execute(b.build(), { input: fill(1, input.shape) });
 
     const [value] = results["loss"]!.data as Float32Array;
-    expect(Math.abs(value! / golden.loss - 1)).toBeLessThan(TOLERANCE);
+    expect(Math.abs(value! / golden.loss - 1)).toBeLessThan(tolerance(golden));
     const largest = Math.max(...Object.values(golden.gradients).map(([norm]) => norm));
     Object.entries(golden.gradients).forEach(([of, summary], i) => {
       const result = results[`${i}`]!;
-      if (summary[0] > ZERO * largest) expectClose(result, summary, 10 + i, TOLERANCE, of);
+      if (summary[0] > ZERO * largest) expectClose(result, summary, 10 + i, tolerance(golden), of);
       else {
         const left = euclidean(result.data as Float32Array) / largest;
         expect(left, of).toBeLessThan(ROUNDING);

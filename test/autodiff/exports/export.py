@@ -6,7 +6,8 @@
 Writes `NAME-EXPORTER.onnx` and `NAME-EXPORTER.json`, or the exporter's error in the latter. For the
 cross-entropy loss of a batch the second file holds, for the image and for every weight of the first
 that stands for a parameter, the Euclidean norm of dL/d(it) and its product with a direction, computed
-in float64. Images and directions come from the formula of ../goldens/generate.py.
+in float64, and how far PyTorch's own gradients in float32 are off. Images and directions come from
+the formula of ../goldens/generate.py.
 """
 
 import argparse
@@ -31,6 +32,7 @@ from generate_models import summary
 
 BATCH = 2
 LABELS = [1, CLASSES - 1]
+ZERO = 1e-9  # beside the largest, as in ../exports.test.ts
 
 
 def enlivened(model: nn.Module, size: int) -> nn.Module:
@@ -66,11 +68,18 @@ def export(model: nn.Module, x: torch.Tensor, path: pathlib.Path, exporter: str,
 
 
 def gradients_by_parameter(model: nn.Module, x: torch.Tensor) -> tuple[float, dict[str, torch.Tensor]]:
-    x = x.double().requires_grad_()
+    x = x.clone().requires_grad_()
     loss = nn.functional.cross_entropy(model(x), torch.tensor(LABELS))
     named = {"": x, **dict(model.named_parameters())}
     found = torch.autograd.grad(loss, list(named.values()), allow_unused=True)
     return loss.item(), {name: g for name, g in zip(named, found) if g is not None}
+
+
+def rounding(exact: dict[str, torch.Tensor], single: dict[str, torch.Tensor]) -> float:
+    """How far PyTorch's own gradients in float32 are off: where a ReLU's input is almost 0, rounding decides."""
+    largest = max(g.norm().item() for g in exact.values())
+    return max(((single[name] - g).norm() / g.norm()).item() for name, g in exact.items()
+               if g.norm() > ZERO * largest)
 
 
 def gradient_of(weight: numpy.ndarray, parameters: dict, gradients: dict) -> torch.Tensor | None:
@@ -139,10 +148,13 @@ def export_all(name: str, make, size: int, exporters: list[str], opset: int | No
     model = enlivened(make(), size)
     x = torch.from_numpy(fill(1, (BATCH, 3, size, size))).reshape(BATCH, 3, size, size).float()
     parameters = {key: p.detach().numpy().copy() for key, p in model.named_parameters()}
-    loss, gradients = gradients_by_parameter(copy.deepcopy(model).double(), x)
+    _, single = gradients_by_parameter(model, x)
+    loss, gradients = gradients_by_parameter(copy.deepcopy(model).double(), x.double())
+    off = rounding(gradients, single)
     for exporter in exporters:
         path = folder / f"{name}-{exporter}.onnx"
-        about = {"name": name, "exporter": exporter, "torch": torch.__version__, "size": size, "labels": LABELS}
+        about = {"name": name, "exporter": exporter, "torch": torch.__version__, "size": size, "labels": LABELS,
+                 "rounding": float(f"{off:.3g}")}
         try:
             with contextlib.redirect_stdout(io.StringIO()):
                 export(model, x, path, exporter, opset, one_image)
