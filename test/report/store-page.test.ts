@@ -176,11 +176,13 @@ describe("pictures of a store", () => {
   test("are those of triggers alone, and nothing outside the store", async () => {
     const [key] = [...contents.records.keys()];
     const record = await store.read(key!);
-    await store.add({ ...record, trigger: "../../../etc/passwd" });
-    expect([...(await storeContents(store)).pictures.keys()]).not.toContain("../../../etc/passwd");
-    await store.add({ ...record, trigger: "triggers/00.png" });
-    await writeFile(join(folder, "triggers", "00.png"), "no picture");
-    expect((await storeContents(store)).pictures.has("triggers/00.png")).toBe(false);
+    const outside = JSON.stringify({ ...record, trigger: "../../../etc/passwd" });
+    await writeFile(join(folder, "trials", `${key}.json`), outside);
+    await expect(storeContents(store)).rejects.toMatchObject({ code: "DATA_INVALID" });
+    const trigger = `triggers/${key}.png`;
+    await store.add({ ...record, trigger });
+    await writeFile(join(folder, trigger), "no picture");
+    expect((await storeContents(store)).pictures.has(trigger)).toBe(false);
     await store.add(record);
   });
 });
