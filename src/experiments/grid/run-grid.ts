@@ -69,7 +69,7 @@ function missingIn(store: ResultStore, plan: readonly Planned[]): Planned[] {
 
 /** Whether nothing is left to do for a trial that had to run. */
 function isDone(store: ResultStore, { key, config }: Planned): boolean {
-  return store.has(key) && (config.kind === "detection" || store.hasModel(key));
+  return config.kind === "detection" ? store.has(key) : store.hasModel(key);
 }
 
 interface Seat {
@@ -200,8 +200,7 @@ class Scheduler {
         this.#known++;
         continue;
       }
-      const isThere = (key: string) => this.#store.has(key) && this.#store.hasModel(key);
-      if (needsOf(trial.config).every(isThere)) return trial;
+      if (needsOf(trial.config).every((key) => this.#store.hasModel(key))) return trial;
     }
     return undefined;
   }
@@ -232,7 +231,7 @@ class Scheduler {
       return;
     }
     // Another process over the same store has done it, and cleared away what this one was to continue from.
-    if (this.#store.has(key)) {
+    if (isDone(this.#store, trial)) {
       this.#known++;
       this.#assign();
       return;

@@ -56,9 +56,9 @@ export class ResultStore {
     return existsSync(this.#record(key));
   }
 
-  /** Whether the model of a trial is kept. */
+  /** Whether a trial is done and its model is kept, for others to take. */
   hasModel(key: string): boolean {
-    return existsSync(this.modelPath(key));
+    return this.has(key) && existsSync(this.modelPath(key));
   }
 
   /** The record of a trial. Throws `DATA_NOT_FOUND`, `DATA_INVALID`. */

@@ -1,39 +1,19 @@
 import type { AuditRecord } from "../../audit/record.ts";
 import { code, facts, part } from "../facts.ts";
-import { bytes, moment, percent, percentInterval, seconds, whole } from "../format.ts";
+import { bytes, percent, percentInterval, whole } from "../format.ts";
 import { type Html, html } from "../html.ts";
+import { runParts } from "../run-parts.ts";
 
 /** Everything needed to judge or repeat the run, each part behind a line that says the essential. */
 export function run(record: AuditRecord): Html {
-  const { model, data, preprocessing, config, versions, hardware } = record;
+  const { model, data, preprocessing, config, versions } = record;
   return html`<section aria-labelledby="run">
 <h2 id="run">What was run</h2>
 ${part("Model", `${model.file}, ${whole(model.parameters)} parameters, ${whole(model.classes)} classes`, modelFacts(model))}
 ${part("Trusted images", `${whole(data.images)} images, ${data.path ?? data.kind}`, dataFacts(data))}
 ${part("Preprocessing", preprocessingGist(preprocessing), preprocessingFacts(preprocessing))}
 ${part("Methods and options", `${config.detector.name} over ${config.repair.name}, effort ${config.effort}, seed ${record.seed}`, optionFacts(record))}
-${part(
-  "Software and machine",
-  `Antidote ${versions.antidote}, ONNX Runtime ${versions.onnxruntime}`,
-  facts([
-    ["Antidote", versions.antidote],
-    ["ONNX Runtime", versions.onnxruntime],
-    ["Node.js", versions.node],
-    ["Processor", `${hardware.cpu}, ${hardware.cores} cores`],
-    ["Platform", hardware.platform],
-    ["Device", `${hardware.device}, ${hardware.threads} threads`],
-  ]),
-)}
-${part(
-  "Time and memory",
-  `${seconds(record.duration)}, at most ${bytes(record.peakMemory)}`,
-  facts([
-    ["Started", moment(record.startedAt)],
-    ...record.stages.map((stage) => [stage.name, seconds(stage.seconds)] as const),
-    ["Altogether", seconds(record.duration)],
-    ["Peak memory", bytes(record.peakMemory)],
-  ]),
-)}
+${runParts(record, `Antidote ${versions.antidote}, ONNX Runtime ${versions.onnxruntime}`)}
 </section>`;
 }
 

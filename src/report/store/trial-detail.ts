@@ -1,8 +1,9 @@
 import type { TrialRecord } from "../../experiments/grid/trial-record.ts";
 import { outcomeInWords } from "../../experiments/grid/words.ts";
 import { code, type Fact, facts, part } from "../facts.ts";
-import { bytes, moment, pointsInterval, score, seconds, sharePhrase } from "../format.ts";
+import { pointsInterval, score, sharePhrase } from "../format.ts";
 import { type Content, type Html, html } from "../html.ts";
+import { runParts } from "../run-parts.ts";
 import type { StoreContents } from "./contents.ts";
 import { trialChart } from "./trial-chart.ts";
 import { leadingOf } from "./trial-tables.ts";
@@ -17,28 +18,7 @@ export function trialDetail(record: TrialRecord, contents: StoreContents): Html 
 <div class="trial"><div class="look"><div>${facts(outcomeFacts(record, contents))}</div>
 <div>${svg}${png !== undefined && triggerFigure(png)}</div></div>
 ${part("Config", `key ${key}`, facts(configFacts(config)))}
-${part(
-  "Software and machine",
-  `Antidote ${versions.antidote}, ${hardware.cpu}`,
-  facts([
-    ["Antidote", versions.antidote],
-    ["ONNX Runtime", versions.onnxruntime],
-    ["Node.js", versions.node],
-    ["Processor", `${hardware.cpu}, ${hardware.cores} cores`],
-    ["Platform", hardware.platform],
-    ["Device", `${hardware.device}, ${hardware.threads} threads`],
-  ]),
-)}
-${part(
-  "Time and memory",
-  `${seconds(record.duration)}, at most ${bytes(record.peakMemory)}`,
-  facts([
-    ["Started", moment(record.startedAt)],
-    ...record.stages.map((stage): Fact => [stage.name, seconds(stage.seconds)]),
-    ["Altogether", seconds(record.duration)],
-    ["Peak memory", bytes(record.peakMemory)],
-  ]),
-)}</div></details>`;
+${runParts(record, `Antidote ${versions.antidote}, ${hardware.cpu}`)}</div></details>`;
 }
 
 function triggerFigure(png: Uint8Array): Html {
