@@ -61,7 +61,7 @@ describe("a table", () => {
     expect(
       clean!.startsWith(`${keyOf(CLEAN)},model,clean seed 3,${keyOf(CLEAN)},,,,,,3,4,2,,`),
     ).toBe(true);
-    expect(repair).toContain(",0.86,0.1,0.9,0.95,0.88,0.1,false,");
+    expect(repair).toContain(",0.86,0.1,0.76,0.9,0.95,0.88,0.1,false,");
     // RFC 4180: quotes are doubled, and what holds a comma is quoted.
     expect(detection).toContain(',"badnets ""m=20"", seed 3, nc",');
     expect(detection).toContain(',"{""steps"":5}",');
