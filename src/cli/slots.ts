@@ -1,6 +1,6 @@
 import type { Attack } from "../attacks/attack.ts";
 import type { CodePoisoning } from "../attacks/code-poisoning.ts";
-import { ATTACKS, CODE_POISONINGS } from "../attacks/index.ts";
+import { ATTACKS, TRAINING_ATTACKS } from "../attacks/index.ts";
 import type { Deployment } from "../deployments/deployment.ts";
 import { DEPLOYMENTS } from "../deployments/index.ts";
 import type { Detector } from "../detectors/detector.ts";
@@ -22,7 +22,7 @@ export const ATTACK = {
 export const TRAINING_ATTACK = {
   description: "attack to carry out",
   group: "Poison:",
-  methods: { ...ATTACKS, ...CODE_POISONINGS } as Readonly<Record<string, Attack | CodePoisoning>>,
+  methods: TRAINING_ATTACKS,
 } satisfies Slot;
 
 export type TrainingAttack = Choice<Attack | CodePoisoning>;

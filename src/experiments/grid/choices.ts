@@ -1,6 +1,6 @@
 import type { Attack } from "../../attacks/attack.ts";
 import type { CodePoisoning } from "../../attacks/code-poisoning.ts";
-import { ATTACKS, CODE_POISONINGS } from "../../attacks/index.ts";
+import { TRAINING_ATTACKS } from "../../attacks/index.ts";
 import type { Poisoning } from "../../attacks/poison.ts";
 import { PRESETS, type Preset } from "../../attacks/presets.ts";
 import { chooseMethod, type MethodChoice } from "../../audit/method-choice.ts";
@@ -78,8 +78,7 @@ interface AttackChoice {
 
 function attackOf(choice: AttackChoice, presets: Readonly<Record<string, Preset>>): ChosenAttack {
   const { poisoned, boost, embed, ...rest } = choice;
-  const methods: Methods<Attack | CodePoisoning> = { ...ATTACKS, ...CODE_POISONINGS };
-  const attack = chosen("attack", methods, rest);
+  const attack = chosen("attack", TRAINING_ATTACKS, rest);
   if (!("labels" in attack.method)) {
     if ((poisoned ?? boost ?? embed) === undefined) return { ...attack, amounts: [] };
     throw new AntidoteError("INVALID_CONFIG", `${rest.name} poisons no images.`, {

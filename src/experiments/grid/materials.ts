@@ -1,7 +1,5 @@
 import { existsSync } from "node:fs";
-import type { Attack } from "../../attacks/attack.ts";
-import type { CodePoisoning } from "../../attacks/code-poisoning.ts";
-import { ATTACKS, CODE_POISONINGS } from "../../attacks/index.ts";
+import { TRAINING_ATTACKS } from "../../attacks/index.ts";
 import { openModel } from "../../audit/open.ts";
 import { readManifest } from "../../audit/poisoned-folder.ts";
 import { AntidoteError } from "../../core/errors.ts";
@@ -14,7 +12,7 @@ import { PROCEDURAL, trainingImages } from "../../data/training-images.ts";
 import { type Aids, type Attacker, type TestTrigger, triggerOf } from "../../games/collect.ts";
 import type { Classifier } from "../../models/classifier.ts";
 import type { RunContext } from "../../runtime/context.ts";
-import { configuredIn, type Methods } from "./methods.ts";
+import { configuredIn } from "./methods.ts";
 import type { ResultStore } from "./store.ts";
 import type { ModelTrial } from "./trial.ts";
 
@@ -131,8 +129,7 @@ export async function attackerOf(
   const aids =
     surrogate === null ? {} : { surrogate: await keptModel(context, materials, surrogate) };
   if (attack === null || target === null) return { attacker: undefined, aids };
-  const methods: Methods<Attack | CodePoisoning> = { ...ATTACKS, ...CODE_POISONINGS };
-  const { method, config } = configuredIn("attack", methods, attack)!;
+  const { method, config } = configuredIn("attack", TRAINING_ATTACKS, attack)!;
   const attacker: Attacker =
     "labels" in method
       ? { attack: { method, config }, plan: { ...poisoning!, target } }

@@ -4,12 +4,13 @@ import { freshClassifier } from "../../models/fresh.ts";
 import type { RunContext } from "../../runtime/context.ts";
 import { openDevice } from "../../runtime/process-device.ts";
 import { expand } from "../grid/expand.ts";
-import { type Experiment, experimentFrom } from "../grid/experiment-file.ts";
+import type { Experiment } from "../grid/experiment-file.ts";
 import { type Images, readImages } from "../grid/materials.ts";
 import { type ExperimentRun, sourceOf } from "../grid/run-experiment.ts";
 import { ResultStore } from "../grid/store.ts";
 import { amountOf, workOfTrial } from "../grid/work.ts";
 import type { Artefact } from "./artefact.ts";
+import { plansOf } from "./reproduce.ts";
 import type { Scale } from "./scales.ts";
 
 /** What lies ahead of a reproduction. */
@@ -35,11 +36,7 @@ export async function forecast(
   scale: Scale,
   options: Omit<ExperimentRun, "plan">,
 ): Promise<Forecast> {
-  const plans = artefacts.flatMap((artefact) =>
-    artefact
-      .experiments(scale)
-      .map((input) => experimentFrom(input, String(input.name), () => artefact.name)),
-  );
+  const plans = artefacts.flatMap((artefact) => plansOf(artefact, scale));
   const [first] = plans;
   if (!first) return { trials: 0, missing: 0, seconds: 0 };
   const images = await readImages(sourceOf(first), events);

@@ -1,5 +1,5 @@
 import type { RunContext } from "../../runtime/context.ts";
-import { experimentFrom } from "../grid/experiment-file.ts";
+import { type Experiment, experimentFrom } from "../grid/experiment-file.ts";
 import { type ExperimentRun, runExperiment } from "../grid/run-experiment.ts";
 import type { GridResult } from "../grid/run-grid.ts";
 import { ResultStore } from "../grid/store.ts";
@@ -9,6 +9,13 @@ import type { Scale } from "./scales.ts";
 
 /** What became of an experiment. */
 export type NamedRun = GridResult & { readonly experiment: string; readonly duration: number };
+
+/** The experiments of a table or figure, complete. Throws `INVALID_CONFIG`. */
+export function plansOf(artefact: Artefact, scale: Scale): Experiment[] {
+  return artefact
+    .experiments(scale)
+    .map((input) => experimentFrom(input, String(input.name), () => artefact.name));
+}
 
 /**
  * Runs what is missing for a table or figure, and reads it.
@@ -21,8 +28,7 @@ export async function reproduce(
   options: Omit<ExperimentRun, "plan">,
 ): Promise<{ readonly reproduced: Reproduced; readonly runs: readonly NamedRun[] }> {
   const runs: NamedRun[] = [];
-  for (const input of artefact.experiments(scale)) {
-    const plan = experimentFrom(input, String(input.name), () => artefact.name);
+  for (const plan of plansOf(artefact, scale)) {
     runs.push({ experiment: plan.name, ...(await runExperiment(events, { ...options, plan })) });
   }
   const store = await ResultStore.open(options.store);
