@@ -6,7 +6,8 @@
  *     ANTIDOTE_DATA=... node bench/attacks/run.mjs --models DIR --out results/attacks.json
  */
 import { copyFileSync, existsSync, mkdirSync, readFileSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
+import { availableParallelism } from "node:os";
+import { basename, dirname, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { antidote } from "../program.mjs";
 import { runsIn, writeRecord } from "../record.mjs";
@@ -22,6 +23,12 @@ const HELP = `node bench/attacks/run.mjs --models DIR --out RECORD [options]
   --seed N       seed (0)
   --boost N      how often an epoch shows every poisoned image (1). 20 in 6 epochs is as often as the
                  paper's 120 epochs show it
+  --surrogate FILE                  ONNX classifier on which adversarial triggers are found (a small network for the
+                                    same classes, trained once and kept in models/)
+  --surrogate-preprocessing CHOICE  what it expects (none)
+  --surrogate-class K               its class that triggers lead to (the one after the target)
+  --threads N    threads to compute with (all processors). Two series with one thread each take less time than
+                 one after the other with two
 `;
 const MANIFEST = new URL("manifest.json", import.meta.url);
 const EMBEDDINGS = ["after-augmentation", "before-augmentation"];
@@ -36,6 +43,10 @@ const { values: flags } = parseArgs({
     epochs: { type: "string", default: "6" },
     seed: { type: "string", default: "0" },
     boost: { type: "string", default: "1" },
+    surrogate: { type: "string" },
+    "surrogate-preprocessing": { type: "string", default: "none" },
+    "surrogate-class": { type: "string" },
+    threads: { type: "string", default: String(availableParallelism()) },
     help: { type: "boolean", default: false },
   },
 });
@@ -47,7 +58,6 @@ if (flags.help || !flags.models || !flags.out || !data) {
 
 const { target: aimedAt, runs: planned } = JSON.parse(readFileSync(MANIFEST, "utf8"));
 const target = String(aimedAt);
-const runs = runsIn(flags.out);
 const only = flags.attacks?.split(",");
 const cifar = resolve(data, "cifar10");
 const test = join(cifar, "test_batch.bin");
@@ -60,15 +70,17 @@ for (const { attack, paper } of planned) {
   for (const embed of embeddings) {
     if (embed && flags.embed !== "both" && flags.embed !== embed) continue;
     const boost = embed ? Number(flags.boost) : null;
+    const surrogate = needsSurrogate(attack) && flags.surrogate ? basename(flags.surrogate) : null;
     const is = (run) =>
       (run.attack?.name ?? null) === attack &&
       run.embed === embed &&
       run.boost === boost &&
+      run.surrogate === surrogate &&
       same(run.config);
-    if (runs.some(is)) continue;
-    const run = runOne(attack, embed, paper);
-    runs.push(run);
-    writeRecord(flags.out, { runs });
+    if (runsIn(flags.out).some(is)) continue;
+    const run = { ...runOne(attack, embed, paper), surrogate };
+    // Another series may have written meanwhile.
+    writeRecord(flags.out, { runs: [...runsIn(flags.out), run] });
     const share = (measured) => (measured ? (100 * measured.value).toFixed(1) : "-");
     process.stdout.write(
       `${name} ${embed ?? ""} CDA ${share(run.accuracy)} ASR ${share(run.attackSuccess)}\n`,
@@ -82,30 +94,43 @@ function same({ width, epochs, seed }) {
   );
 }
 
+function needsSurrogate(attack) {
+  return attack === "adv" || attack === "pcb";
+}
+
 function runOne(attack, embed, paper) {
   const { width, epochs, seed } = flags;
   const boosted = embed && flags.boost !== "1" && `b${flags.boost}`;
-  const parts = [attack ?? "clean", embed, boosted, `w${width}`, `e${epochs}`, `s${seed}`];
+  const on = needsSurrogate(attack) && flags.surrogate && basename(flags.surrogate, ".onnx");
+  const parts = [attack ?? "clean", on, embed, boosted, `w${width}`, `e${epochs}`, `s${seed}`];
   const name = parts.filter(Boolean).join("-");
   const folder = resolve(flags.models, name);
   const kept = (file) => resolve(dirname(flags.out), "models", file);
   mkdirSync(kept("."), { recursive: true });
   // One surrogate serves all attacks that need one.
-  const shared = kept(`surrogate-s${seed}.onnx`);
-  const needsSurrogate = attack === "adv" || attack === "pcb";
-  const surrogate = needsSurrogate && existsSync(shared) ? ["--surrogate", shared] : [];
+  const shared = flags.surrogate ?? kept(`surrogate-s${seed}.onnx`);
+  const used = [
+    "--surrogate",
+    shared,
+    "--surrogate-preprocessing",
+    flags["surrogate-preprocessing"],
+  ];
+  const surrogate = needsSurrogate(attack) && existsSync(shared) ? used : [];
+  const towards = flags["surrogate-class"];
+  const options = towards ? ["--attack.surrogate-class", towards] : [];
   const amount = embed ? ["--preset", "cifar10", "--embed", embed, "--boost", flags.boost] : [];
-  const recipe = ["--width", width, "--epochs", epochs, "--seed", seed, "--storage", "float16"];
-  const aim = attack ? ["--attack", attack, "--target", target, ...amount, ...surrogate] : [];
+  const common = ["--seed", seed, "--threads", flags.threads];
+  const recipe = ["--width", width, "--epochs", epochs, ...common, "--storage", "float16"];
+  const trigger = attack ? ["--target", target, ...(needsSurrogate(attack) ? options : [])] : [];
+  const aim = attack ? ["--attack", attack, ...trigger, ...amount, ...surrogate] : [];
   const trained = antidote("train", "--data", cifar, ...recipe, ...aim, "--out", folder);
-  if (needsSurrogate && surrogate.length === 0) {
+  if (needsSurrogate(attack) && surrogate.length === 0) {
     copyFileSync(join(folder, "surrogate.onnx"), shared);
   }
-  const known = attack === "pcb" ? "adv" : attack;
-  const trigger = attack ? ["--attack", known, "--target", target] : [];
-  const found = needsSurrogate ? ["--surrogate", shared] : [];
-  const images = ["--images", test, "--seed", seed];
-  const judged = antidote("evaluate", trained.model, ...images, ...trigger, ...found);
+  const known = attack ? ["--attack", attack === "pcb" ? "adv" : attack] : [];
+  const found = needsSurrogate(attack) ? used : [];
+  const images = ["--images", test, ...common];
+  const judged = antidote("evaluate", trained.model, ...images, ...known, ...trigger, ...found);
   copyFileSync(trained.model, kept(`${name}.onnx`));
   const { attack: method, ...poison } = trained.poison ?? trained.codePoisoning ?? {};
   return {
