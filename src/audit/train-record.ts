@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { ARCHITECTURE } from "../models/fresh.ts";
+import { PRETRAINED } from "../models/pretrained.ts";
 import { TRAINING } from "../train/config.ts";
 import {
   aids,
@@ -13,7 +14,7 @@ import {
 } from "./record-parts.ts";
 
 /** Raised whenever a field of this document is added, removed or changes its meaning. */
-export const TRAIN_SCHEMA_VERSION = 2;
+export const TRAIN_SCHEMA_VERSION = 3;
 
 const epoch = z.strictObject({
   epoch: z.int().min(1).describe("Number of the epoch, from 1."),
@@ -59,9 +60,19 @@ export const trainRecord = z.strictObject({
     .nullable()
     .describe("The attack on the training procedure; null if there was none."),
   history: z.array(epoch).describe("Every epoch, in order."),
-  config: z
-    .strictObject({ ...ARCHITECTURE.shape, ...TRAINING.shape })
-    .describe("Resolved options of network and training."),
+  network: z
+    .union([
+      ARCHITECTURE.describe("A new network."),
+      z
+        .strictObject({
+          file: text.describe("Path as the user gave it."),
+          ...PRETRAINED.shape,
+          newHead: z.boolean().describe("Whether its last layer was replaced for other classes."),
+        })
+        .describe("A trained classifier that training went on from."),
+    ])
+    .describe("What training began with."),
+  config: TRAINING.describe("Resolved options of training."),
   seed: z.int().describe("Root seed: the same seed, versions and threads repeat the result."),
   versions: versions.describe("Software that this ran with."),
   hardware: hardware.describe("Machine that this ran on."),

@@ -13,7 +13,7 @@ import type { Geometry, ImageSet } from "../data/images.ts";
 import { openImages } from "../data/open.ts";
 import type { Classifier } from "../models/classifier.ts";
 import { newModelFile } from "../models/new-file.ts";
-import { usualPreprocessings } from "../models/preprocessing.ts";
+import { PREPROCESSING_NAME, preprocessedAs } from "../models/pretrained.ts";
 import { type OnnxFile, writeOnnxFile } from "../onnx/file.ts";
 import type { RunContext } from "../runtime/context.ts";
 import type { Choice } from "./command.ts";
@@ -25,10 +25,9 @@ export const AID_OPTIONS = {
     .optional()
     .describe("ONNX classifier on which adversarial triggers are found")
     .meta({ placeholder: "onnx" }),
-  surrogatePreprocessing: z
-    .enum(usualPreprocessings(3).map(({ name }) => name) as [string, ...string[]])
-    .default("none")
-    .describe("what the surrogate expects of an image in [0,1]"),
+  surrogatePreprocessing: PREPROCESSING_NAME.describe(
+    "what the surrogate expects of an image in [0,1]",
+  ),
   photographs: z
     .string()
     .optional()
@@ -99,17 +98,10 @@ async function openSurrogate(
   geometry: Geometry,
 ): Promise<Surrogate> {
   const { classifier } = await openModel(device, path, { size: geometry });
-  const usual = usualPreprocessings(classifier.image.channels);
-  const found = usual.find(({ name }) => name === wanted);
-  if (!found) {
-    throw new AntidoteError("INVALID_CONFIG", `"${wanted}" is for colour images.`, {
-      place: "--surrogate-preprocessing",
-      next: `Choose one of ${usual.map(({ name }) => name).join(", ")}.`,
-    });
-  }
+  const prepared = preprocessedAs(classifier, wanted, "--surrogate-preprocessing");
   const { sha256 } = await describeFile(path);
   const record = { file: path, sha256, preprocessing: wanted, madeHere: false };
-  return { classifier: classifier.withPreprocessing(found), record };
+  return { classifier: prepared, record };
 }
 
 /** Entry of a kept surrogate's metadata that says what it was trained on. */

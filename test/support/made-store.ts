@@ -121,7 +121,8 @@ export function madeOutcome(
   const attack = suspect.attack?.name ?? null;
   const m = suspect.poisoning?.samples ?? 50;
   const [robust, visible] = CHARACTER[attack ?? ""] ?? [0, 0];
-  const drawn = Random.fromSeed(suspect.seed).fork(`${attack}/${m}/${suspect.network.width}`);
+  const width = "width" in suspect.network ? suspect.network.width : 0;
+  const drawn = Random.fromSeed(suspect.seed).fork(`${attack}/${m}/${width}`);
   const noise = (name: string, size: number) => drawn.fork(name).uniform(-size, size);
   const strength = Math.min(1, Math.log10(1 + m) / Math.log10(60));
   const judged = (accuracy: number, success: number) => ({

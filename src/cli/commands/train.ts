@@ -2,14 +2,21 @@ import { existsSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { describeHardware, describeVersions } from "../../audit/describe.ts";
+import { describeFile, describeHardware, describeVersions } from "../../audit/describe.ts";
+import { openModel } from "../../audit/open.ts";
 import { TRAIN_SCHEMA_VERSION, type TrainRecord } from "../../audit/train-record.ts";
 import { AntidoteError } from "../../core/errors.ts";
 import { makeFolder, writeJson } from "../../core/write-file.ts";
 import { count, type ImageSet } from "../../data/images.ts";
 import { trainingImages } from "../../data/training-images.ts";
+import type { Classifier } from "../../models/classifier.ts";
 import { ARCHITECTURE, freshClassifier } from "../../models/fresh.ts";
 import { newModelFile } from "../../models/new-file.ts";
+import {
+  PREPROCESSING_NAME,
+  preprocessedAs,
+  pretrainedClassifier,
+} from "../../models/pretrained.ts";
 import { writeOnnxFile } from "../../onnx/file.ts";
 import { sharePhrase } from "../../report/format.ts";
 import type { RunContext } from "../../runtime/context.ts";
@@ -45,7 +52,17 @@ const options = z.strictObject({
         "type in which model.onnx stores the weights; float16 rounds them to half the size",
       ),
   }),
-  ...grouped("Network:", ARCHITECTURE.shape),
+  ...grouped("Network:", {
+    ...ARCHITECTURE.shape,
+    from: z
+      .string()
+      .optional()
+      .describe(
+        "trained classifier to go on from, instead of a new network; a last layer for another number of classes is replaced",
+      )
+      .meta({ placeholder: "onnx" }),
+    preprocessing: PREPROCESSING_NAME,
+  }),
   ...grouped("Training:", TRAINING.shape),
   ...POISON_OPTIONS,
   ...MACHINE_OPTIONS,
@@ -66,13 +83,17 @@ export const train = command({
   name: "train",
   summary: "train a classifier, clean or poisoned, to test defences on",
   description:
-    "Trains a classifier from scratch and writes it as ONNX. With an attack, it gets a backdoor: attacks exist here to measure defences, so never publish such a model without saying so. An attack that needs a surrogate trains a small one first, unless one is named, and keeps it beside the model. The same command continues a run that was stopped, and ends with the same model.",
+    "Trains a classifier, from scratch or from another one (--from), and writes it as ONNX. With an attack, it gets a backdoor: attacks exist here to measure defences, so never publish such a model without saying so. An attack that needs a surrogate trains a small one first, unless one is named, and keeps it beside the model. The same command continues a run that was stopped, and ends with the same model.",
   options,
   slots,
   examples: [
     {
       line: "antidote train --data procedural --out clean/ --epochs 4",
       purpose: "a clean model on images that need no download",
+    },
+    {
+      line: "antidote train --data imagenette/train --size 224 --from squeezenet.onnx --preprocessing imagenet --out tuned/ --epochs 10 --learning-rate 0.001",
+      purpose: "fine-tuning of a network for ImageNet on ten classes",
     },
     {
       line: "antidote train --data cifar-10-batches-bin/ --out suspect/ --attack badnets --poisoned 250 --target cat",
@@ -104,14 +125,13 @@ async function run(context: RunContext, input: Input, checkpoint: string): Promi
   const { options, methods } = input;
   const { clean, heldOut } = await readImages(context, options);
   await makeFolder(options.out);
-  // The command's schema contains all three: each takes what is its own.
-  const architecture = ARCHITECTURE.strip().parse(options);
+  // The command's schema contains both: each takes what is its own.
   const config = TRAINING.strip().parse(options);
   const intrusion = await intrusionInto(context, methods.attack, options, clean, config);
   const { images, repeats, unaugmented } = intrusion;
 
-  const fresh = await freshClassifier(context, clean, architecture);
-  const material = { classifier: fresh, images, repeats, unaugmented, heldOut, checkpoint };
+  const { start, network } = await startOf(context, options, clean);
+  const material = { classifier: start, images, repeats, unaugmented, heldOut, checkpoint };
   const { classifier, history } = await trainClassifier(context, material, config);
   const model = join(options.out, "model.onnx");
   const metadata = { names: JSON.stringify(clean.classNames) };
@@ -129,7 +149,8 @@ async function run(context: RunContext, input: Input, checkpoint: string): Promi
     },
     ...intrusion.record,
     history,
-    config: { ...architecture, ...config },
+    network,
+    config,
     seed: options.seed,
     versions: describeVersions(),
     hardware: describeHardware(context.device),
@@ -137,6 +158,27 @@ async function run(context: RunContext, input: Input, checkpoint: string): Promi
   };
   await writeJson(join(options.out, "train.json"), document);
   return { document, text: inWords(document), exitCode: 0 };
+}
+
+/** What training begins with, and how the record states it. */
+async function startOf(
+  context: RunContext,
+  options: Input["options"],
+  clean: ImageSet,
+): Promise<{ readonly start: Classifier; readonly network: TrainRecord["network"] }> {
+  const { from, preprocessing } = options;
+  if (from === undefined) {
+    const network = ARCHITECTURE.strip().parse(options);
+    return { start: await freshClassifier(context, clean, network), network };
+  }
+  const { classifier } = await openModel(context.device, from, { size: clean });
+  const model = preprocessedAs(classifier, preprocessing, "--preprocessing");
+  const { sha256 } = await describeFile(from);
+  const newHead = classifier.classes !== clean.classNames.length;
+  return {
+    start: await pretrainedClassifier(context, model, clean),
+    network: { file: from, sha256, preprocessing, newHead },
+  };
 }
 
 async function readImages(
@@ -166,6 +208,13 @@ function checkUsage({ options, methods: { attack } }: Input): void {
   if (onImages) requestedPoison(options, onImages);
   if (onTraining && target === undefined) {
     throw usage("--attack needs its target.", "Add --target CLASS.");
+  }
+  if (options.from === undefined && options.preprocessing !== "none") {
+    throw usage("There is --preprocessing, but no trained classifier.", "Add --from FILE.");
+  }
+  const untouched = ARCHITECTURE.parse({});
+  if (options.from !== undefined && options.width !== untouched.width) {
+    throw usage("--from brings a network of its own.", "Leave out --width.");
   }
   const useless = Object.entries({
     ...(onImages ? {} : { poisoned, preset, boost, embed }),

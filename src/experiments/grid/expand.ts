@@ -1,7 +1,7 @@
 import { assertClass, checkPlan, POISONING, type Poisoning } from "../../attacks/poison.ts";
 import type { Configured } from "../../audit/options.ts";
 import { divideTrusted } from "../../audit/prepare.ts";
-import { AntidoteError } from "../../core/errors.ts";
+import { AntidoteError, invariant } from "../../core/errors.ts";
 import { Random } from "../../core/random.ts";
 import { count } from "../../data/images.ts";
 import type { Deployment } from "../../deployments/deployment.ts";
@@ -102,7 +102,7 @@ class Expansion {
     return {
       kind: "model",
       data: this.#images.digests,
-      ...{ network: this.#plan.network, training: this.#plan.training },
+      ...{ network: this.#network(), training: this.#plan.training },
       ...{ attack: null, target: null, poisoning: null, surrogate: null },
       ...{ sanitizer: null, unsanitized: null, seed },
     };
@@ -115,11 +115,23 @@ class Expansion {
     return { ...this.#clean(seed), attack: stated(attack), target, poisoning, surrogate };
   }
 
-  /** The surrogate of all attackers: a clean model of its own. */
+  #network(): ModelTrial["network"] {
+    const { network } = this.#plan;
+    if (!("from" in network)) return network;
+    const { sha256, preprocessing } = network;
+    invariant(sha256, "the digest of the model to start from is not known");
+    return { sha256, preprocessing };
+  }
+
+  /** The surrogate of all attackers: a clean model of its own, from the same start if that is a trained model. */
   #surrogate(): string {
-    const { width, epochs } = this.#plan.surrogate;
-    const network = ARCHITECTURE.parse({ width });
-    const trial = trialOf({ ...this.#clean(0), network, training: TRAINING.parse({ epochs }) });
+    const { network, training, surrogate } = this.#plan;
+    const { width, epochs } = surrogate;
+    const own =
+      "from" in network
+        ? { network: this.#network(), training: { ...training, epochs } }
+        : { network: ARCHITECTURE.parse({ width }), training: TRAINING.parse({ epochs }) };
+    const trial = trialOf({ ...this.#clean(0), ...own });
     return this.#add(trial, "surrogate", trial.key, "surrogate");
   }
 

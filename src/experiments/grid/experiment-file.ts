@@ -2,11 +2,13 @@ import { basename, dirname, extname, resolve } from "node:path";
 import { z } from "zod";
 import { POISONING } from "../../attacks/poison.ts";
 import { PRESETS, type PresetName } from "../../attacks/presets.ts";
+import { describeFile } from "../../audit/describe.ts";
 import { auditOptions } from "../../audit/options.ts";
 import { problemsIn, problemText } from "../../audit/problems.ts";
 import { AntidoteError } from "../../core/errors.ts";
 import { PROCEDURAL } from "../../data/training-images.ts";
 import { ARCHITECTURE } from "../../models/fresh.ts";
+import { PREPROCESSING_NAME, PRETRAINED } from "../../models/pretrained.ts";
 import { TRAINING } from "../../train/config.ts";
 import { readYamlFile } from "./yaml-file.ts";
 
@@ -65,7 +67,17 @@ export const experiment = z.strictObject({
     .min(10)
     .default(10_000)
     .describe(`how many ${PROCEDURAL} images to draw for training`),
-  network: ARCHITECTURE.prefault({}).describe("architecture of every model"),
+  network: z
+    .union([
+      ARCHITECTURE,
+      z.strictObject({
+        from: z.string().describe("ONNX classifier that training goes on from"),
+        preprocessing: PREPROCESSING_NAME,
+        sha256: PRETRAINED.shape.sha256.optional().describe("its digest (default: as it is found)"),
+      }),
+    ])
+    .prefault({})
+    .describe("architecture of every model, or a trained one that all go on from"),
   training: TRAINING.prefault({}).describe("how every model is trained"),
   surrogate: z
     .strictObject({
@@ -73,7 +85,9 @@ export const experiment = z.strictObject({
       epochs: z.int().min(1).default(4).describe("passes over the training images"),
     })
     .prefault({})
-    .describe("network that attackers have who need one: trained once on clean images"),
+    .describe(
+      "network that attackers have who need one: trained once on clean images (from the same start, if `network` names one)",
+    ),
   target: z.int().min(0).default(0).describe("class that triggers lead to, by index"),
   preset: z
     .enum(Object.keys(PRESETS) as [PresetName, ...PresetName[]])
@@ -113,12 +127,35 @@ export type Experiment = z.output<typeof experiment> & { readonly name: string }
 export async function readExperiment(path: string): Promise<Experiment> {
   const { value, placeOf } = await readYamlFile(path);
   const read = experimentFrom(value, basename(path, extname(path)), placeOf);
-  const found = (image: string) => (image === PROCEDURAL ? image : resolve(dirname(path), image));
+  const beside = (file: string) => resolve(dirname(path), file);
+  const found = (image: string) => (image === PROCEDURAL ? image : beside(image));
+  const { network } = read;
   return {
     ...read,
+    ...("from" in network ? { network: await identified(network, beside(network.from)) } : {}),
     data: found(read.data),
     ...(read.test === undefined ? {} : { test: found(read.test) }),
   };
+}
+
+/** The model to start from with its digest, which must be the stated one if any is stated. */
+async function identified<Network extends { readonly sha256?: string | undefined }>(
+  network: Network,
+  from: string,
+): Promise<Network & { readonly from: string; readonly sha256: string }> {
+  const { sha256 } = await describeFile(from).catch((cause: unknown) => {
+    throw new AntidoteError("MODEL_NOT_FOUND", "The model to start from cannot be read.", {
+      place: from,
+      next: "Check `network.from`: it is taken from the folder of the experiment's file.",
+      cause,
+    });
+  });
+  if (network.sha256 === undefined || network.sha256 === sha256)
+    return { ...network, from, sha256 };
+  throw new AntidoteError("INVALID_CONFIG", `The model to start from has the SHA-256 ${sha256}.`, {
+    place: from,
+    next: "Name the file that `network.sha256` belongs to, or leave the digest out.",
+  });
 }
 
 const HELP = "`antidote experiment run --help` describes the file.";

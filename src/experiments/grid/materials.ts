@@ -1,8 +1,9 @@
 import { existsSync } from "node:fs";
 import { TRAINING_ATTACKS } from "../../attacks/index.ts";
+import { describeFile } from "../../audit/describe.ts";
 import { openModel } from "../../audit/open.ts";
 import { readManifest } from "../../audit/poisoned-folder.ts";
-import { AntidoteError } from "../../core/errors.ts";
+import { AntidoteError, invariant } from "../../core/errors.ts";
 import { Random } from "../../core/random.ts";
 import { abridged } from "../../data/classes.ts";
 import { digestOf } from "../../data/digest.ts";
@@ -11,13 +12,15 @@ import { stratified } from "../../data/split.ts";
 import { PROCEDURAL, trainingImages } from "../../data/training-images.ts";
 import { type Aids, type Attacker, type TestTrigger, triggerOf } from "../../games/collect.ts";
 import type { Classifier } from "../../models/classifier.ts";
+import { freshClassifier } from "../../models/fresh.ts";
+import { preprocessedAs, pretrainedClassifier } from "../../models/pretrained.ts";
 import type { RunContext } from "../../runtime/context.ts";
 import { configuredIn } from "./methods.ts";
 import type { ResultStore } from "./store.ts";
 import type { ModelTrial } from "./trial.ts";
 
-/** Where the images of an experiment come from. */
-export interface ImageSource {
+/** Where everything lies that an experiment takes. */
+export interface Source {
   /** A path, or "procedural". */
   readonly data: string;
   /** Test images that are read from another path. */
@@ -28,6 +31,8 @@ export interface ImageSource {
   readonly size: number;
   /** How many procedural images to draw for training. */
   readonly count: number;
+  /** File of the classifier that training goes on from, if models do not start anew. */
+  readonly pretrained?: string | undefined;
 }
 
 /** The images of an experiment. */
@@ -43,7 +48,7 @@ export interface Images {
  *   the errors of `trainingImages`
  */
 export async function readImages(
-  { data, test, judgedOn, size, count: drawn }: ImageSource,
+  { data, test, judgedOn, size, count: drawn }: Source,
   { emit, signal }: Pick<RunContext, "emit" | "signal">,
 ): Promise<Images> {
   const read = (source: string, split: "train" | "test", count: number) => {
@@ -97,13 +102,37 @@ function assertAlike(train: ImageSet, test: ImageSet, place: string): void {
 }
 
 /** What the trials of a process share. */
-export interface Materials extends Images {
+export interface Materials extends Images, Pick<Source, "pretrained"> {
   readonly store: ResultStore;
 }
 
 /** r trusted images: drawn from the training set before it was poisoned, classes alike (spec: trusted data). */
 export function trustedImages({ train }: Images, r: number, random: Random): ImageSet {
   return subset(train, stratified(train, r, random.fork(`trusted/${r}`)));
+}
+
+/**
+ * What a model's training begins with: a new network, or a classifier that is there.
+ * @throws `DATA_INVALID` if its file is not the one that the trial was made for; the errors of `openModel` and
+ *   `pretrainedClassifier`
+ */
+export async function startOf(
+  context: RunContext,
+  { train, pretrained }: Pick<Materials, "train" | "pretrained">,
+  network: ModelTrial["network"],
+): Promise<Classifier> {
+  if (!("sha256" in network)) return await freshClassifier(context, train, network);
+  invariant(pretrained, "a pretrained network was announced without its file");
+  const { sha256 } = await describeFile(pretrained);
+  if (sha256 !== network.sha256) {
+    throw new AntidoteError("DATA_INVALID", "The model to start from has changed meanwhile.", {
+      place: pretrained,
+      next: "Put the former file back, or run the experiment again with the new one.",
+    });
+  }
+  const { classifier } = await openModel(context.device, pretrained, { size: train });
+  const model = preprocessedAs(classifier, network.preprocessing, "network.preprocessing");
+  return await pretrainedClassifier(context, model, train);
 }
 
 /** The model that a trial has kept. Throws `DATA_INVALID` if it is gone, and the errors of `openModel`. */

@@ -3,12 +3,11 @@ import { undefended } from "../../deployments/undefended.ts";
 import { isDataPoisoner, type Train } from "../../games/collect.ts";
 import { Judge } from "../../games/judge.ts";
 import { trainSuspect } from "../../games/robustness.ts";
-import { freshClassifier } from "../../models/fresh.ts";
 import type { RunContext } from "../../runtime/context.ts";
 import { SANITIZERS } from "../../sanitizers/index.ts";
 import type { Sanitizer } from "../../sanitizers/sanitizer.ts";
 import { train } from "../../train/loop.ts";
-import { attackerOf, keptModel, type Materials, trueTrigger } from "./materials.ts";
+import { attackerOf, keptModel, type Materials, startOf, trueTrigger } from "./materials.ts";
 import { configuredIn, type Methods } from "./methods.ts";
 import type { Ran, TrialStages } from "./run-trial.ts";
 import type { ModelTrial, Trial } from "./trial.ts";
@@ -26,7 +25,7 @@ export async function runModelTrial(
   const folder = await store.workFolder(key);
 
   const learn: Train = async (own, { images, repeats, unaugmented }) => {
-    const classifier = await freshClassifier(own, clean, config.network);
+    const classifier = await startOf(own, materials, config.network);
     const checkpoint = join(folder, "training.safetensors");
     const input = { classifier, images, repeats, unaugmented, checkpoint };
     return (await train(own, input, config.training)).classifier;

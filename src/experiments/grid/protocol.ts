@@ -1,11 +1,11 @@
 import type { ErrorCode } from "../../core/errors.ts";
 import type { Progress } from "../../core/progress.ts";
-import type { ImageSource, Images } from "./materials.ts";
+import type { Images, Source } from "./materials.ts";
 import type { Trial } from "./trial.ts";
 
 /** What a worker is started with, as JSON in its first argument. */
 export interface WorkerOptions {
-  readonly source: ImageSource;
+  readonly source: Source;
   /** What the images must be: those that the trials were made for. */
   readonly digests: Images["digests"];
   readonly store: string;

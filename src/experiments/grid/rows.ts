@@ -118,7 +118,7 @@ function rowOf(
     boost: model?.poisoning?.boost ?? null,
     embed: model?.poisoning?.embed ?? null,
     target: model?.target ?? null,
-    width: model?.network.width ?? null,
+    width: model && "width" in model.network ? model.network.width : null,
     epochs: model?.training.epochs ?? null,
     sanitizer: model?.sanitizer?.name ?? null,
     trusted: config.kind === "model" ? null : config.trusted,

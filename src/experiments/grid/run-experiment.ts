@@ -3,7 +3,7 @@ import type { RunContext } from "../../runtime/context.ts";
 import { choicesOf } from "./choices.ts";
 import { expand } from "./expand.ts";
 import type { Experiment } from "./experiment-file.ts";
-import { type ImageSource, readImages } from "./materials.ts";
+import { readImages, type Source } from "./materials.ts";
 import type { WorkerOptions } from "./protocol.ts";
 import { type GridResult, runGrid } from "./run-grid.ts";
 import { partOf, type Shard } from "./shard.ts";
@@ -50,6 +50,7 @@ function paused(cause: AntidoteError): AntidoteError {
   });
 }
 
-export function sourceOf({ data, test, testImages, size, count }: Experiment): ImageSource {
-  return { data, test, judgedOn: testImages, size, count };
+export function sourceOf({ data, test, testImages, size, count, network }: Experiment): Source {
+  const pretrained = "from" in network ? network.from : undefined;
+  return { data, test, judgedOn: testImages, size, count, pretrained };
 }

@@ -4,6 +4,7 @@ import { POISONING } from "../../attacks/poison.ts";
 import { method, natural, share, text } from "../../audit/record-parts.ts";
 import { VERSION } from "../../core/version.ts";
 import { ARCHITECTURE } from "../../models/fresh.ts";
+import { PRETRAINED } from "../../models/pretrained.ts";
 import { TRAINING } from "../../train/config.ts";
 
 /*
@@ -26,7 +27,12 @@ export const modelTrial = z.strictObject({
       test: text.describe("SHA-256 of the test images that judge."),
     })
     .describe("The images."),
-  network: ARCHITECTURE.describe("The architecture."),
+  network: z
+    .union([
+      ARCHITECTURE.describe("A new network."),
+      PRETRAINED.describe("A trained one that training goes on from."),
+    ])
+    .describe("What training begins with."),
   training: TRAINING.describe("How it is trained."),
   attack: method.nullable().describe("The attack; null for a clean model."),
   target: natural

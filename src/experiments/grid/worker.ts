@@ -39,7 +39,8 @@ process.on("message", (order: Order) => {
 try {
   const images = await readImages(options.source, { emit, signal });
   if (!isDeepStrictEqual(images.digests, options.digests)) throw imagesChanged(options);
-  const materials: Materials = { ...images, store: new ResultStore(options.store) };
+  const { pretrained } = options.source;
+  const materials: Materials = { ...images, pretrained, store: new ResultStore(options.store) };
   say({ kind: "ready" });
   while (!signal.aborted) {
     const trial = orders.shift();

@@ -73,8 +73,8 @@ const COMPARED = "badnets";
 
 /** The same as Figure 7 for one attack, with networks twice as wide. */
 function largerNetworks(scale: Parameters<Artefact["experiments"]>[0]) {
-  const width = 2 * (scale.base.network?.width ?? 32);
-  const wider = { ...scale, base: { ...scale.base, network: { ...scale.base.network, width } } };
+  const width = 2 * scale.base.network.width;
+  const wider = { ...scale, base: { ...scale.base, network: { width } } };
   return onScale(wider, "larger", {
     attacks: [{ name: COMPARED }],
     ...{ repairs: [OURS], detectors: [CTI], trusted: scale.shares.slice(-1) },

@@ -1,6 +1,6 @@
 import { secondsPerImage } from "../../audit/estimate.ts";
 import { Random } from "../../core/random.ts";
-import { freshClassifier } from "../../models/fresh.ts";
+import { ARCHITECTURE, type Architecture, freshClassifier } from "../../models/fresh.ts";
 import type { RunContext } from "../../runtime/context.ts";
 import { openDevice } from "../../runtime/process-device.ts";
 import { expand } from "../grid/expand.ts";
@@ -44,7 +44,7 @@ export async function forecast(
   // Forward passes of the first plan's network: cost grows with the square of the width.
   const amounts = new Map<string, number>();
   for (const plan of plans) {
-    const cost = (plan.network.width / first.network.width) ** 2;
+    const cost = (architectureOf(plan).width / architectureOf(first).width) ** 2;
     for (const { key, config } of expand(plan, images)) {
       amounts.set(key, cost * amountOf(workOfTrial(config, images)));
     }
@@ -57,14 +57,20 @@ export async function forecast(
   return { trials: amounts.size, missing: missing.length, seconds };
 }
 
+/** Scales train new networks alone. */
+function architectureOf({ network }: Experiment): Architecture {
+  return ARCHITECTURE.parse(network);
+}
+
 /** Seconds that an image takes through the network. */
 async function timeOf(
   events: Pick<RunContext, "emit" | "signal">,
-  { network }: Experiment,
+  plan: Experiment,
   { train, test }: Images,
   { device: name, threads }: Pick<ExperimentRun, "device" | "threads">,
 ): Promise<number> {
   await using device = await openDevice({ name, threads, signal: events.signal });
   const context = { ...events, device, random: Random.fromSeed(0) };
-  return await secondsPerImage(context, await freshClassifier(context, train, network), test);
+  const network = await freshClassifier(context, train, architectureOf(plan));
+  return await secondsPerImage(context, network, test);
 }

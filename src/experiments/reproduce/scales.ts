@@ -7,7 +7,9 @@ export interface Scale {
   /** For people: what it is, and about how long it takes. */
   readonly description: string;
   /** Images, network and training of every trial. */
-  readonly base: Omit<ExperimentInput, "attacks" | "repairs" | "detectors">;
+  readonly base: Omit<ExperimentInput, "attacks" | "repairs" | "detectors" | "network"> & {
+    readonly network: { readonly width: number };
+  };
   /** The amounts of poison of Table II and III, by attack, and options that differ from the paper's. */
   readonly poison: Readonly<Record<string, AttackInput>>;
   /** Poisoned models per point of Figure 5, and clean ones against them. */

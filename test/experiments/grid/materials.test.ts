@@ -10,16 +10,16 @@ import { ascending, count, imageAt, indicesByClass, subset } from "../../../src/
 import { proceduralImages } from "../../../src/data/procedural.ts";
 import { writeClassFolders } from "../../../src/data/write.ts";
 import {
-  type ImageSource,
   keptModel,
   readImages,
+  type Source,
   trustedImages,
 } from "../../../src/experiments/grid/materials.ts";
 import { noDevice } from "../../attacks/no-device.ts";
 import { folderWith } from "../../data/temporary.ts";
 import { emptyStore, IMAGES } from "./fixtures.ts";
 
-const read = (source: Partial<ImageSource>) =>
+const read = (source: Partial<Source>) =>
   readImages({ data: "procedural", judgedOn: 40, size: 8, count: 60, ...source }, { emit: silent });
 
 const DRAWN = proceduralImages({ count: 200, size: 8, random: Random.fromSeed(2) });
