@@ -42,8 +42,12 @@ function problemsOf(schema: z.ZodType, issue: Issue, outer: readonly PropertyKey
     }));
   }
   if (issue.code === "invalid_union") {
-    // Of several forms, the one that was meant is the one that fits from the outside.
-    const meant = issue.errors.find((branch) => branch.every((inner) => fits(inner)));
+    // Of several forms, the one that was meant fits from the outside, and knows most of the keys.
+    const unknown = (branch: readonly Issue[]) =>
+      branch.flatMap((inner) => (inner.code === "unrecognized_keys" ? inner.keys : [])).length;
+    const [meant] = issue.errors
+      .filter((branch) => branch.every((inner) => fits(inner)))
+      .toSorted((one, other) => unknown(one) - unknown(other));
     if (meant && meant.length > 0) return meant.flatMap((inner) => problemsOf(schema, inner, path));
   }
   const reason = issue.message.replace(/^Invalid input: /, "").replace(/\.$/, "");

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -28,6 +29,38 @@ describe("an experiment file", () => {
     const folder = await folderWith({ "grid.yaml": "data: images\ntest: /elsewhere" });
     const plan = await readExperiment(join(folder, "grid.yaml"));
     expect(plan).toMatchObject({ data: join(folder, "images"), test: "/elsewhere" });
+  });
+
+  test("may name a trained model to start from, from its own folder and by its digest", async () => {
+    const about = "data: procedural\nnetwork: {from: start.onnx, preprocessing: half";
+    const folder = await folderWith({
+      "start.onnx": "a model",
+      "grid.yaml": `${about}}`,
+      "other.yaml": `${about}, sha256: "${"0".repeat(64)}"}`,
+      "missing.yaml": "data: procedural\nnetwork: {from: gone.onnx}",
+      "misspelt.yaml": "data: procedural\nnetwork: {from: start.onnx, preprocesing: half}",
+    });
+    const plan = await readExperiment(join(folder, "grid.yaml"));
+    const sha256 = createHash("sha256").update("a model").digest("hex");
+    const from = join(folder, "start.onnx");
+    expect(plan.network).toEqual({ from, preprocessing: "half", sha256 });
+    await expect(readExperiment(join(folder, "other.yaml"))).rejects.toMatchObject({
+      ...{ code: "INVALID_CONFIG", place: from },
+      message: expect.stringContaining(sha256),
+    });
+    await expect(readExperiment(join(folder, "missing.yaml"))).rejects.toMatchObject({
+      ...{ code: "MODEL_NOT_FOUND", place: join(folder, "gone.onnx") },
+    });
+    await expect(readExperiment(join(folder, "misspelt.yaml"))).rejects.toMatchObject({
+      message: '"network.preprocesing" is unknown.',
+      next: "Did you mean preprocessing?",
+    });
+    const surrogates = (attack: string) =>
+      expand({ ...plan, attacks: [{ name: attack, poisoned: [9] }] }, IMAGES).flatMap(
+        ({ config }) => (config.kind === "model" ? [config.network] : []),
+      );
+    // Trials know the file by its digest alone, and attackers begin with it, too.
+    expect(surrogates("adv")).toEqual(Array(3).fill({ sha256, preprocessing: "half" }));
   });
 
   test("may be JSON, and bear a name of its own", async () => {

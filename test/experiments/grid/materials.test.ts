@@ -1,6 +1,7 @@
 import { rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { describeFile } from "../../../src/audit/describe.ts";
 import type { PoisonRecord } from "../../../src/audit/poison-record.ts";
 import { manifestIn } from "../../../src/audit/poisoned-folder.ts";
 import { silent } from "../../../src/core/progress.ts";
@@ -13,10 +14,16 @@ import {
   keptModel,
   readImages,
   type Source,
+  startOf,
   trustedImages,
 } from "../../../src/experiments/grid/materials.ts";
+import { Classifier } from "../../../src/models/classifier.ts";
+import { newModelFile } from "../../../src/models/new-file.ts";
+import { writeOnnxFile } from "../../../src/onnx/file.ts";
 import { noDevice } from "../../attacks/no-device.ts";
 import { folderWith } from "../../data/temporary.ts";
+import { testDevice } from "../../support/device.ts";
+import { plainNet } from "../../support/networks.ts";
 import { emptyStore, IMAGES } from "./fixtures.ts";
 
 const read = (source: Partial<Source>) =>
@@ -145,5 +152,23 @@ describe("trusted images", () => {
     const digest = (r: number, of: Random) => digestOf(trustedImages(IMAGES, r, of));
     expect(digest(50, random)).toBe(digest(50, Random.fromSeed(4)));
     expect(digest(50, random)).not.toBe(digest(50, Random.fromSeed(5)));
+  });
+});
+
+describe("the start of a training", () => {
+  test("is the model of the trial, with its weights, or an error", async () => {
+    const device = await testDevice();
+    const context = { device, random: Random.fromSeed(0), emit: silent };
+    const model = await Classifier.fromGraph(plainNet(8), device);
+    const pretrained = join(await folderWith({}), "start.onnx");
+    await writeOnnxFile(pretrained, newModelFile(pretrained, model, {}));
+    const { sha256 } = await describeFile(pretrained);
+    const network = { sha256, preprocessing: "none" };
+    const start = await startOf(context, { ...IMAGES, pretrained }, network);
+    expect(start.weights).toEqual(model.weights);
+    await writeFile(pretrained, "another model");
+    await expect(startOf(context, { ...IMAGES, pretrained }, network)).rejects.toMatchObject({
+      ...{ code: "DATA_INVALID", place: pretrained },
+    });
   });
 });
