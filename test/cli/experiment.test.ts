@@ -20,9 +20,12 @@ import {
   experimentStatusRecord,
 } from "../../src/experiments/grid/documents.ts";
 import { expand } from "../../src/experiments/grid/expand.ts";
-import { experiment, readExperiment } from "../../src/experiments/grid/experiment-file.ts";
+import {
+  experiment,
+  readExperiment,
+  sourceOf,
+} from "../../src/experiments/grid/experiment-file.ts";
 import { readImages } from "../../src/experiments/grid/materials.ts";
-import { sourceOf } from "../../src/experiments/grid/run-experiment.ts";
 import { ResultStore } from "../../src/experiments/grid/store.ts";
 import { readCheckpoint } from "../../src/train/checkpoint.ts";
 import { antidote, type Ended } from "./antidote.ts";

@@ -10,6 +10,7 @@ import { PROCEDURAL } from "../../data/training-images.ts";
 import { ARCHITECTURE } from "../../models/fresh.ts";
 import { PREPROCESSING_NAME, PRETRAINED } from "../../models/pretrained.ts";
 import { TRAINING } from "../../train/config.ts";
+import type { Source } from "./materials.ts";
 import { readYamlFile } from "./yaml-file.ts";
 
 const several = <T extends z.ZodType>(value: T) =>
@@ -121,41 +122,49 @@ export const experiment = z.strictObject({
 export type Experiment = z.output<typeof experiment> & { readonly name: string };
 
 /**
- * Reads an experiment. Keys may be written in camelCase or kebab-case; paths are taken from the file's folder.
+ * Reads an experiment. Keys may be written in camelCase or kebab-case. Paths stay as they are written, so that what a
+ * store remembers of an experiment can be shared.
+ * @param folder where its paths are meant from
  * @throws `INVALID_CONFIG`
  */
-export async function readExperiment(path: string): Promise<Experiment> {
+export async function readExperiment(path: string, folder = dirname(path)): Promise<Experiment> {
   const { value, placeOf } = await readYamlFile(path);
   const read = experimentFrom(value, basename(path, extname(path)), placeOf);
-  const beside = (file: string) => resolve(dirname(path), file);
-  const found = (image: string) => (image === PROCEDURAL ? image : beside(image));
   const { network } = read;
-  return {
-    ...read,
-    ...("from" in network ? { network: await identified(network, beside(network.from)) } : {}),
-    data: found(read.data),
-    ...(read.test === undefined ? {} : { test: found(read.test) }),
-  };
+  if (!("from" in network)) return read;
+  const { sha256 } = network;
+  const digest = await digestAt(sourceOf(read, folder).pretrained!, sha256);
+  return { ...read, network: { ...network, sha256: digest } };
 }
 
-/** The model to start from with its digest, which must be the stated one if any is stated. */
-async function identified<Network extends { readonly sha256?: string | undefined }>(
-  network: Network,
-  from: string,
-): Promise<Network & { readonly from: string; readonly sha256: string }> {
-  const { sha256 } = await describeFile(from).catch((cause: unknown) => {
+/** The digest of the model to start from, which must be the stated one if any is stated. */
+async function digestAt(path: string, stated: string | undefined): Promise<string> {
+  const { sha256 } = await describeFile(path).catch((cause: unknown) => {
     throw new AntidoteError("MODEL_NOT_FOUND", "The model to start from cannot be read.", {
-      place: from,
-      next: "Check `network.from`: it is taken from the folder of the experiment's file.",
+      place: path,
+      next: "Check `network.from`: it is meant from the folder of the experiment's file, or from --root.",
       cause,
     });
   });
-  if (network.sha256 === undefined || network.sha256 === sha256)
-    return { ...network, from, sha256 };
+  if (stated === undefined || stated === sha256) return sha256;
   throw new AntidoteError("INVALID_CONFIG", `The model to start from has the SHA-256 ${sha256}.`, {
-    place: from,
+    place: path,
     next: "Name the file that `network.sha256` belongs to, or leave the digest out.",
   });
+}
+
+/** Where everything lies that an experiment takes; its paths are meant from `folder`. */
+export function sourceOf(
+  { data, test, testImages, size, count, network }: Experiment,
+  folder?: string,
+): Source {
+  const at = (path: string) =>
+    path === PROCEDURAL || folder === undefined ? path : resolve(folder, path);
+  return {
+    ...{ data: at(data), test: test === undefined ? undefined : at(test) },
+    ...{ judgedOn: testImages, size, count },
+    pretrained: "from" in network ? at(network.from) : undefined,
+  };
 }
 
 const HELP = "`antidote experiment run --help` describes the file.";

@@ -2,8 +2,8 @@ import { AntidoteError } from "../../core/errors.ts";
 import type { RunContext } from "../../runtime/context.ts";
 import { choicesOf } from "./choices.ts";
 import { expand } from "./expand.ts";
-import type { Experiment } from "./experiment-file.ts";
-import { readImages, type Source } from "./materials.ts";
+import { type Experiment, sourceOf } from "./experiment-file.ts";
+import { readImages } from "./materials.ts";
 import type { WorkerOptions } from "./protocol.ts";
 import { type GridResult, runGrid } from "./run-grid.ts";
 import { partOf, type Shard } from "./shard.ts";
@@ -11,6 +11,8 @@ import { keepPlan, ResultStore } from "./store.ts";
 
 export interface ExperimentRun extends Pick<WorkerOptions, "device" | "threads"> {
   readonly plan: Experiment;
+  /** Folder that the plan's paths are meant from; by default the working directory. */
+  readonly folder?: string | undefined;
   /** Folder of the result store; made if it is not there. */
   readonly store: string;
   readonly workers: number;
@@ -24,19 +26,19 @@ export interface ExperimentRun extends Pick<WorkerOptions, "device" | "threads">
  */
 export async function runExperiment(
   events: Pick<RunContext, "emit" | "signal">,
-  { plan, store: folder, workers, shard, device, threads }: ExperimentRun,
+  { plan, folder, store: stored, workers, shard, device, threads }: ExperimentRun,
 ): Promise<GridResult & { readonly duration: number }> {
   const started = performance.now();
   // Reading images may take a while: what can be wrong without them is found first.
   choicesOf(plan);
-  const source = sourceOf(plan);
+  const source = sourceOf(plan, folder);
   const images = await readImages(source, events).catch((cause: unknown) => {
     throw cause instanceof AntidoteError && cause.code === "CANCELLED" ? paused(cause) : cause;
   });
   const trials = expand(plan, images);
-  const store = await ResultStore.open(folder);
-  const kept = trials.map(({ family: _, ...trial }) => trial);
-  await keepPlan(store, { experiment: plan, trials: kept });
+  const store = await ResultStore.open(stored);
+  const planned = trials.map(({ family: _, ...trial }) => trial);
+  await keepPlan(store, { experiment: plan, trials: planned });
   const part = shard ? partOf(trials, shard) : trials;
   const result = await runGrid(events, store, images, part, { source, workers, device, threads });
   return { ...result, duration: (performance.now() - started) / 1000 };
@@ -48,9 +50,4 @@ function paused(cause: AntidoteError): AntidoteError {
     next: "Run the same command again.",
     cause,
   });
-}
-
-export function sourceOf({ data, test, testImages, size, count, network }: Experiment): Source {
-  const pretrained = "from" in network ? network.from : undefined;
-  return { data, test, judgedOn: testImages, size, count, pretrained };
 }

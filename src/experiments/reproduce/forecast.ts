@@ -4,9 +4,9 @@ import { ARCHITECTURE, type Architecture, freshClassifier } from "../../models/f
 import type { RunContext } from "../../runtime/context.ts";
 import { openDevice } from "../../runtime/process-device.ts";
 import { expand } from "../grid/expand.ts";
-import type { Experiment } from "../grid/experiment-file.ts";
+import { type Experiment, sourceOf } from "../grid/experiment-file.ts";
 import { type Images, readImages } from "../grid/materials.ts";
-import { type ExperimentRun, sourceOf } from "../grid/run-experiment.ts";
+import type { ExperimentRun } from "../grid/run-experiment.ts";
 import { ResultStore } from "../grid/store.ts";
 import { amountOf, workOfTrial } from "../grid/work.ts";
 import type { Artefact } from "./artefact.ts";

@@ -5,7 +5,11 @@ import { describe, expect, test } from "vitest";
 import { FILE_DETAILS } from "../../../src/cli/commands/experiment/shared.ts";
 import { choicesOf } from "../../../src/experiments/grid/choices.ts";
 import { expand } from "../../../src/experiments/grid/expand.ts";
-import { type Experiment, readExperiment } from "../../../src/experiments/grid/experiment-file.ts";
+import {
+  type Experiment,
+  readExperiment,
+  sourceOf,
+} from "../../../src/experiments/grid/experiment-file.ts";
 import { folderWith } from "../../data/temporary.ts";
 import { IMAGES } from "./fixtures.ts";
 
@@ -28,7 +32,10 @@ describe("an experiment file", () => {
   test("names images from its own folder", async () => {
     const folder = await folderWith({ "grid.yaml": "data: images\ntest: /elsewhere" });
     const plan = await readExperiment(join(folder, "grid.yaml"));
-    expect(plan).toMatchObject({ data: join(folder, "images"), test: "/elsewhere" });
+    // What the store remembers is as it was written: it may be shared.
+    expect(plan).toMatchObject({ data: "images", test: "/elsewhere" });
+    const source = sourceOf(plan, folder);
+    expect(source).toMatchObject({ data: join(folder, "images"), test: "/elsewhere" });
   });
 
   test("may name a trained model to start from, from its own folder and by its digest", async () => {
@@ -43,7 +50,8 @@ describe("an experiment file", () => {
     const plan = await readExperiment(join(folder, "grid.yaml"));
     const sha256 = createHash("sha256").update("a model").digest("hex");
     const from = join(folder, "start.onnx");
-    expect(plan.network).toEqual({ from, preprocessing: "half", sha256 });
+    expect(plan.network).toEqual({ from: "start.onnx", preprocessing: "half", sha256 });
+    expect(sourceOf(plan, folder)).toMatchObject({ data: "procedural", pretrained: from });
     await expect(readExperiment(join(folder, "other.yaml"))).rejects.toMatchObject({
       ...{ code: "INVALID_CONFIG", place: from },
       message: expect.stringContaining(sha256),

@@ -1,4 +1,5 @@
 import { availableParallelism } from "node:os";
+import { dirname } from "node:path";
 import { z } from "zod";
 import { about } from "../../../audit/estimate.ts";
 import {
@@ -46,6 +47,13 @@ export const experimentRun = command({
   argument: FILE_ARGUMENT,
   options: z.strictObject({
     ...STORE_OPTION,
+    ...grouped("Data:", {
+      root: z
+        .string()
+        .optional()
+        .describe("folder that the paths in the file are meant from (default: its own)")
+        .meta({ placeholder: "dir" }),
+    }),
     ...grouped("Results:", {
       shard: z
         .string()
@@ -71,12 +79,20 @@ export const experimentRun = command({
   ],
 
   async run({ argument, options, signal, emit }) {
-    const plan = await readExperiment(argument);
+    const { store, device, threads, root: folder = dirname(argument) } = options;
+    const plan = await readExperiment(argument, folder);
     const shard = shardFrom(options.shard, process.env);
-    const { store, device, threads } = options;
     const result = await runExperiment(
       { signal, emit },
-      { plan, store, shard, device, threads, workers: workersOf(options) },
+      {
+        plan,
+        folder,
+        store,
+        shard,
+        device,
+        threads,
+        workers: workersOf(options),
+      },
     );
     const document: ExperimentRunRecord = {
       schemaVersion: EXPERIMENT_RUN_SCHEMA_VERSION,
