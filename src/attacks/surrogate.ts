@@ -1,6 +1,6 @@
 import type { ImageSet } from "../data/images.ts";
 import type { Classifier } from "../models/classifier.ts";
-import { freshClassifier } from "../models/fresh.ts";
+import { ARCHITECTURE, freshClassifier } from "../models/fresh.ts";
 import type { RunContext } from "../runtime/context.ts";
 import { TRAINING } from "../train/config.ts";
 import { train } from "../train/loop.ts";
@@ -20,7 +20,7 @@ export async function trainSurrogate(
   checkpoint?: string,
 ): Promise<Classifier> {
   const own = { ...context, random: context.random.fork("surrogate") };
-  const fresh = await freshClassifier(own, images, { model: "resnet18", width: WIDTH });
+  const fresh = await freshClassifier(own, images, ARCHITECTURE.parse({ width: WIDTH }));
   const config = TRAINING.parse({ epochs: EPOCHS });
   const { classifier } = await train(own, { classifier: fresh, images, checkpoint }, config);
   return classifier;

@@ -12,6 +12,12 @@ export const ARCHITECTURE = z.strictObject({
     .min(1)
     .default(32)
     .describe("channels of its first stage; cost grows with the square (the paper: 64)"),
+  stem: z
+    .enum(["cifar", "imagenet"])
+    .default("cifar")
+    .describe(
+      "how it begins: by a 3×3 convolution for small images, or as for ImageNet by 7×7 and a maximum, each with stride 2",
+    ),
 });
 
 export type Architecture = z.output<typeof ARCHITECTURE>;
@@ -24,12 +30,12 @@ export type Architecture = z.output<typeof ARCHITECTURE>;
 export function freshClassifier(
   context: RunContext,
   images: ImageSet,
-  { width: baseWidth }: Architecture,
+  { width: baseWidth, stem }: Architecture,
 ): Promise<Classifier> {
   const { channels, height, width, classNames } = images;
   const { mean, std } = channelStatistics(images);
   const classes = classNames.length;
-  const options = { channels, height, width, classes, baseWidth, mean, std };
+  const options = { channels, height, width, classes, baseWidth, stem, mean, std };
   const graph = resnet18(options, context.random.fork("initial-weights"));
   return Classifier.fromGraph(graph, context.device);
 }

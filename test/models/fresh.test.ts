@@ -55,4 +55,11 @@ describe("a fresh classifier", () => {
     expect(await logits(same)).toEqual(await logits(one));
     expect(await logits(other)).not.toEqual(await logits(one));
   });
+
+  it("begins as networks for ImageNet do where that is wanted", async () => {
+    const context = { device, random: Random.fromSeed(0), emit: silent };
+    const architecture = ARCHITECTURE.parse({ width: 2, stem: "imagenet" });
+    const classifier = await freshClassifier(context, IMAGES, architecture);
+    expect(classifier.weights.get("conv1.weight")?.shape).toEqual([2, 3, 7, 7]);
+  });
 });

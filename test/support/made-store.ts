@@ -36,10 +36,10 @@ function imagesOf({ base }: Scale): Images {
     labels: Int32Array.from({ length: count }, (_, at) => at % 10),
     classNames: Array.from({ length: 10 }, (_, at) => String(at)),
   });
+  const train = blank(base.data === "procedural" ? base.count! : 50_000);
   return {
-    train: blank(base.data === "procedural" ? base.count! : 50_000),
-    test: blank(base.testImages!),
-    digests: { train: "a".repeat(64), test: "b".repeat(64) },
+    ...{ train, pool: train, test: blank(base.testImages!) },
+    digests: { train: "a".repeat(64), test: "b".repeat(64), pool: "a".repeat(64) },
   };
 }
 

@@ -74,7 +74,7 @@ class Expansion {
       const trusted = this.#numberOf(r);
       const said = ({ called }: Chosen<unknown>) => `, ${called} r=${trusted}`;
       const { heldOut, allowedDrop } = this.#plan;
-      const about = { model, trusted, seed, heldOut };
+      const about = { model, trusted, pool: this.#images.digests.pool, seed, heldOut };
       const repair = (method: Configured<Repair> | null, deployed: Configured<Deployment> | null) =>
         trialOf({
           ...{ ...about, kind: "repair" as const, allowedDrop },
@@ -99,9 +99,10 @@ class Expansion {
   }
 
   #clean(seed: number): ModelTrial {
+    const { train, test } = this.#images.digests;
     return {
       kind: "model",
-      data: this.#images.digests,
+      data: { train, test },
       ...{ network: this.#network(), training: this.#plan.training },
       ...{ attack: null, target: null, poisoning: null, surrogate: null },
       ...{ sanitizer: null, unsanitized: null, seed },

@@ -106,6 +106,12 @@ export const experiment = z.strictObject({
     .min(1)
     .default([0.01])
     .describe("trusted images r: a share of the training images if below 1, else their number"),
+  trustedFrom: z
+    .enum(["training", "test"])
+    .default("training")
+    .describe(
+      "where trusted images are drawn: among the training images as in the paper, or, disjoint from training, among the test images that do not judge",
+    ),
   sanitizers: z.array(methodChoice).default([]).describe("defences before training"),
   repairs: z.array(methodChoice).default([]).describe("repairs of every poisoned model"),
   deployments: z
@@ -155,14 +161,14 @@ async function digestAt(path: string, stated: string | undefined): Promise<strin
 
 /** Where everything lies that an experiment takes; its paths are meant from `folder`. */
 export function sourceOf(
-  { data, test, testImages, size, count, network }: Experiment,
+  { data, test, testImages, size, count, trustedFrom, network }: Experiment,
   folder?: string,
 ): Source {
   const at = (path: string) =>
     path === PROCEDURAL || folder === undefined ? path : resolve(folder, path);
   return {
     ...{ data: at(data), test: test === undefined ? undefined : at(test) },
-    ...{ judgedOn: testImages, size, count },
+    ...{ judgedOn: testImages, size, count, trustedFrom },
     pretrained: "from" in network ? at(network.from) : undefined,
   };
 }

@@ -31,6 +31,8 @@ export interface Source {
   readonly size: number;
   /** How many procedural images to draw for training. */
   readonly count: number;
+  /** Where trusted images are drawn: among the training images, or among test images that do not judge. */
+  readonly trustedFrom: "training" | "test";
   /** File of the classifier that training goes on from, if models do not start anew. */
   readonly pretrained?: string | undefined;
 }
@@ -38,8 +40,11 @@ export interface Source {
 /** The images of an experiment. */
 export interface Images {
   readonly train: ImageSet;
+  /** Those that judge. */
   readonly test: ImageSet;
-  readonly digests: ModelTrial["data"];
+  /** Those that trusted ones are drawn from. */
+  readonly pool: ImageSet;
+  readonly digests: ModelTrial["data"] & { readonly pool: string };
 }
 
 /**
@@ -48,7 +53,7 @@ export interface Images {
  *   the errors of `trainingImages`
  */
 export async function readImages(
-  { data, test, judgedOn, size, count: drawn }: Source,
+  { data, test, judgedOn, size, count: drawn, trustedFrom }: Source,
   { emit, signal }: Pick<RunContext, "emit" | "signal">,
 ): Promise<Images> {
   const read = (source: string, split: "train" | "test", count: number) => {
@@ -62,7 +67,12 @@ export async function readImages(
     });
   }
   const train = await read(data, "train", drawn);
-  const all = await read(test ?? data, "test", judgedOn);
+  // Where they are drawn, there are as many to trust as to train on.
+  const all = await read(
+    test ?? data,
+    "test",
+    trustedFrom === "test" ? judgedOn + drawn : judgedOn,
+  );
   assertAlike(train, all, test ?? data);
   const digest = digestOf(train);
   if (digestOf(all) === digest) {
@@ -71,8 +81,18 @@ export async function readImages(
       next: "Name other images as `test`.",
     });
   }
-  const kept = subset(all, judges(all, judgedOn));
-  return { train, test: kept, digests: { train: digest, test: digestOf(kept) } };
+  const judging = judges(all, judgedOn);
+  const kept = subset(all, judging);
+  const own = { train: digest, test: digestOf(kept) };
+  if (trustedFrom === "training") {
+    return { train, test: kept, pool: train, digests: { ...own, pool: digest } };
+  }
+  const taken = new Set(judging);
+  const pool = subset(
+    all,
+    ascending(count(all)).filter((position) => !taken.has(position)),
+  );
+  return { train, test: kept, pool, digests: { ...own, pool: digestOf(pool) } };
 }
 
 /** Positions of so many test images; a folder lists its images by class, so the first ones would not do. */
@@ -106,9 +126,9 @@ export interface Materials extends Images, Pick<Source, "pretrained"> {
   readonly store: ResultStore;
 }
 
-/** r trusted images: drawn from the training set before it was poisoned, classes alike (spec: trusted data). */
-export function trustedImages({ train }: Images, r: number, random: Random): ImageSet {
-  return subset(train, stratified(train, r, random.fork(`trusted/${r}`)));
+/** r trusted images, never poisoned, classes alike. Throws `TOO_FEW_IMAGES`. */
+export function trustedImages({ pool }: Pick<Images, "pool">, r: number, random: Random): ImageSet {
+  return subset(pool, stratified(pool, r, random.fork(`trusted/${r}`)));
 }
 
 /**

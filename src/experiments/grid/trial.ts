@@ -47,14 +47,16 @@ export const modelTrial = z.strictObject({
   seed: z.int().min(0).describe("Seed of the trial."),
 });
 
+const TRUSTED = {
+  trusted: z.int().min(1).describe("Number r of trusted images."),
+  pool: text.describe("SHA-256 of the images that they are drawn from, none of them poisoned."),
+};
+
 /** Lines 10 to 16: a model is repaired, deployed and judged. */
 export const repairTrial = z.strictObject({
   kind: z.literal("repair").describe("A model is repaired."),
   model: trialKey.describe("Model trial whose model is repaired."),
-  trusted: z
-    .int()
-    .min(1)
-    .describe("Number r of trusted images, drawn from the training set before it was poisoned."),
+  ...TRUSTED,
   repair: method.nullable().describe("The repair; null for none."),
   deployment: method.nullable().describe("The defence at inference time; null for none."),
   allowedDrop: share.describe("Δ, largest allowed drop of accuracy."),
@@ -66,7 +68,7 @@ export const repairTrial = z.strictObject({
 export const detectionTrial = z.strictObject({
   kind: z.literal("detection").describe("A model is searched for a backdoor."),
   model: trialKey.describe("Model trial whose model is searched."),
-  trusted: z.int().min(1).describe("Number r of trusted images."),
+  ...TRUSTED,
   detector: method.describe("The detector."),
   repair: trialKey
     .nullable()

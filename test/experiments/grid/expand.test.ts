@@ -74,7 +74,12 @@ describe("the trials of an experiment", () => {
   test("state everything: amounts, target, surrogate, and the seed of the model", () => {
     const find = (label: string) => trials.find((trial) => trial.label === label)!;
     expect(find("adv m=4·b3 seed 1").config).toMatchObject({
-      ...{ kind: "model", target: 0, seed: 1, data: IMAGES.digests },
+      ...{
+        kind: "model",
+        target: 0,
+        seed: 1,
+        data: { train: IMAGES.digests.train, test: IMAGES.digests.test },
+      },
       attack: { name: "adv", options: { steps: 4 } },
       poisoning: { samples: 4, boost: 3, embed: "before-augmentation" },
       surrogate: find("surrogate").key,

@@ -24,7 +24,8 @@ const inTurn = (total: number) => noise(Array.from({ length: total }, (_, i) => 
 /** 200 training and 50 test images of five classes. */
 export const IMAGES: Images = (() => {
   const [train, test] = [inTurn(200), inTurn(50)];
-  return { train, test, digests: { train: digestOf(train), test: digestOf(test) } };
+  const [own, judging] = [digestOf(train), digestOf(test)];
+  return { train, test, pool: train, digests: { train: own, test: judging, pool: own } };
 })();
 
 /** An experiment as its file would state it. */
@@ -53,6 +54,7 @@ export const REPAIR: RepairTrial = {
     kind: "repair",
     model: keyOf(MODEL),
     trusted: 40,
+    pool: "1".repeat(64),
     allowedDrop: 0.02,
     heldOut: 0.25,
     seed: 3,
@@ -62,7 +64,14 @@ export const REPAIR: RepairTrial = {
 };
 
 export const DETECTION: DetectionTrial = {
-  ...{ kind: "detection", model: keyOf(MODEL), trusted: 40, heldOut: 0.25, seed: 3 },
+  ...{
+    kind: "detection",
+    model: keyOf(MODEL),
+    trusted: 40,
+    pool: "1".repeat(64),
+    heldOut: 0.25,
+    seed: 3,
+  },
   detector: { name: "neural-cleanse", options: { steps: 5 } },
   repair: keyOf(REPAIR),
 };

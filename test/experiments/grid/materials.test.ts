@@ -7,7 +7,14 @@ import { manifestIn } from "../../../src/audit/poisoned-folder.ts";
 import { silent } from "../../../src/core/progress.ts";
 import { Random } from "../../../src/core/random.ts";
 import { digestOf } from "../../../src/data/digest.ts";
-import { ascending, count, imageAt, indicesByClass, subset } from "../../../src/data/images.ts";
+import {
+  ascending,
+  count,
+  type ImageSet,
+  imageAt,
+  indicesByClass,
+  subset,
+} from "../../../src/data/images.ts";
 import { proceduralImages } from "../../../src/data/procedural.ts";
 import { writeClassFolders } from "../../../src/data/write.ts";
 import {
@@ -27,7 +34,10 @@ import { plainNet } from "../../support/networks.ts";
 import { emptyStore, IMAGES } from "./fixtures.ts";
 
 const read = (source: Partial<Source>) =>
-  readImages({ data: "procedural", judgedOn: 40, size: 8, count: 60, ...source }, { emit: silent });
+  readImages(
+    { data: "procedural", judgedOn: 40, size: 8, count: 60, trustedFrom: "training", ...source },
+    { emit: silent },
+  );
 
 const DRAWN = proceduralImages({ count: 200, size: 8, random: Random.fromSeed(2) });
 
@@ -51,7 +61,8 @@ describe("the images of an experiment", () => {
     const [one, again] = [await read({}), await read({})];
     expect([count(one.train), count(one.test)]).toEqual([60, 40]);
     expect(again.digests).toEqual(one.digests);
-    expect(one.digests).toEqual({ train: digestOf(one.train), test: digestOf(one.test) });
+    const [train, test] = [digestOf(one.train), digestOf(one.test)];
+    expect(one.digests).toEqual({ train, test, pool: train });
     expect(one.digests.train).not.toBe(one.digests.test);
   });
 
@@ -73,6 +84,21 @@ describe("the images of an experiment", () => {
         next: "Name other images as `test`.",
       });
     }
+  });
+
+  test("are trusted if they are training images, or test images that do not judge", async () => {
+    const usual = await read({});
+    expect(usual.pool).toBe(usual.train);
+    const apart = await read({ trustedFrom: "test" });
+    expect(count(apart.test)).toBe(40);
+    expect(apart.digests.pool).not.toBe(apart.digests.train);
+    const all = (set: ImageSet) => ascending(count(set)).map((i) => imageAt(set, i).join());
+    const judging = new Set(all(apart.test));
+    const pool = all(apart.pool);
+    expect(pool).toHaveLength(60);
+    expect(pool.filter((image) => judging.has(image))).toEqual([]);
+    const trusted = all(trustedImages(apart, 20, Random.fromSeed(0)));
+    expect(trusted.every((image) => pool.includes(image))).toBe(true);
   });
 
   test("must have the same classes", async () => {

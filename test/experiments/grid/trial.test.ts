@@ -45,6 +45,7 @@ const CHANGES: Readonly<Record<TrialConfig["kind"], Readonly<Record<string, read
     repair: {
       model: [OTHER],
       trusted: [41],
+      pool: ["0".repeat(64)],
       repair: [null, method, { ...REPAIR.repair!, options: { steps: 8 } }],
       deployment: [method],
       allowedDrop: [0.03],
@@ -54,6 +55,7 @@ const CHANGES: Readonly<Record<TrialConfig["kind"], Readonly<Record<string, read
     detection: {
       model: [OTHER],
       trusted: [41],
+      pool: ["0".repeat(64)],
       detector: [method],
       repair: [null, OTHER],
       heldOut: [0.2],

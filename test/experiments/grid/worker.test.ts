@@ -104,7 +104,7 @@ describe("a worker", () => {
     const store = await emptyStore();
     const lost = { ...trial!, key: "0".repeat(20) };
     const config = {
-      ...{ kind: "repair" as const, model: "1".repeat(20), trusted: 10, seed: 0 },
+      ...{ kind: "repair" as const, model: "1".repeat(20), trusted: 10, pool: "1", seed: 0 },
       ...{ repair: null, deployment: null, allowedDrop: 0.02, heldOut: 0.2 },
     };
     const { messages } = await work({ store: store.folder }, [{ ...lost, config }, trial!]);

@@ -13,6 +13,8 @@ const judged = (accuracy: number, success: number | null) => ({
   attackSuccess: success === null ? null : share(success),
 });
 
+const POOL = "1".repeat(64);
+
 /** Results of an experiment that was never run, trial by trial. */
 export class MadeResults {
   readonly #trials: Trial[] = [];
@@ -47,7 +49,7 @@ export class MadeResults {
     const after = { step: 50, loss: 1, ...judged(cda, asr) };
     this.#add(
       {
-        ...{ kind: "repair", model: model.key, trusted: r, deployment: null, seed: 0 },
+        ...{ kind: "repair", model: model.key, trusted: r, pool: POOL, deployment: null, seed: 0 },
         ...{ repair: { name: repair, options: {} }, allowedDrop: 0.02, heldOut: 0.2 },
       },
       {
@@ -76,6 +78,7 @@ export class MadeResults {
           kind: "detection",
           model: model.key,
           trusted: 100,
+          pool: POOL,
           repair: null,
           heldOut: 0.2,
           seed: 0,
