@@ -31,21 +31,26 @@ const MAX_BYTES = 16 * 2 ** 20;
  * Finds the model that a path names. Of a folder in the layout of Hugging Face it is `onnx/model.onnx`, else
  * `model.onnx`, else the only ONNX file that there is; without any, `model.safetensors`, its index, or the only such
  * file.
+ * @param kind "weights" passes over ONNX files
  * @throws `MODEL_AMBIGUOUS` for several variants (`model_fp16.onnx`, `model_quantized.onnx`) without a main one;
  *   `MODEL_NOT_FOUND` for a folder without a model, `MODEL_NOT_ONNX` for one with a checkpoint alone; `EXTERNAL_DATA_OUTSIDE` for a link out of the folder
  */
-export async function findModel(path: string): Promise<FoundModel> {
+export async function findModel(
+  path: string,
+  kind: "any" | "weights" = "any",
+): Promise<FoundModel> {
   const isFolder = await stat(path).then(
     (it) => it.isDirectory(),
     () => false,
   );
   if (!isFolder) return { path, others: [] };
   const files = await filesOf(path);
-  const onnx = files.filter((name) => ONNX.test(name));
+  const onnx = kind === "weights" ? [] : files.filter((name) => ONNX.test(name));
   const models = onnx.length > 0 ? onnx : files.filter(isWeights);
   const preferred = [...PREFERRED, ...PREFERRED_WEIGHTS].find((name) => models.includes(name));
   const chosen = preferred ?? (models.length === 1 ? models[0] : undefined);
-  if (chosen === undefined) throw models.length > 1 ? ambiguous(path, models) : none(path, files);
+  if (chosen === undefined)
+    throw models.length > 1 ? ambiguous(path, models) : none(path, files, kind);
   await insideOf(path, chosen);
   const others = files.filter((name) => WEIGHTS.test(name) && name !== chosen);
   return { path: join(path, chosen), folder: path, others };
@@ -80,9 +85,15 @@ function ambiguous(folder: string, models: readonly string[]): AntidoteError {
   );
 }
 
-function none(folder: string, files: readonly string[]): AntidoteError {
+function none(folder: string, files: readonly string[], kind: "any" | "weights"): AntidoteError {
   const checkpoint = files.find((name) => isCheckpoint(name));
   if (checkpoint !== undefined) return checkpointRefused(join(folder, checkpoint));
+  if (kind === "weights") {
+    return new AntidoteError("MODEL_NOT_FOUND", "The folder holds no safetensors.", {
+      place: folder,
+      next: "Put model.safetensors into it, or model.safetensors.index.json with its files.",
+    });
+  }
   return new AntidoteError("MODEL_NOT_FOUND", "The folder holds no ONNX file and no safetensors.", {
     place: folder,
     next: "Put model.onnx into it or into its folder onnx, or give the path of the model itself.",

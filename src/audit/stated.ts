@@ -1,6 +1,4 @@
-import { join } from "node:path";
 import { z } from "zod";
-import { AntidoteError } from "../core/errors.ts";
 import type { Sizing } from "../data/decode.ts";
 import type { Classifier } from "../models/classifier.ts";
 import {
@@ -19,6 +17,7 @@ import {
 } from "./image-facts.ts";
 import { chooseLabels, labelsInMetadata, namesByIndex, type StatedLabels } from "./labels.ts";
 import { type FoundModel, readBeside } from "./model-folder.ts";
+import { readJsonBeside } from "./read-json.ts";
 import { metadataFacts } from "./stated-metadata.ts";
 
 /**
@@ -70,7 +69,7 @@ export async function readFacts({ folder }: FoundModel, file?: OnnxFile): Promis
     ? { labels: labelsInMetadata(file), images: metadataFacts(file) }
     : { labels: [], images: [] };
   if (folder === undefined) return own;
-  const config = await readJson(folder, "config.json", CONFIG);
+  const config = await readJsonBeside(folder, "config.json", CONFIG);
   const { id2label, label_names: names } = config ?? {};
   // Older files of timm have the fields at the top.
   const pretrained =
@@ -97,11 +96,11 @@ export async function readFacts({ folder }: FoundModel, file?: OnnxFile): Promis
 }
 
 async function processorIn(folder: string): Promise<ImageFacts[]> {
-  const plain = await readJson(folder, "preprocessor_config.json", IMAGE_PROCESSOR);
+  const plain = await readJsonBeside(folder, "preprocessor_config.json", IMAGE_PROCESSOR);
   if (plain) return [processorFacts(plain, "preprocessor_config.json")];
   const nested = z.looseObject({ image_processor: IMAGE_PROCESSOR.nullish() });
   const name = "processor_config.json";
-  const { image_processor: inside } = (await readJson(folder, name, nested)) ?? {};
+  const { image_processor: inside } = (await readJsonBeside(folder, name, nested)) ?? {};
   return inside ? [processorFacts(inside, name)] : [];
 }
 
@@ -178,30 +177,4 @@ function lines(text: string): string[] {
     .trimEnd()
     .split(/\r?\n/)
     .map((line) => line.trim());
-}
-
-/** A file beside the model as JSON of this form; undefined if there is none. */
-async function readJson<Schema extends z.ZodType>(
-  folder: string,
-  name: string,
-  schema: Schema,
-): Promise<z.output<Schema> | undefined> {
-  const text = await readBeside(folder, name);
-  if (text === undefined) return undefined;
-  const damaged = (what: string, cause?: unknown) =>
-    new AntidoteError("DATA_INVALID", `"${name}" of the model's folder ${what}`, {
-      place: join(folder, name),
-      next: "Correct or remove it, or give the path of the model itself: nothing beside it is read then.",
-      cause,
-    });
-  let content: unknown;
-  try {
-    content = JSON.parse(text);
-  } catch (cause) {
-    throw damaged(`is not JSON: ${cause instanceof Error ? cause.message : cause}.`, cause);
-  }
-  const result = schema.safeParse(content);
-  if (result.success) return result.data;
-  const first = new z.ZodError(result.error.issues.slice(0, 3));
-  throw damaged(`holds something unexpected.\n${z.prettifyError(first)}`);
 }

@@ -194,8 +194,8 @@ function summary(reasons: readonly string[]): string {
   return `${count} cannot be read: ${first}${reasons.length > 3 ? " …" : ""}`;
 }
 
-/** The names of folders and of files in a folder. */
-async function contentsOf(path: string): Promise<{ folders: string[]; files: string[] }> {
+/** The folders and the other files in a folder of images; splits are refused. */
+export async function contentsOf(path: string): Promise<{ folders: string[]; files: string[] }> {
   const folders: string[] = [];
   const files: string[] = [];
   for (const name of await namesIn(path)) {

@@ -3,8 +3,9 @@ import { type FloatTensor, type Shape, sameShape } from "../core/tensor.ts";
 import { encodeGraph } from "../onnx/encode.ts";
 import type { OnnxFile } from "../onnx/file.ts";
 import { parseModel } from "../onnx/parse.ts";
-import { convertFloat } from "../onnx/tensors.ts";
+import { looksLikeClip } from "./clip/weights.ts";
 import { type ResNetShape, resnet18Parameters, resnet18With } from "./resnet18.ts";
+import { shownName, weightValues } from "./weight-values.ts";
 import { WeightsFile } from "./weights-file.ts";
 
 /** Weights as a model file in memory. */
@@ -19,8 +20,6 @@ const USUAL_SIZE = { cifar: 32, imagenet: 224 } as const;
 
 /** Training bookkeeping of PyTorch's batch norm, which no prediction uses. */
 const IGNORED = /\.num_batches_tracked$/;
-
-const FLOATS = new Set(["float32", "float16", "bfloat16"]);
 
 /**
  * Makes a model of weights in the safetensors format: names and shapes tell which network they are of. Known is
@@ -38,7 +37,7 @@ export async function importWeights(
   const { shape, prefix } = recognise(weights);
   const parameters = new Map<string, FloatTensor>();
   for (const name of resnet18Parameters(shape).keys()) {
-    parameters.set(name, await valuesOf(weights, `${prefix}${name}`));
+    parameters.set(name, await weightValues(weights, `${prefix}${name}`));
   }
   const usual = USUAL_SIZE[shape.stem ?? "cifar"];
   const geometry = size ?? { height: usual, width: usual };
@@ -62,6 +61,16 @@ function recognise({ tensors, metadata, path }: WeightsFile): {
       next: "Use model.onnx, which lies beside it once the training has ended.",
     });
   }
+  if (looksLikeClip(tensors.keys())) {
+    throw new AntidoteError(
+      "MODEL_UNKNOWN_WEIGHTS",
+      "A CLIP model compares images with texts: it has no classes of its own.",
+      {
+        place: path,
+        next: "Make a classifier of its folder and class names first: `antidote zero-shot FOLDER --classes FILE --out classifier.onnx`.",
+      },
+    );
+  }
   const names = [...tensors.keys()].filter((name) => !IGNORED.test(name));
   // What torch.nn.DataParallel writes.
   const prefix = names.every((name) => name.startsWith("module.")) ? "module." : "";
@@ -83,36 +92,12 @@ function recognise({ tensors, metadata, path }: WeightsFile): {
     }
   }
   const other = names.find((name) => !expected.has(name.slice(prefix.length)));
-  if (other !== undefined) throw unknown(path, names, `they hold ${shown(other)} as well`);
+  if (other !== undefined) throw unknown(path, names, `they hold ${shownName(other)} as well`);
   return { shape, prefix };
 }
 
-/** The values of a tensor as float32, all of them finite, variances not negative. */
-async function valuesOf(weights: WeightsFile, name: string): Promise<FloatTensor> {
-  const stored = weights.tensors.get(name)!;
-  if (!FLOATS.has(stored.type)) {
-    throw new AntidoteError(
-      "MODEL_UNSUPPORTED_TYPE",
-      `The weight "${name}" is stored as ${stored.type}; float32, float16 and bfloat16 are read.`,
-      { place: name, next: "Save the weights in one of these types." },
-    );
-  }
-  const value = convertFloat(await weights.read(name), "float32") as FloatTensor;
-  const isVariance = name.endsWith(".running_var");
-  const at = value.data.findIndex((v) => !Number.isFinite(v) || (isVariance && v < 0));
-  if (at < 0) return value;
-  throw new AntidoteError(
-    "MODEL_NOT_FINITE",
-    `The weight "${name}" holds ${value.data[at]} at position ${at}.`,
-    {
-      place: name,
-      next: "The file is damaged or its training diverged: use an intact checkpoint.",
-    },
-  );
-}
-
 function unknown(path: string, names: readonly string[], why: string): AntidoteError {
-  const some = names.slice(0, 3).map(shown).join(", ");
+  const some = names.slice(0, 3).map(shownName).join(", ");
   return new AntidoteError(
     "MODEL_UNKNOWN_WEIGHTS",
     `These ${names.length} tensors (${some}, …) are no ResNet-18 with torchvision's names, the only network that is known by its weights: ${why}.`,
@@ -121,8 +106,4 @@ function unknown(path: string, names: readonly string[], why: string): AntidoteE
       next: 'Load them in their own network and export that: `torch.onnx.export(model.eval(), example_images, "model.onnx")`.',
     },
   );
-}
-
-function shown(name: string): string {
-  return name.length <= 60 ? name : `${name.slice(0, 60)}…`;
 }

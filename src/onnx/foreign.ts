@@ -22,7 +22,7 @@ function convertCheckpoint(path: string): string {
   const name = /^[\w.-]+$/.test(basename(path)) ? basename(path) : "model.pth";
   return (
     'Load the weights in the network\'s own code and export that: `torch.onnx.export(model.eval(), example_images, "model.onnx")`. ' +
-    "Or, for a ResNet-18, make safetensors of them, which runs nothing that is in the file: " +
+    "Or, for a ResNet-18 or a CLIP model, make safetensors of them, which runs nothing that is in the file: " +
     `\`python3 -c "import torch; from safetensors.torch import save_file; d = torch.load('${name}', map_location='cpu', weights_only=True); save_file({k: v.contiguous() for k, v in d.get('state_dict', d).items()}, 'model.safetensors')"\`.`
   );
 }

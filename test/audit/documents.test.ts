@@ -8,6 +8,7 @@ import { inspectRecord } from "../../src/audit/inspect-record.ts";
 import { poisonRecord } from "../../src/audit/poison-record.ts";
 import { repairRecord } from "../../src/audit/repair-record.ts";
 import { trainRecord } from "../../src/audit/train-record.ts";
+import { zeroShotRecord } from "../../src/audit/zero-shot-record.ts";
 import {
   experimentExportRecord,
   experimentMergeRecord,
@@ -51,6 +52,7 @@ describe.each(
     storeReportRecord,
     trainRecord,
     trialRecord,
+    zeroShotRecord,
   }),
 )("%s", (name, schema) => {
   const described = z.toJSONSchema(schema) as Schema;

@@ -17,6 +17,7 @@ import { report } from "./report.ts";
 import { reproduce } from "./reproduce.ts";
 import { search } from "./search.ts";
 import { train } from "./train.ts";
+import { zeroShot } from "./zero-shot.ts";
 
 /** Every command, in the order of help texts. */
 export const COMMANDS: readonly Command[] = [
@@ -27,6 +28,7 @@ export const COMMANDS: readonly Command[] = [
   search,
   evaluate,
   inspect,
+  zeroShot,
   train,
   poison,
   gallery,

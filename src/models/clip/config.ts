@@ -70,15 +70,17 @@ export const CLIP_CONFIG = z
     text_config: TEXT.nullish().transform((it) => it ?? TEXT.parse({})),
     vision_config: VISION.nullish().transform((it) => it ?? VISION.parse({})),
   })
-  .transform(({ projection_dim, text_config: text, vision_config: vision }): ClipShape => ({
-    image: { ...encoderShape(vision), size: vision.image_size, patch: vision.patch_size },
-    text: {
-      ...encoderShape(text),
-      vocabulary: text.vocab_size,
-      positions: text.max_position_embeddings,
-    },
-    projection: projection_dim,
-  }));
+  .transform(
+    ({ projection_dim, text_config: text, vision_config: vision }): ClipShape => ({
+      image: { ...encoderShape(vision), size: vision.image_size, patch: vision.patch_size },
+      text: {
+        ...encoderShape(text),
+        vocabulary: text.vocab_size,
+        positions: text.max_position_embeddings,
+      },
+      projection: projection_dim,
+    }),
+  );
 
 /** The patches of an image on one of its sides. */
 export function patchesPerSide({ size, patch }: ClipShape["image"]): number {

@@ -14,12 +14,7 @@ const NEVER = -1e30;
  * @param end the token that ends every text
  * @returns embeddings, not normalised, [N,projection]
  */
-export function textTower(
-  layers: Layers,
-  tokens: Value,
-  { text }: ClipShape,
-  end: number,
-): Value {
+export function textTower(layers: Layers, tokens: Value, { text }: ClipShape, end: number): Value {
   const { b, at } = layers;
   const [, length] = tokens.shape as [number, number];
   const table = at(`${TEXT_TOWER}.embeddings.token_embedding.weight`); // [V,d]

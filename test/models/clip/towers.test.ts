@@ -75,31 +75,34 @@ function expectGradient(found: Tensor, wanted: GradientSummary, what: string): v
   expect(error / scale, what).toBeLessThan(NEAR);
 }
 
-describe.each(["quick_gelu", "gelu"] as const)("a small CLIP with %s has PyTorch's", (activation) => {
-  const ready = computed(activation);
+describe.each(["quick_gelu", "gelu"] as const)(
+  "a small CLIP with %s has PyTorch's",
+  (activation) => {
+    const ready = computed(activation);
 
-  test("embeddings and logits", async () => {
-    const { results, golden } = await ready;
-    const { image, text, logits, loss } = results;
-    expectNear(toNumbers(image!), golden.imageEmbeddings.flat(), "image embeddings");
-    expectNear(toNumbers(text!), golden.textEmbeddings.flat(), "text embeddings");
-    expectNear(toNumbers(logits!), golden.logits.flat(), "logits");
-    expectNear(toNumbers(loss!), [golden.loss], "loss");
-  });
+    test("embeddings and logits", async () => {
+      const { results, golden } = await ready;
+      const { image, text, logits, loss } = results;
+      expectNear(toNumbers(image!), golden.imageEmbeddings.flat(), "image embeddings");
+      expectNear(toNumbers(text!), golden.textEmbeddings.flat(), "text embeddings");
+      expectNear(toNumbers(logits!), golden.logits.flat(), "logits");
+      expectNear(toNumbers(loss!), [golden.loss], "loss");
+    });
 
-  test("gradients, for the images and for every weight", async () => {
-    const { results, golden } = await ready;
-    expectGradient(results["d/images"]!, golden.imageGradient, "the images");
-    for (const [name, wanted] of Object.entries(golden.gradient)) {
-      if (name === CLASS) continue;
-      expectGradient(results[`d/${name}`]!, wanted, name);
-    }
-    // The class embedding is part of the first row of the positions.
-    const { shape, type, data } = results[`d/${POSITIONS}`]! as Tensor<"float32">;
-    const first = { type, shape: shape.slice(1), data: data.slice(0, shape[1]) };
-    expectGradient(first, golden.gradient[CLASS]!, CLASS);
-  });
-});
+    test("gradients, for the images and for every weight", async () => {
+      const { results, golden } = await ready;
+      expectGradient(results["d/images"]!, golden.imageGradient, "the images");
+      for (const [name, wanted] of Object.entries(golden.gradient)) {
+        if (name === CLASS) continue;
+        expectGradient(results[`d/${name}`]!, wanted, name);
+      }
+      // The class embedding is part of the first row of the positions.
+      const { shape, type, data } = results[`d/${POSITIONS}`]! as Tensor<"float32">;
+      const first = { type, shape: shape.slice(1), data: data.slice(0, shape[1]) };
+      expectGradient(first, golden.gradient[CLASS]!, CLASS);
+    });
+  },
+);
 
 test("the parameters are those of the library transformers", () => {
   expect(clipParameters(SMALL)).toEqual(new Map(Object.entries(GOLDENS.shapes)));
