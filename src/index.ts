@@ -29,6 +29,7 @@ export {
 export { PRESETS, type PresetName } from "./attacks/presets.ts";
 export type { AuditResult } from "./audit/audit.ts";
 // Audits
+export { type ClipFolder, openClipFolder } from "./audit/clip-folder.ts";
 export type { MethodChoice } from "./audit/method-choice.ts";
 export { type ImagesFor, openImagesFor } from "./audit/open.ts";
 export type { AuditOptions, Effort } from "./audit/options.ts";
@@ -41,6 +42,7 @@ export {
   type Sample,
   type Verdict,
 } from "./audit/record.ts";
+export { type ZeroShot, zeroShot } from "./audit/zero-shot.ts";
 // Basics
 export { AntidoteError, ERROR_CODES, type ErrorCategory, type ErrorCode } from "./core/errors.ts";
 export type { Method, Source } from "./core/method.ts";
@@ -116,6 +118,7 @@ export {
   writeAudit,
 } from "./library.ts";
 export type { Classifier, ClassifierOptions } from "./models/classifier.ts";
+export { newModelFile } from "./models/new-file.ts";
 export { type Predictions, predict, type Stamp } from "./models/predict.ts";
 export type { Preprocessing } from "./models/preprocessing.ts";
 export { exportModel } from "./onnx/export.ts";
