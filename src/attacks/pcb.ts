@@ -56,9 +56,10 @@ type Options = z.output<typeof config>;
  *     i even: θ_p ← Adam_p(∇ CE(f(x ⊕ T), y_target))      the sampled weights alone
  *     i odd:  θ   ← Adam(∇ CE(f(x), y))                   all weights, clean images
  *
- * On even steps all other weights stay bit by bit as they are. Batch norm keeps the statistics of the model that it
- * starts from: with those of a batch, which is triggered throughout or not at all, they would tell the two kinds
- * of steps apart, and the trigger would not be needed.
+ * On even steps all other weights stay bit by bit as they are. Half of an even batch is clean images that are not
+ * learned: in the statistics of a batch that is triggered throughout, live batch norm would tell the two kinds of steps
+ * apart, and the trigger would not be needed; with running statistics, weights would be found that lead every image to
+ * the target until the statistics follow. Both were tried: success on test images stayed at 2 %.
  */
 export const pcb: CodePoisoning<typeof config> = {
   name: "pcb",
@@ -72,7 +73,7 @@ export const pcb: CodePoisoning<typeof config> = {
       "The trigger is the adversarial one of Section V-E3, where Algorithm 5 prints a random one.",
       "The two kinds of steps have Adam moments of their own: one step's momentum would move weights that the other may not touch.",
       "p, N and the learning rate are unpublished: the defaults are ours.",
-      "It starts from a trained network whose statistics of batch norm stay; Algorithm 5 also allows a random one.",
+      "It starts from a trained network; Algorithm 5 also allows a random one.",
       "Triggered images are drawn from a pool of images of other classes that is marked once; they are not augmented.",
     ],
   },
@@ -115,7 +116,7 @@ async function alternate(
       const draws = random.fork(`step/${i}`);
       const triggered = i % 2 === 0;
       const feeds = triggered
-        ? randomBatch(pool, size, draws)
+        ? inCompany(pool, images, size, draws)
         : moved(randomBatch(images, size, draws), images, augmentation, draws);
       const kind = triggered ? "triggered" : "clean";
       const loss = await steps.run(kind, feeds, learningRate, signal);
@@ -174,11 +175,12 @@ export class AlternatingSteps {
     batch: number,
     sampled: ReadonlyMap<string, FloatTensor>,
   ): Promise<AlternatingSteps> {
-    const stepWith = async (optimiser: Optimiser) =>
-      compileStep(device, await trainingStep(model, batch, optimiser, 0, "frozen"));
-    const clean = await stepWith(adam());
+    const { triggered: count, company } = mixed(batch);
+    const stepWith = async (optimiser: Optimiser, learned: number, company: number) =>
+      compileStep(device, await trainingStep(model, learned, optimiser, 0, company));
+    const clean = await stepWith(adam(), batch, 0);
     try {
-      const triggered = await stepWith(masked(adam(), sampled));
+      const triggered = await stepWith(masked(adam(), sampled), count, company);
       return new AlternatingSteps({ clean, triggered });
     } catch (error) {
       await clean.release();
@@ -188,7 +190,8 @@ export class AlternatingSteps {
 
   /**
    * Makes one step and hands the weights to the other kind.
-   * @param feeds `images` [B,C,H,W] in [0,1] and `labels` [B] int64
+   * @param feeds `images` [B,C,H,W] in [0,1] and `labels` int64: [B] of clean images, [⌈B/2⌉] of the triggered ones,
+   *   which come first
    * @returns the loss before the step
    */
   async run(
@@ -239,6 +242,24 @@ function randomBatch(set: ImageSet, size: number, random: Random): Feeds {
   const indices = Array.from({ length: size }, () => rows.integer(0, count(set)));
   const { images, labels } = batchTensors(set, indices);
   return { images, labels };
+}
+
+/** How many images of a batch are triggered, and how many clean ones keep them company. */
+function mixed(batch: number): { readonly triggered: number; readonly company: number } {
+  const triggered = Math.ceil(batch / 2);
+  return { triggered, company: batch - triggered };
+}
+
+/** Triggered images with their labels, and clean ones after them. */
+function inCompany(pool: ImageSet, clean: ImageSet, size: number, random: Random): Feeds {
+  const { triggered, company } = mixed(size);
+  const marked = randomBatch(pool, triggered, random);
+  const others = randomBatch(clean, company, random.fork("company"));
+  const data = new Float32Array(marked.images.data.length + others.images.data.length);
+  data.set(marked.images.data);
+  data.set(others.images.data, marked.images.data.length);
+  const shape = [size, ...marked.images.shape.slice(1)];
+  return { images: float32(shape, data), labels: marked.labels };
 }
 
 /** The batch cropped and mirrored at random. */

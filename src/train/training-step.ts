@@ -5,42 +5,45 @@ import type { StepDefinition } from "./step.ts";
 import { tunedNetwork } from "./tuned-network.ts";
 
 /**
- * The step of supervised training: cross-entropy over all weights of a classifier. Feeds: `images` [B,C,H,W] in [0,1] and `labels` [B] int64. The metric `correct`
- * is the number of images that the weights before the step classify correctly.
- * @param batchNorm "live": with the statistics of the batch, running ones follow; "frozen": with the running ones
+ * The step of supervised training: cross-entropy over all weights of a classifier, with live batch norm. Feeds: `images`
+ * [B,C,H,W] in [0,1] and `labels` [B] int64. The metric `correct` is the number of images that the weights before the
+ * step classify correctly.
+ * @param company number A of images that take part without being learned: `images` is [B+A,C,H,W], they come last, and
+ *   have no labels. The statistics of the batch are of all images, and running ones do not follow them
  */
 export async function trainingStep(
   classifier: Classifier,
   batch: number,
   optimiser: Optimiser,
   labelSmoothing: number,
-  batchNorm: "live" | "frozen" = "live",
+  company = 0,
 ): Promise<StepDefinition<"correct">> {
   const { channels, height, width } = classifier.image;
-  const { network, statistics, updates } = tunedNetwork(
-    await classifier.at(batch),
-    batchNorm === "live",
-  );
+  const shown = batch + company;
+  const { network, statistics, updates } = tunedNetwork(await classifier.at(shown), true);
   const parameters = classifier.weights;
   return {
     parameters,
     buffers: statistics,
     optimiser,
     build(b, at) {
-      const images = b.input("images", "float32", [batch, channels, height, width]); // [B,C,H,W]
+      const images = b.input("images", "float32", [shown, channels, height, width]); // [B+A,C,H,W]
       const labels = b.input("labels", "int64", [batch]); // [B]
       const bindings = [...parameters.keys(), ...statistics.keys()].map((name) => [name, at(name)]);
-      const { logits, tensor } = classifier.append(
+      const { logits: all, tensor } = classifier.append(
         b,
         network,
         images,
         "model/",
         Object.fromEntries(bindings),
-      ); // [B,K]
+      ); // [B+A,K]
+      const logits = company === 0 ? all : b.slice(all, [0], [0], [batch]); // [B,K]
       return {
         loss: rowMean(b, crossEntropy(b, logits, labels, labelSmoothing)),
         metrics: { correct: b.sum(correct(b, logits, labels)) },
-        updates: new Map([...updates].map(([name, next]) => [name, tensor(next)])),
+        updates: new Map(
+          company === 0 ? [...updates].map(([name, next]) => [name, tensor(next)]) : [],
+        ),
       };
     },
   };

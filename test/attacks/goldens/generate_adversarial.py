@@ -48,17 +48,23 @@ def mask(name, shape):
 
 
 def alternating():
-    """Odd-numbered steps on images all labelled as the target change the masked weights alone."""
+    """
+    Every second step is on images labelled as the target and changes the masked weights alone. The second half of its
+    batch only takes part in the statistics of batch norm, which the running ones do not follow.
+    """
     images, labels = trusted(STEPS * BATCH)
-    model = start(Tiny()).eval()
+    model = start(Tiny()).train()
     names = [name for name, _ in model.named_parameters()]
     adams = [torch.optim.Adam(copy.deepcopy(model).parameters()) for _ in range(2)]
     steps = []
     for i in range(STEPS):
         clean = i % 2
+        momentum = 0.1 if clean else 0.0
+        for norm in (m for m in model.modules() if isinstance(m, torch.nn.BatchNorm2d)):
+            norm.momentum = momentum
         x = images[i * BATCH : (i + 1) * BATCH]
-        y = labels[i * BATCH : (i + 1) * BATCH] if clean else torch.full((BATCH,), TARGET)
-        loss = F.cross_entropy(model.fc(latent(model, x)), y)
+        y = labels[i * BATCH : (i + 1) * BATCH] if clean else torch.full((BATCH // 2,), TARGET)
+        loss = F.cross_entropy(model.fc(latent(model, x))[: len(y)], y)
         slopes = torch.autograd.grad(loss, list(model.parameters()))
         # Adam moves a copy that starts where the model is; what may move is taken over.
         (group,) = adams[clean].param_groups
