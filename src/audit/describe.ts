@@ -46,12 +46,17 @@ export async function describeFile(
   return { sha256: hash.digest("hex"), bytes };
 }
 
+/** The same of all files that a model was read from. */
+export function describeFilesOf({ path, parts }: OnnxFile): ReturnType<typeof describeFile> {
+  return describeFile(...(parts ?? [path]));
+}
+
 /** What was found in a model file. */
 export async function describeModel(
   file: OnnxFile,
   classifier: Classifier,
 ): Promise<Part<"model">> {
-  const { sha256, bytes } = await describeFile(...(file.parts ?? [file.path]));
+  const { sha256, bytes } = await describeFilesOf(file);
   const { graph, image, roles } = classifier;
   return {
     file: basename(file.path),

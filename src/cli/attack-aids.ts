@@ -4,7 +4,7 @@ import { basename, join } from "node:path";
 import { z } from "zod";
 import type { AttackInput, Need } from "../attacks/attack.ts";
 import { trainSurrogate } from "../attacks/surrogate.ts";
-import { describeFile } from "../audit/describe.ts";
+import { describeFile, describeFilesOf } from "../audit/describe.ts";
 import { openModel } from "../audit/open.ts";
 import type { AttackAids } from "../audit/record-parts.ts";
 import { AntidoteError } from "../core/errors.ts";
@@ -97,9 +97,9 @@ async function openSurrogate(
   { surrogatePreprocessing: wanted }: Options,
   geometry: Geometry,
 ): Promise<Surrogate> {
-  const { classifier } = await openModel(device, path, { size: geometry });
+  const { classifier, file } = await openModel(device, path, { size: geometry });
   const prepared = preprocessedAs(classifier, wanted, "--surrogate-preprocessing");
-  const { sha256 } = await describeFile(path);
+  const { sha256 } = await describeFilesOf(file);
   const record = { file: path, sha256, preprocessing: wanted, madeHere: false };
   return { classifier: prepared, record };
 }

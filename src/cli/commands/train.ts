@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { describeFile, describeHardware, describeVersions } from "../../audit/describe.ts";
+import { describeFilesOf, describeHardware, describeVersions } from "../../audit/describe.ts";
 import { openModel } from "../../audit/open.ts";
 import { TRAIN_SCHEMA_VERSION, type TrainRecord } from "../../audit/train-record.ts";
 import { AntidoteError } from "../../core/errors.ts";
@@ -171,9 +171,9 @@ async function startOf(
     const network = ARCHITECTURE.strip().parse(options);
     return { start: await freshClassifier(context, clean, network), network };
   }
-  const { classifier } = await openModel(context.device, from, { size: clean });
+  const { classifier, file } = await openModel(context.device, from, { size: clean });
   const model = preprocessedAs(classifier, preprocessing, "--preprocessing");
-  const { sha256 } = await describeFile(from);
+  const { sha256 } = await describeFilesOf(file);
   const newHead = classifier.classes !== clean.classNames.length;
   return {
     start: await pretrainedClassifier(context, model, clean),

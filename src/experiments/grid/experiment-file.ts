@@ -2,13 +2,15 @@ import { basename, dirname, extname, resolve } from "node:path";
 import { z } from "zod";
 import { POISONING } from "../../attacks/poison.ts";
 import { PRESETS, type PresetName } from "../../attacks/presets.ts";
-import { describeFile } from "../../audit/describe.ts";
+import { describeFilesOf } from "../../audit/describe.ts";
+import { findModel } from "../../audit/model-folder.ts";
 import { auditOptions } from "../../audit/options.ts";
 import { problemsIn, problemText } from "../../audit/problems.ts";
 import { AntidoteError } from "../../core/errors.ts";
 import { PROCEDURAL } from "../../data/training-images.ts";
 import { ARCHITECTURE } from "../../models/fresh.ts";
 import { PREPROCESSING_NAME, PRETRAINED } from "../../models/pretrained.ts";
+import { readOnnxFile } from "../../onnx/file.ts";
 import { TRAINING } from "../../train/config.ts";
 import type { Source } from "./materials.ts";
 import { readYamlFile } from "./yaml-file.ts";
@@ -145,13 +147,8 @@ export async function readExperiment(path: string, folder = dirname(path)): Prom
 
 /** The digest of the model to start from, which must be the stated one if any is stated. */
 async function digestAt(path: string, stated: string | undefined): Promise<string> {
-  const { sha256 } = await describeFile(path).catch((cause: unknown) => {
-    throw new AntidoteError("MODEL_NOT_FOUND", "The model to start from cannot be read.", {
-      place: path,
-      next: "Check `network.from`: it is meant from the folder of the experiment's file, or from --root.",
-      cause,
-    });
-  });
+  const found = await findModel(path);
+  const { sha256 } = await describeFilesOf(await readOnnxFile(found.path));
   if (stated === undefined || stated === sha256) return sha256;
   throw new AntidoteError("INVALID_CONFIG", `The model to start from has the SHA-256 ${sha256}.`, {
     place: path,

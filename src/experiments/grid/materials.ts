@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { TRAINING_ATTACKS } from "../../attacks/index.ts";
-import { describeFile } from "../../audit/describe.ts";
+import { describeFilesOf } from "../../audit/describe.ts";
 import { openModel } from "../../audit/open.ts";
 import { readManifest } from "../../audit/poisoned-folder.ts";
 import { AntidoteError, invariant } from "../../core/errors.ts";
@@ -143,14 +143,14 @@ export async function startOf(
 ): Promise<Classifier> {
   if (!("sha256" in network)) return await freshClassifier(context, train, network);
   invariant(pretrained, "a pretrained network was announced without its file");
-  const { sha256 } = await describeFile(pretrained);
+  const { classifier, file } = await openModel(context.device, pretrained, { size: train });
+  const { sha256 } = await describeFilesOf(file);
   if (sha256 !== network.sha256) {
     throw new AntidoteError("DATA_INVALID", "The model to start from has changed meanwhile.", {
       place: pretrained,
       next: "Put the former file back, or run the experiment again with the new one.",
     });
   }
-  const { classifier } = await openModel(context.device, pretrained, { size: train });
   const model = preprocessedAs(classifier, network.preprocessing, "network.preprocessing");
   return await pretrainedClassifier(context, model, train);
 }

@@ -10,10 +10,15 @@ import {
   readExperiment,
   sourceOf,
 } from "../../../src/experiments/grid/experiment-file.ts";
+import { encodeGraph } from "../../../src/onnx/encode.ts";
 import { folderWith } from "../../data/temporary.ts";
+import { plainNet } from "../../support/networks.ts";
 import { IMAGES } from "./fixtures.ts";
 
 const DOCS = readFileSync(new URL("../../../docs/experiments.md", import.meta.url), "utf8");
+
+const LOGITS = { name: "logits", type: "float32", shape: [null, 5] } as const;
+const MODEL = encodeGraph({ ...plainNet(8), values: new Map([["logits", LOGITS]]) });
 
 const read = async (text: string, name = "grid.yaml"): Promise<Experiment> =>
   readExperiment(join(await folderWith({ [name]: text }), name));
@@ -41,14 +46,14 @@ describe("an experiment file", () => {
   test("may name a trained model to start from, from its own folder and by its digest", async () => {
     const about = "data: procedural\nnetwork: {from: start.onnx, preprocessing: half";
     const folder = await folderWith({
-      "start.onnx": "a model",
+      "start.onnx": MODEL,
       "grid.yaml": `${about}}`,
       "other.yaml": `${about}, sha256: "${"0".repeat(64)}"}`,
       "missing.yaml": "data: procedural\nnetwork: {from: gone.onnx}",
       "misspelt.yaml": "data: procedural\nnetwork: {from: start.onnx, preprocesing: half}",
     });
     const plan = await readExperiment(join(folder, "grid.yaml"));
-    const sha256 = createHash("sha256").update("a model").digest("hex");
+    const sha256 = createHash("sha256").update(MODEL).digest("hex");
     const from = join(folder, "start.onnx");
     expect(plan.network).toEqual({ from: "start.onnx", preprocessing: "half", sha256 });
     expect(sourceOf(plan, folder)).toMatchObject({ data: "procedural", pretrained: from });

@@ -192,7 +192,7 @@ describe("the start of a training", () => {
     const network = { sha256, preprocessing: "none" };
     const start = await startOf(context, { ...IMAGES, pretrained }, network);
     expect(start.weights).toEqual(model.weights);
-    await writeFile(pretrained, "another model");
+    await writeOnnxFile(pretrained, newModelFile(pretrained, model, { other: "yes" }));
     await expect(startOf(context, { ...IMAGES, pretrained }, network)).rejects.toMatchObject({
       ...{ code: "DATA_INVALID", place: pretrained },
     });
