@@ -34,6 +34,28 @@ export const TRAINING = z.strictObject({
 
 export type TrainingConfig = z.output<typeof TRAINING>;
 
+/** Where none is stated. The rate for a new network would undo one that is trained already. */
+const LEARNING_RATES = { new: TRAINING.parse({}).learningRate, trained: 0.001 };
+
+/** The same as somebody states it, who may leave the learning rate to what training begins with. */
+export const RECIPE = TRAINING.extend({
+  learningRate: TRAINING.shape.learningRate
+    .unwrap()
+    .optional()
+    .describe(
+      `highest learning rate (default: ${LEARNING_RATES.new}, or ${LEARNING_RATES.trained} for a network that is trained already)`,
+    ),
+});
+
+/** A recipe with its learning rate, for a new network or for one that is trained already. */
+export function recipeFor(
+  begin: keyof typeof LEARNING_RATES,
+  recipe: z.output<typeof RECIPE>,
+): TrainingConfig {
+  const { learningRate = LEARNING_RATES[begin] } = recipe;
+  return { ...recipe, learningRate };
+}
+
 /** The rule that a configuration asks for. */
 export function optimiserOf(config: TrainingConfig): Optimiser {
   const { momentum, nesterov, weightDecay } = config;

@@ -20,7 +20,7 @@ import {
 import { writeOnnxFile } from "../../onnx/file.ts";
 import { sharePhrase } from "../../report/format.ts";
 import type { RunContext } from "../../runtime/context.ts";
-import { TRAINING } from "../../train/config.ts";
+import { RECIPE, recipeFor } from "../../train/config.ts";
 import { train as trainClassifier } from "../../train/loop.ts";
 import { refuseUseless } from "../attack-aids.ts";
 import { type CommandInput, command, type Outcome } from "../command.ts";
@@ -63,7 +63,7 @@ const options = z.strictObject({
       .meta({ placeholder: "onnx" }),
     preprocessing: PREPROCESSING_NAME,
   }),
-  ...grouped("Training:", TRAINING.shape),
+  ...grouped("Training:", RECIPE.shape),
   ...POISON_OPTIONS,
   ...MACHINE_OPTIONS,
 });
@@ -92,7 +92,7 @@ export const train = command({
       purpose: "a clean model on images that need no download",
     },
     {
-      line: "antidote train --data imagenette/train --size 224 --from squeezenet.onnx --preprocessing imagenet --out tuned/ --epochs 10 --learning-rate 0.001",
+      line: "antidote train --data imagenette/train --size 224 --from squeezenet.onnx --preprocessing imagenet --out tuned/ --epochs 10",
       purpose: "fine-tuning of a network for ImageNet on ten classes",
     },
     {
@@ -126,7 +126,8 @@ async function run(context: RunContext, input: Input, checkpoint: string): Promi
   const { clean, heldOut } = await readImages(context, options);
   await makeFolder(options.out);
   // The command's schema contains both: each takes what is its own.
-  const config = TRAINING.strip().parse(options);
+  const recipe = RECIPE.strip().parse(options);
+  const config = recipeFor(options.from === undefined ? "new" : "trained", recipe);
   const intrusion = await intrusionInto(context, methods.attack, options, clean, config);
   const { images, repeats, unaugmented } = intrusion;
 

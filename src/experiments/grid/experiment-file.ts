@@ -11,7 +11,7 @@ import { PROCEDURAL } from "../../data/training-images.ts";
 import { ARCHITECTURE } from "../../models/fresh.ts";
 import { PREPROCESSING_NAME, PRETRAINED } from "../../models/pretrained.ts";
 import { readOnnxFile } from "../../onnx/file.ts";
-import { TRAINING } from "../../train/config.ts";
+import { RECIPE, recipeFor, type TrainingConfig } from "../../train/config.ts";
 import type { Source } from "./materials.ts";
 import { readYamlFile } from "./yaml-file.ts";
 
@@ -81,7 +81,7 @@ export const experiment = z.strictObject({
     ])
     .prefault({})
     .describe("architecture of every model, or a trained one that all go on from"),
-  training: TRAINING.prefault({}).describe("how every model is trained"),
+  training: RECIPE.prefault({}).describe("how every model is trained"),
   surrogate: z
     .strictObject({
       width: z.int().min(1).default(16).describe("channels of its first stage"),
@@ -127,7 +127,10 @@ export const experiment = z.strictObject({
   ...auditOptions.pick({ allowedDrop: true, heldOut: true }).shape,
 });
 
-export type Experiment = z.output<typeof experiment> & { readonly name: string };
+export type Experiment = Omit<z.output<typeof experiment>, "training"> & {
+  readonly name: string;
+  readonly training: TrainingConfig;
+};
 
 /**
  * Reads an experiment. Keys may be written in camelCase or kebab-case. Paths stay as they are written, so that what a
@@ -190,7 +193,11 @@ export function experimentFrom(
     });
   }
   const result = experiment.safeParse(given);
-  if (result.success) return { ...result.data, name: result.data.name ?? name };
+  if (result.success) {
+    const { network, training, ...rest } = result.data;
+    const recipe = recipeFor("from" in network ? "trained" : "new", training);
+    return { ...rest, name: rest.name ?? name, network, training: recipe };
+  }
   const problems = problemsIn(experiment, result.error);
   const place = placeOf(problems[0]!.path);
   const { message, next } = problemText(problems, HELP);

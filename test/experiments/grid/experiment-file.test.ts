@@ -29,7 +29,11 @@ describe("an experiment file", () => {
     expect(plan).toMatchObject({
       ...{ name: "grid", data: "procedural", attacks: [], seeds: 1, cleanModels: 1 },
       ...{ trusted: [0.01], allowedDrop: 0.02, heldOut: 0.2, testImages: 2000 },
-      ...{ network: { width: 32 }, training: { epochs: 8 }, reference: { name: "pivotal-tuning" } },
+      ...{
+        network: { width: 32 },
+        training: { epochs: 8, learningRate: 0.2 },
+        reference: { name: "pivotal-tuning" },
+      },
     });
     expect(plan.test).toBeUndefined();
   });
@@ -57,6 +61,7 @@ describe("an experiment file", () => {
     const from = join(folder, "start.onnx");
     expect(plan.network).toEqual({ from: "start.onnx", preprocessing: "half", sha256 });
     expect(sourceOf(plan, folder)).toMatchObject({ data: "procedural", pretrained: from });
+    expect(plan.training.learningRate).toBe(0.001);
     await expect(readExperiment(join(folder, "other.yaml"))).rejects.toMatchObject({
       ...{ code: "INVALID_CONFIG", place: from },
       message: expect.stringContaining(sha256),
