@@ -30,14 +30,21 @@ const HELP = `node bench/attacks/pcb.mjs --model CLEAN --surrogate S --out RECOR
   --test N          images to judge on, the last ones of the training set (2000)
   --target K        target class (0)
   --seed N          seed (0)
+  --threads N       threads to compute with (all processors)
 `;
 
-/** One number at a time is changed, from these; p and N, which work against each other, in all pairs. */
+/** p and N in all pairs; from the largest of both, one option at a time is changed. */
 const GRID = [
-  ...[0.01, 0.03, 0.1, 0.3].flatMap((fraction) =>
-    [100, 200, 400].map((iterations) => ({ fraction, iterations, learningRate: 1e-3 })),
+  ...[0.5, 0.3, 0.1].flatMap((fraction) =>
+    [800, 400].map((iterations) => ({
+      fraction,
+      iterations,
+      learningRate: 1e-3,
+      schedule: "cosine",
+    })),
   ),
-  ...[3e-4, 3e-3].map((learningRate) => ({ fraction: 0.1, iterations: 200, learningRate })),
+  { fraction: 0.5, iterations: 800, learningRate: 1e-3, schedule: "constant" },
+  { fraction: 0.5, iterations: 800, learningRate: 3e-4, schedule: "cosine" },
 ];
 
 const { values: flags } = parseArgs({
@@ -48,6 +55,7 @@ const { values: flags } = parseArgs({
     test: { type: "string", default: "2000" },
     target: { type: "string", default: "0" },
     seed: { type: "string", default: "0" },
+    threads: { type: "string" },
     help: { type: "boolean", default: false },
   },
 });
@@ -64,7 +72,10 @@ const all = await openImages(resolve(data, "cifar10"), shape);
 const images = subset(all, ascending(count(all) - judged));
 const test = subset(all, ascending(count(all)).slice(-judged));
 
-const device = await openDevice({ name: "cpu" });
+const device = await openDevice({
+  name: "cpu",
+  ...(flags.threads ? { threads: Number(flags.threads) } : {}),
+});
 const { classifier: clean } = await loadClassifier(flags.model, { device });
 const { classifier: surrogate } = await loadClassifier(flags.surrogate, { device });
 const context = { device, random: Random.fromSeed(seed), emit: silent };

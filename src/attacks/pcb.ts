@@ -15,6 +15,7 @@ import type { RunContext } from "../runtime/context.ts";
 import type { Device, Tensors } from "../runtime/device.ts";
 import { allFinite, diverged } from "../train/divergence.ts";
 import { adam, type Optimiser } from "../train/optimisers.ts";
+import { SCHEDULES, type ScheduleName } from "../train/schedules.ts";
 import { compileStep, type Step } from "../train/step.ts";
 import { trainingStep } from "../train/training-step.ts";
 import { ADVERSARIAL, adversarialTrigger } from "./adv.ts";
@@ -26,7 +27,7 @@ const config = z.strictObject({
     .number()
     .gt(0)
     .max(1)
-    .default(0.1)
+    .default(0.5)
     .describe("p, share of the weights that triggered images may change"),
   sampling: z
     .enum(["model", "tensor"])
@@ -35,14 +36,18 @@ const config = z.strictObject({
   iterations: z
     .int()
     .min(2)
-    .default(400)
+    .default(800)
     .describe("N, steps in all; every second one is on triggered images"),
-  learningRate: z.number().positive().default(1e-3).describe("learning rate of Adam"),
+  learningRate: z.number().positive().default(1e-3).describe("highest learning rate of Adam"),
+  schedule: z
+    .enum(Object.keys(SCHEDULES) as [ScheduleName, ...ScheduleName[]])
+    .default("cosine")
+    .describe("course of the learning rate over all steps"),
   batch: z.int().min(2).default(128).describe("images per step"),
   pool: z
     .int()
     .min(2)
-    .default(1000)
+    .default(2000)
     .describe("how many images of other classes are marked once, to draw triggered batches from"),
   ...ADVERSARIAL.shape,
 });
@@ -72,7 +77,7 @@ export const pcb: CodePoisoning<typeof config> = {
     deviations: [
       "The trigger is the adversarial one of Section V-E3, where Algorithm 5 prints a random one.",
       "The two kinds of steps have Adam moments of their own: one step's momentum would move weights that the other may not touch.",
-      "p, N and the learning rate are unpublished: the defaults are ours.",
+      "p, N, the learning rate and its course are unpublished: the defaults are ours.",
       "It starts from a trained network; Algorithm 5 also allows a random one.",
       "Triggered images are drawn from a pool of images of other classes that is marked once; they are not augmented.",
     ],
@@ -105,10 +110,11 @@ async function alternate(
   model: Classifier,
   { images, augmentation = {} }: CodePoisoningInput,
   pool: ImageSet,
-  { batch, iterations, learningRate, ...sampling }: Options,
+  { batch, iterations, learningRate, schedule, ...sampling }: Options,
 ): Promise<Classifier> {
   const size = Math.min(batch, count(images), count(pool));
   const sampled = sampleWeights(model.weights, sampling, random.fork("weights"));
+  const rateAt = SCHEDULES[schedule](learningRate, iterations);
   const steps = await AlternatingSteps.compile(device, model, size, sampled);
   try {
     for (let i = 1; i <= iterations; i++) {
@@ -119,7 +125,7 @@ async function alternate(
         ? inCompany(pool, images, size, draws)
         : moved(randomBatch(images, size, draws), images, augmentation, draws);
       const kind = triggered ? "triggered" : "clean";
-      const loss = await steps.run(kind, feeds, learningRate, signal);
+      const loss = await steps.run(kind, feeds, rateAt(i - 1), signal);
       if (!Number.isFinite(loss)) throw diverged("pcb", i);
       emit({ kind: "step", stage: "pcb", done: i, total: iterations });
     }
