@@ -1,5 +1,6 @@
 import type { Source } from "../core/method.ts";
 import { outlierTail } from "../core/statistics.ts";
+import { type Examined, usualAmong } from "./examined.ts";
 import type { LargestMargin } from "./largest-margins.ts";
 
 /** Where comparing classes by their largest margins comes from. */
@@ -16,12 +17,20 @@ export interface MarginOutlier {
   readonly p: number;
 }
 
-/** How unlikely every class's largest margin is among those of the others, in their order. */
-export function marginOutliers(found: readonly LargestMargin[]): MarginOutlier[] {
+/**
+ * How unlikely every class's largest margin is among those of the others, in their order.
+ * @param classes K, by default as many as there are margins
+ * @param examined which classes they are and which are a sample of all K; by default all
+ */
+export function marginOutliers(
+  found: readonly LargestMargin[],
+  classes = found.length,
+  examined?: Examined,
+): MarginOutlier[] {
   const margins = found.map(({ margin }) => margin);
-  return margins.map((margin, index) => {
-    const others = margins.filter((_, other) => other !== index);
-    const p = outlierTail(margin, others)?.p ?? 1;
-    return { p: Math.min(1, margins.length * p) };
+  const targets = found.map(({ target }) => target);
+  return found.map(({ target, margin }) => {
+    const p = outlierTail(margin, usualAmong(margins, targets, examined, target))?.p ?? 1;
+    return { p: Math.min(1, classes * p) };
   });
 }

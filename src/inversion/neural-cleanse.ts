@@ -42,14 +42,16 @@ export const CLEANSE_SEARCH = z.strictObject({
  *
  *     additive:  min_T  CE(f(clamp(x+T)), c) + λ_N·‖T‖₁
  *     masked:    min_{m,p}  CE(f((1−m)·x + m·p), c) + λ·‖m‖₁,  λ by a cost schedule
+ *
+ * @param targets the classes to search; by default all
  */
 export function searchByNeuralCleanse(
   context: RunContext,
   suspect: Classifier,
   images: ImageSet,
   options: z.output<typeof CLEANSE_SEARCH>,
+  targets: readonly number[] = ascending(suspect.classes),
 ): Promise<Inverted[]> {
-  const targets = ascending(suspect.classes);
   const stage = "Neural Cleanse";
   return invertTriggers(context, { suspect }, images, targets, planOf(options), stage);
 }

@@ -1,3 +1,5 @@
+import type { Geometry } from "../data/images.ts";
+import type { TournamentPlan } from "./class-tournament.ts";
 import type { InversionPlan } from "./invert.ts";
 import type { Pace, SizeControl } from "./size-control.ts";
 import { additiveFamily, type FamilyName, maskedFamily, smoothFamily } from "./trigger-family.ts";
@@ -8,6 +10,27 @@ const FAMILIES = {
   smooth: { family: smoothFamily, learningRate: 0.1, weight: 0.1 },
   additive: { family: () => additiveFamily(), learningRate: 0.02, weight: 0.1 },
 } as const satisfies Record<FamilyName, object>;
+
+/**
+ * Largest share of the pixels, or root mean square of the added values, of triggers that classes compete for; below
+ * what moves images into a class by itself, so that a class to which a backdoor leads has an advantage.
+ */
+const BOUNDS = { masked: 0.015, smooth: 0.03, additive: 0.015 } as const;
+
+/** A kind of trigger of bounded size, as `TournamentPlan` has it. */
+export function boundedFamily(
+  name: FamilyName,
+  { channels, height, width }: Geometry,
+): Pick<TournamentPlan, "family" | "budget" | "weight" | "learningRate"> {
+  const { learningRate } = FAMILIES[name];
+  const share = BOUNDS[name];
+  if (name === "masked") {
+    const budget = share * height * width;
+    return { family: maskedFamily({ opacity: share }), budget, weight: 1 / budget, learningRate };
+  }
+  const budget = share * Math.sqrt(channels * height * width); // ‖T‖₂
+  return { family: FAMILIES[name].family(), budget, weight: 1 / budget, learningRate };
+}
 
 /** Factor by which the penalty on the size adapts at every step. */
 const FACTOR = 1.3;

@@ -6,7 +6,7 @@ import { searchPlan } from "./search-plan.ts";
 import { smallest } from "./size-control.ts";
 import { FAMILY_NAMES, type FamilyName } from "./trigger-family.ts";
 
-/** The smallest triggers of every class, by class index: one list per family. */
+/** The smallest triggers of every class that was searched, in the order of these classes: one list per family. */
 export type SmallestTriggers = readonly (readonly Inverted[])[];
 
 /** How hard to search. */
@@ -32,14 +32,15 @@ export const DEFAULT_EFFORT: SearchEffort = {
 /**
  * The smallest trigger of every class that the suspect obeys: the size is penalised more as long as the
  * trigger works and less where it does not.
+ * @param targets the classes to search; by default all
  */
 export async function searchSmallestTriggers(
   context: RunContext,
   suspect: Classifier,
   images: ImageSet,
   effort: SearchEffort = DEFAULT_EFFORT,
+  targets: readonly number[] = ascending(suspect.classes),
 ): Promise<SmallestTriggers> {
-  const targets = ascending(suspect.classes);
   const found: Inverted[][] = [];
   for (const name of effort.families) {
     const plan = searchPlan(name, effort, (pace) => smallest(effort.success, pace));

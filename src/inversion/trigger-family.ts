@@ -145,8 +145,10 @@ function norm(b: GraphBuilder, triggers: Value, keepDims = false): Value {
 /**
  * A mask and a pattern, both through a sigmoid: x ⊕ T = (1 − σ(a))·x + σ(a)·σ(p), as Neural Cleanse
  * (Wang et al. 2019). Its size is the sum of the mask: the number of pixels it covers.
+ * @param options `opacity`: of the mask at the start, about, in (0,1); default σ(−2) = 0.12
  */
-export function maskedFamily(): TriggerFamily {
+export function maskedFamily({ opacity }: MaskedOptions = {}): TriggerFamily {
+  const start = opacity === undefined ? -2 : Math.log(opacity / (1 - opacity));
   return {
     name: "masked",
     start(count, { channels, height, width }, random) {
@@ -156,7 +158,7 @@ export function maskedFamily(): TriggerFamily {
           Float32Array.from({ length: sizeOf(shape) }, () => random.normal(mean, 0.5)),
         );
       return new Map([
-        ["mask", normal([count, 1, height, width], -2)], // σ(−2) = 0.12
+        ["mask", normal([count, 1, height, width], start)],
         ["pattern", normal([count, channels, height, width], 0)],
       ]);
     },
@@ -176,6 +178,10 @@ export function maskedFamily(): TriggerFamily {
       return blend(sigmoid(pattern, pattern.shape), sigmoid(mask, mask.shape.slice(1)));
     },
   };
+}
+
+export interface MaskedOptions {
+  readonly opacity?: number | undefined;
 }
 
 function sigmoid(values: FloatTensor, shape: readonly number[]): FloatTensor {
