@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { targetsAmong } from "../inversion/examined.ts";
 import { invertTriggers } from "../inversion/invert.ts";
 import { additiveFamily } from "../inversion/trigger-family.ts";
 import { type Detector, detection } from "./detector.ts";
@@ -52,7 +53,7 @@ export const calibratedTriggerInversion: Detector<typeof config> = {
   needsRepair: true,
   async run(context, input, options) {
     const { model, repaired, search: images } = input;
-    const targets = Array.from({ length: model.classes }, (_, target) => target);
+    const targets = targetsAmong(model.classes, input.examined);
     const found = await invertTriggers(
       context,
       { suspect: model, repaired },

@@ -3,6 +3,7 @@ import type { Method } from "../core/method.ts";
 import type { Proportion } from "../core/statistics.ts";
 import type { ImageSet } from "../data/images.ts";
 import type { Overlay } from "../data/overlay.ts";
+import type { Examined } from "../inversion/examined.ts";
 import type { SmallestTriggers } from "../inversion/smallest.ts";
 import type { Classifier } from "../models/classifier.ts";
 import type { RunContext } from "../runtime/context.ts";
@@ -17,6 +18,8 @@ export interface DetectorInput {
   readonly heldOut: ImageSet;
   /** Smallest triggers that were found before, one list per family; a detector may use them. */
   readonly triggers?: SmallestTriggers;
+  /** The classes to examine; absent for all. */
+  readonly examined?: Examined | undefined;
 }
 
 /** What was found for one class. */
@@ -35,7 +38,7 @@ export interface ClassEvidence {
   /** Share of held-out images of other classes that the trigger moves into this class. */
   readonly success: { readonly suspect: Proportion; readonly repaired: Proportion };
   /**
-   * What classes were compared by, for all of them: this class's score says how it stands out among these. Absent
+   * What classes were compared by, for all that were examined: this class's score says how it stands out among these. Absent
    * where that is the score itself. Larger is more suspicious.
    */
   readonly peers?: readonly number[];
@@ -43,7 +46,7 @@ export interface ClassEvidence {
   readonly kept: Proportion;
 }
 
-/** Evidence for every class, by class index; the model's score is the largest of a class. */
+/** Evidence for every class that was examined, by class index; the model's score is the largest of a class. */
 export interface Detection {
   readonly statistic: string;
   readonly classes: readonly ClassEvidence[];
@@ -61,7 +64,7 @@ export interface Detector<Config extends z.ZodType = z.ZodType>
    */
   search?(
     context: RunContext,
-    input: Pick<DetectorInput, "model" | "search">,
+    input: Pick<DetectorInput, "model" | "search" | "examined">,
     config: z.output<Config>,
   ): Promise<SmallestTriggers>;
 }

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { float32 } from "../core/tensor.ts";
-import { ascending } from "../data/images.ts";
 import { blend } from "../data/overlay.ts";
+import { targetsAmong } from "../inversion/examined.ts";
 import type { Inverted } from "../inversion/invert.ts";
 import { type LargestMargin, searchLargestMargins } from "../inversion/largest-margins.ts";
 import { MM_BD, marginOutliers } from "../inversion/margin-outlier.ts";
@@ -28,6 +28,7 @@ const config = z.strictObject({
  *
  *     score_c = −log₁₀ min(1, K·P(T_{n−1} > (r_c − mean)/(s·√(1 + 1/n))))
  *
+ * After a screening the others are the controls, and K stays the number of all classes.
  * No trigger is searched and no image needed, so warps and other triggers that no overlay imitates count as well.
  * The image found for a class, laid over held-out ones, is shown as evidence; it is not the trigger.
  */
@@ -44,8 +45,8 @@ export const mmBd: Detector<typeof config> = {
   config,
   needsRepair: false,
   async run(context, input, options) {
-    const { model, search } = input;
-    const targets = ascending(model.classes);
+    const { model, search, examined } = input;
+    const targets = targetsAmong(model.classes, examined);
     const found = await searchLargestMargins(
       context,
       model,
@@ -54,7 +55,7 @@ export const mmBd: Detector<typeof config> = {
       options,
       "largest margins",
     );
-    const outliers = marginOutliers(found);
+    const outliers = marginOutliers(found, model.classes, examined);
     const triggers = found.map((one) => shown(one, options.opacity));
     const measured = await measureTriggers(context, input, triggers);
     const peers = found.map(({ margin }) => margin);

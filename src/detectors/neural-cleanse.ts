@@ -1,5 +1,6 @@
 import { mean, median, medianAbsoluteDeviation, sampleStandardDeviation } from "simple-statistics";
 import { z } from "zod";
+import { targetsAmong, usualAmong } from "../inversion/examined.ts";
 import { CLEANSE_SEARCH, searchByNeuralCleanse } from "../inversion/neural-cleanse.ts";
 import { type Detector, detection } from "./detector.ts";
 import { measureTriggers } from "./measure.ts";
@@ -23,7 +24,8 @@ type Options = z.output<typeof config>;
  *     anomaly index  (median(s) − s_c) / (1.4826·MAD(s))
  *     normal test    (mean(s) − s_c) / sd(s)
  *
- * positive for triggers smaller than usual: large ones are no sign of a backdoor.
+ * positive for triggers smaller than usual: large ones are no sign of a backdoor. After a screening, median, MAD,
+ * mean and sd are those of the controls.
  */
 export const neuralCleanse: Detector<typeof config> = {
   name: "neural-cleanse",
@@ -43,10 +45,13 @@ export const neuralCleanse: Detector<typeof config> = {
   config,
   needsRepair: false,
   async run(context, input, options) {
-    const found = await searchByNeuralCleanse(context, input.model, input.search, options);
+    const { model, search, examined } = input;
+    const targets = targetsAmong(model.classes, examined);
+    const found = await searchByNeuralCleanse(context, model, search, options, targets);
     const measured = await measureTriggers(context, input, found);
     const peers = found.map(({ size }) => -size);
-    const scores = SCORES[options.score](found.map(({ size }) => size));
+    const sizes = found.map(({ size }) => size);
+    const scores = SCORES[options.score](sizes, usualAmong(sizes, targets, examined));
     return detection(
       options.score,
       measured.map(({ target, reached, overlay, size, success, kept }, index) => {
@@ -58,12 +63,14 @@ export const neuralCleanse: Detector<typeof config> = {
   },
 };
 
-/** Scores of all classes from the sizes of their triggers; 0 for all where the sizes do not differ. */
-const SCORES: Readonly<Record<Options["score"], (sizes: readonly number[]) => number[]>> = {
+/** Scores of classes from the sizes of their triggers, beside usual sizes; 0 for all where those do not differ. */
+const SCORES: Readonly<
+  Record<Options["score"], (sizes: readonly number[], usual: number[]) => number[]>
+> = {
   // 1.4826·MAD estimates the standard deviation of a normal distribution.
-  "anomaly-index": (sizes) =>
-    deviations(sizes, median(sizes), 1.4826 * medianAbsoluteDeviation(sizes)),
-  "normal-test": (sizes) => deviations(sizes, mean(sizes), sampleStandardDeviation(sizes)),
+  "anomaly-index": (sizes, usual) =>
+    deviations(sizes, median(usual), 1.4826 * medianAbsoluteDeviation(usual)),
+  "normal-test": (sizes, usual) => deviations(sizes, mean(usual), sampleStandardDeviation(usual)),
 };
 
 function deviations(sizes: readonly number[], centre: number, spread: number): number[] {

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { targetsAmong } from "../inversion/examined.ts";
 import {
   DEFAULT_EFFORT,
   type SmallestTriggers,
@@ -40,7 +41,9 @@ const config = z.strictObject({
 /**
  * Smallest triggers: the target class of a backdoor is reached from everywhere by a far smaller change
  * than any other class. For every class the smallest trigger that works is searched, and its score is
- * how many times smaller it is than the smallest of any other class, for each kind of trigger by itself.
+ * how many times smaller it is than the smallest of any other class, for each kind of trigger by itself. After a
+ * screening the other classes are those that it let through: the closest rivals of all that there are, so a gap
+ * among them is one among all classes unless screening left out a class with as small a trigger.
  */
 export const smallestTrigger: Detector<typeof config> = {
   name: "smallest-trigger",
@@ -88,8 +91,9 @@ export const smallestTrigger: Detector<typeof config> = {
 
 function search(
   context: RunContext,
-  { model, search: images }: Pick<DetectorInput, "model" | "search">,
+  { model, search: images, examined }: Pick<DetectorInput, "model" | "search" | "examined">,
   options: z.output<typeof config>,
 ): Promise<SmallestTriggers> {
-  return searchSmallestTriggers(context, model, images, options);
+  const targets = targetsAmong(model.classes, examined);
+  return searchSmallestTriggers(context, model, images, options, targets);
 }

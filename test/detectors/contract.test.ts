@@ -62,6 +62,17 @@ describe.each(Object.values(DETECTORS) as Detector[])("$name", (detector) => {
     expectProgress(events);
   });
 
+  test("examines no other classes than it is told to", async () => {
+    const examined = { targets: [1, 2, 4], controls: [1, 2] };
+    const { context } = watched(device, 0);
+    const { classes } = await detector.run(context, { ...input, examined }, config);
+    expect(classes.map(({ target }) => target)).toEqual([1, 2, 4]);
+    for (const { score, peers } of classes) {
+      expect(Number.isFinite(score)).toBe(true);
+      if (peers) expect(peers).toHaveLength(3);
+    }
+  });
+
   test("is the same for the same seed, to the last bit, and another for another one", async () => {
     const run = async (seed: number) => {
       const { classes } = await detector.run(watched(device, seed).context, input, config);
