@@ -1,5 +1,6 @@
 import { overlayPng } from "../data/overlay.ts";
 import type { Detector } from "../detectors/detector.ts";
+import { screenClasses } from "../inversion/screen-classes.ts";
 import { suspected } from "../inversion/smallest.ts";
 import type { Classifier } from "../models/classifier.ts";
 import type { OnnxFile } from "../onnx/file.ts";
@@ -9,6 +10,7 @@ import { openReferences } from "./calibrate.ts";
 import { classReferenceOf, decideOn } from "./decision.ts";
 import { describePreprocessing, describeRun } from "./describe.ts";
 import { announce } from "./estimate.ts";
+import { fitting } from "./memory.ts";
 import {
   type AuditOptions,
   type Configured,
@@ -22,6 +24,7 @@ import { AUDIT_SCHEMA_VERSION, type AuditRecord } from "./record.ts";
 import { describeRepair, repairModel } from "./repair-model.ts";
 import { detectAll, repeatsOf, searchAll } from "./repeats.ts";
 import { DIFFERENCE_GAIN, type Pictures, takeSamples } from "./samples.ts";
+import { describeScreening, screeningFor } from "./screening.ts";
 import { Stages } from "./stages.ts";
 import { warningsFor } from "./words.ts";
 
@@ -57,35 +60,44 @@ export async function audit(
   const stages = new Stages("audit", context);
   const total = repeatsFor(options);
   const repair = scaled(input.repair, options.effort);
-  const detector = scaled(input.detector, options.effort);
+  const wanted = scaled(input.detector, options.effort);
 
   const { prepared, references } = await stages.run("preflight", async (part) => ({
     prepared: await prepare(part, input, options.heldOut),
     references: await openReferences(part, input, options),
   }));
   const { model, tuning, heldOut } = prepared;
+  const detector = await fitting(wanted, model, options.memory);
   const repeats = repeatsOf(context, tuning, total);
-  const plan = { detector, repair, repeats: total, ...calibrating(options) };
+  const screening = await screeningFor(options, detector, model);
+  const plan = { detector, repair, repeats: total, screening, ...calibrating(options) };
   await announce(context, stages, plan, prepared, options.effort);
 
-  const found = await stages.run("search", (part) => searchAll(part, repeats, detector, model));
+  const examined =
+    screening &&
+    (await stages.run("screen", (part) => screenClasses(part, model, tuning, screening)));
+  const found = await stages.run("search", (part) =>
+    searchAll(part, repeats, detector, model, examined),
+  );
   const triggers = found.flatMap((t) => (t ? suspected(t) : []));
   const outcome = await stages.run("repair", (part) =>
     repairModel(part, prepared, triggers, repair, options.allowedDrop),
   );
   const { suspect, chosen, deployable } = outcome;
-  const models = { model, repaired: chosen.model, heldOut };
+  const models = { model, repaired: chosen.model, heldOut, examined };
   const detections = await stages.run("measure", (part) =>
     detectAll(part, repeats, detector, models, found),
   );
 
-  const about = { subject: input, prepared, detector, repair, references };
+  const described = describeScreening(examined, input.trusted.classNames);
+  const about = { subject: input, prepared, detector, repair, references, examined };
   const { decision, classes, leading } = await decideOn(
     stages,
     detections,
     { ...about, repaired: chosen.model },
     options,
     deployable,
+    described,
   );
 
   const pictures: Pictures = new Map();
@@ -121,13 +133,19 @@ export async function audit(
     repair: describeRepair(outcome, options.allowedDrop),
     samples,
     differenceGain: DIFFERENCE_GAIN,
+    screening: described,
     warnings: warningsFor(input.trusted, prepared, options.allowedDrop, outcome),
     model: prepared.described,
     data: describeData(input, prepared, "search triggers and tune the repair"),
     preprocessing: describePreprocessing(prepared.preflight),
     config: {
       effort: options.effort,
-      audit: { ...options, repeats: total, copies: copiesFor(options) },
+      audit: {
+        ...options,
+        repeats: total,
+        copies: copiesFor(options),
+        screen: screening?.survivors ?? 0,
+      },
       repair: { name: repair.method.name, options: repair.config },
       detector: { name: detector.method.name, options: detector.config },
     },

@@ -3,6 +3,8 @@ import { AntidoteError } from "../core/errors.ts";
 import { outlierTail, type Proportion, proportion } from "../core/statistics.ts";
 import { ascending } from "../data/images.ts";
 import type { Detector } from "../detectors/detector.ts";
+import { type Examined, usualAmong } from "../inversion/examined.ts";
+import { screenClasses } from "../inversion/screen-classes.ts";
 import type { Classifier } from "../models/classifier.ts";
 import type { Repair } from "../repairs/repair.ts";
 import type { RunContext } from "../runtime/context.ts";
@@ -12,6 +14,7 @@ import { type AuditOptions, type Configured, copiesFor } from "./options.ts";
 import { type Prepared, type Purpose, prepare, type Subject } from "./prepare.ts";
 import type { AuditRecord, Verdict } from "./record.ts";
 import { type Patient, repairModel } from "./repair-model.ts";
+import { screeningFor } from "./screening.ts";
 import { poisonCopy } from "./self-poison.ts";
 
 export type Calibration = AuditRecord["calibration"];
@@ -27,13 +30,15 @@ export interface Calibrating {
   readonly repaired: Classifier | undefined;
   readonly references: readonly Reference[];
   readonly conclusion: Conclusion;
+  /** The classes that were examined; undefined for all. */
+  readonly examined: Examined | undefined;
 }
 
 /**
  * What a score means on this model: what scores there are where this backdoor cannot be, and what the search would
  * find if a backdoor were there. Each null has its weakness, which records state beside it.
  *
- * - the other classes of the same model, which cost nothing: see `amongClasses`;
+ * - the other classes of the same model, which cost nothing, or those drawn at random: see `amongClasses`;
  * - the repaired model, where the suspect looks backdoored;
  * - clean models that the user trusts;
  * - copies of the suspect with a planted backdoor, where nothing was found: the power of the search.
@@ -52,7 +57,7 @@ export async function calibrate(
     references.push({ file, score: leading.score, accuracy: prepared.preflight.accuracy });
   }
   return {
-    classes: amongClasses(conclusion),
+    classes: amongClasses(about),
     repaired: recheck
       ? await scoreOf(
           named(context, "repaired"),
@@ -68,28 +73,48 @@ export async function calibrate(
   };
 }
 
-/** How far the leading class stands out among the classes of the model, with p for the most extreme of K. */
-function amongClasses({ leading, classes }: Conclusion): Calibration["classes"] {
+/**
+ * How far the leading class stands out among the classes of the model, with p for the most extreme of all K. Classes that
+ * screening picked are extremes themselves: their spread would hide a backdoor, and among them p would be one of a
+ * few classes where it was the most extreme of K. So the sample are the controls, and K counts the screened out.
+ */
+function amongClasses({
+  conclusion: { leading, classes },
+  examined,
+  prepared,
+}: Calibrating): Calibration["classes"] {
   const values = leading.strongest.peers ?? classes.map(({ score }) => score);
-  const others = values.filter((_, target) => target !== leading.target);
-  const tail = outlierTail(values[leading.target]!, others);
-  return tail ? { deviations: tail.deviations, p: Math.min(1, classes.length * tail.p) } : null;
+  const targets = classes.map(({ target }) => target);
+  const others = usualAmong(values, targets, examined, leading.target);
+  const tail = outlierTail(values[targets.indexOf(leading.target)]!, others);
+  const among = prepared.model.classes;
+  return tail
+    ? {
+        ...{ deviations: tail.deviations, p: Math.min(1, among * tail.p) },
+        ...{ sample: others.length, among },
+      }
+    : null;
 }
 
-/** One search of a model, and what follows from it. */
+/** One search of a model as the suspect's was, with a screening of its own, and what follows from it. */
 async function scoreOf(
   context: RunContext,
-  { detector: { method, config }, repair }: Calibrating,
+  { detector, repair }: Calibrating,
   patient: Patient,
-  { allowedDrop }: AuditOptions,
+  options: AuditOptions,
 ): Promise<Conclusion> {
+  const { method, config } = detector;
+  const { allowedDrop } = options;
   const { model, tuning: search, heldOut } = patient;
-  const triggers = await method.search?.(context, { model, search }, config);
+  const screening = await screeningFor(options, detector, model);
+  const examined = screening && (await screenClasses(context, model, search, screening));
+  const triggers = await method.search?.(context, { model, search, examined }, config);
   const compared =
     method.needsRepair && repair
       ? (await repairModel(context, patient, [], repair, allowedDrop)).chosen.model
       : model;
-  const input = { model, repaired: compared, search, heldOut, ...(triggers ? { triggers } : {}) };
+  const seen = { model, repaired: compared, search, heldOut, examined };
+  const input = { ...seen, ...(triggers ? { triggers } : {}) };
   return conclude([await method.run(context, input, config)]);
 }
 

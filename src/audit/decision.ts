@@ -17,6 +17,7 @@ export type Decision = Pick<
 /**
  * From the evidence to the verdict: what the scores are, what they mean on this model, and why.
  * @param about what calibration compares with
+ * @param screening what came before, if not all classes were searched
  * @param deployable whether the repaired model is fit for use; null if that is not the question
  */
 export async function decideOn(
@@ -25,6 +26,7 @@ export async function decideOn(
   about: Omit<Calibrating, "conclusion">,
   options: AuditOptions,
   deployable: boolean | null,
+  screening: AuditRecord["screening"],
 ): Promise<{ readonly decision: Decision } & Pick<Conclusion, "classes" | "leading">> {
   const conclusion = conclude(detections);
   const calibration = await stages.run("calibrate", (part) =>
@@ -45,7 +47,16 @@ export async function decideOn(
       scoreInterval: leading.interval,
       reasons: [
         ...why,
-        ...reasonsFor({ rule, verdict, undecidedByScore, classes, leading, name, deployable }),
+        ...reasonsFor({
+          rule,
+          verdict,
+          undecidedByScore,
+          classes,
+          leading,
+          name,
+          deployable,
+          screening,
+        }),
         ...whatScoresMean(calibration, count(trusted)),
       ],
       ...scopeOf(rule.statistic),

@@ -3,7 +3,7 @@ import { auditFields, SCORE_LEADS, TARGET_EXAMINED, TARGET_GIVEN } from "./recor
 import { type Frozen, method, options, proportion } from "./record-parts.ts";
 
 /** Raised whenever a field of this document is added, removed or changes its meaning. */
-export const DETECT_SCHEMA_VERSION = 3;
+export const DETECT_SCHEMA_VERSION = 4;
 
 const { classes, config } = auditFields.shape;
 const { success, ...examined } = classes.element.omit({ trigger: true }).shape;
@@ -39,7 +39,7 @@ export const detectRecord = z
       .min(1)
       .describe("Every class that was examined, by index."),
     accuracy: proportion.describe("Accuracy of the model on held-out trusted images."),
-    ...auditFields.pick({ warnings: true, covered: true, notTested: true }).shape,
+    ...auditFields.pick({ screening: true, warnings: true, covered: true, notTested: true }).shape,
     ...auditFields.pick({ model: true, data: true, preprocessing: true }).shape,
     config: z
       .strictObject({

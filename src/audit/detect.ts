@@ -1,4 +1,5 @@
 import type { Detector } from "../detectors/detector.ts";
+import { screenClasses } from "../inversion/screen-classes.ts";
 import { suspected } from "../inversion/smallest.ts";
 import type { Repair } from "../repairs/repair.ts";
 import type { RunContext } from "../runtime/context.ts";
@@ -8,6 +9,7 @@ import { judge } from "./deploy.ts";
 import { describePreprocessing, describeRun } from "./describe.ts";
 import { DETECT_SCHEMA_VERSION, type DetectRecord } from "./detect-record.ts";
 import { announce } from "./estimate.ts";
+import { fitting } from "./memory.ts";
 import {
   type AuditOptions,
   type Configured,
@@ -19,6 +21,7 @@ import {
 import { describeData, prepare, type Subject } from "./prepare.ts";
 import { repairModel } from "./repair-model.ts";
 import { detectAll, repeatsOf, searchAll } from "./repeats.ts";
+import { describeScreening, screeningFor } from "./screening.ts";
 import { Stages } from "./stages.ts";
 import { warningsFor } from "./words.ts";
 
@@ -41,7 +44,7 @@ export async function detect(
 ): Promise<DetectRecord> {
   const stages = new Stages("detect", context);
   const total = repeatsFor(options);
-  const detector = scaled(input.detector, options.effort);
+  const wanted = scaled(input.detector, options.effort);
   const repair = input.repair && scaled(input.repair, options.effort);
 
   const purpose = repair ? "repair" : "search";
@@ -50,11 +53,18 @@ export async function detect(
     references: await openReferences(part, input, options, purpose),
   }));
   const { model, tuning, heldOut } = prepared;
+  const detector = await fitting(wanted, model, options.memory);
   const repeats = repeatsOf(context, tuning, total);
-  const plan = { detector, repair, repeats: total, ...calibrating(options) };
+  const screening = await screeningFor(options, detector, model);
+  const plan = { detector, repair, repeats: total, screening, ...calibrating(options) };
   await announce(context, stages, plan, prepared, options.effort);
 
-  const found = await stages.run("search", (part) => searchAll(part, repeats, detector, model));
+  const examined =
+    screening &&
+    (await stages.run("screen", (part) => screenClasses(part, model, tuning, screening)));
+  const found = await stages.run("search", (part) =>
+    searchAll(part, repeats, detector, model, examined),
+  );
   const triggers = found.flatMap((t) => (t ? suspected(t) : []));
   const repaired =
     repair &&
@@ -62,19 +72,21 @@ export async function detect(
       repairModel(part, prepared, triggers, repair, options.allowedDrop),
     ));
   // Without a repair the suspect stands in, and nothing is said about a repaired model.
-  const models = { model, repaired: repaired?.chosen.model ?? model, heldOut };
+  const models = { model, repaired: repaired?.chosen.model ?? model, heldOut, examined };
   const { detections, accuracy } = await stages.run("measure", async (part) => ({
     detections: await detectAll(part, repeats, detector, models, found),
     accuracy: (await judge(part, { step: 0, loss: null, model }, heldOut, undefined)).accuracy,
   }));
 
-  const about = { subject: input, prepared, detector, repair, references };
+  const described = describeScreening(examined, input.trusted.classNames);
+  const about = { subject: input, prepared, detector, repair, references, examined };
   const { decision, classes } = await decideOn(
     stages,
     detections,
     { ...about, repaired: repaired?.chosen.model },
     options,
     null,
+    described,
   );
   return {
     schemaVersion: DETECT_SCHEMA_VERSION,
@@ -91,13 +103,19 @@ export async function detect(
       },
     })),
     accuracy,
+    screening: described,
     warnings: warningsFor(input.trusted, prepared, options.allowedDrop, repaired),
     model: prepared.described,
     data: describeData(input, prepared, "search triggers"),
     preprocessing: describePreprocessing(prepared.preflight),
     config: {
       effort: options.effort,
-      detect: { ...options, repeats: total, copies: copiesFor(options) },
+      detect: {
+        ...options,
+        repeats: total,
+        copies: copiesFor(options),
+        screen: screening?.survivors ?? 0,
+      },
       detector: { name: detector.method.name, options: detector.config },
       repair: repair ? { name: repair.method.name, options: repair.config } : null,
     },

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { ascending, batchTensors, count, type ImageSet } from "../data/images.ts";
 import type { Detector } from "../detectors/detector.ts";
 import { CLEANSE_SEARCH } from "../inversion/neural-cleanse.ts";
+import { groupsFor, POOL, type ScreeningPlan, TOURNAMENT } from "../inversion/screen-classes.ts";
 import { STRONGEST_EFFORT } from "../inversion/strongest.ts";
 import type { Classifier } from "../models/classifier.ts";
 import { compilePredictor } from "../models/predict.ts";
@@ -47,6 +48,8 @@ export interface Plan {
   /** Poisoned copies and reference models that are searched, too. */
   readonly copies?: number;
   readonly references?: number;
+  /** What comes before the search of some of the classes; undefined where all are searched. */
+  readonly screening?: ScreeningPlan | undefined;
 }
 
 /** What work grows with. */
@@ -66,18 +69,21 @@ export function sizesOf({
   return { classes: model.classes, tuning: count(tuning), heldOut: count(heldOut) };
 }
 
-/** The work of the stages "search", "repair", "measure" and "calibrate", in forward passes of one image. */
+/** The work of the stages "screen", "search", "repair", "measure" and "calibrate", in forward passes of one image. */
 export function workOf(
-  { detector, repair, repeats, copies = 0, references = 0 }: Plan,
+  { detector, repair, repeats, copies = 0, references = 0, screening }: Plan,
   { classes, tuning, heldOut }: Sizes,
 ): Map<string, Work> {
   const work = new Map<string, Work>();
+  const screened = screening && screeningWork(screening, tuning);
+  if (screened) work.set("screen", screened);
+  const examined = screening ? screening.survivors + screening.controls : classes;
   let families = 1;
   if (detector) {
     const size = SIZE.parse(detector.config);
     families = size.families.length;
-    const width = Math.min(size.classesPerStep, classes);
-    const steps = repeats * families * Math.ceil(classes / width) * size.steps;
+    const width = Math.min(size.classesPerStep, examined);
+    const steps = repeats * families * Math.ceil(examined / width) * size.steps;
     const stage = detector.method.search ? "search" : "measure";
     const networks = detector.method.needsRepair ? 2 : 1;
     work.set(stage, { amount: steps * width * size.images * INVERSION * networks, steps });
@@ -101,21 +107,36 @@ export function workOf(
   }
   if (detector) {
     const searched = work.get("measure") ?? { amount: 0, steps: 1 };
-    const shown = repeats * families * classes * 2 * heldOut;
+    const shown = repeats * families * examined * 2 * heldOut;
     work.delete("measure");
     work.set("measure", { amount: searched.amount + shown, steps: searched.steps });
     const one = work.get(detector.method.search ? "search" : "measure")!;
     const mended = detector.method.needsRepair ? work.get("repair") : undefined;
     const models = copies + references;
+    const each = (of: keyof Work) =>
+      (screened?.[of] ?? 0) + one[of] / repeats + (mended?.[of] ?? 0);
     const planted = tuningWork(SELF_POISONING, tuning);
     if (models > 0) {
       work.set("calibrate", {
-        amount: models * (one.amount / repeats + (mended?.amount ?? 0)) + copies * planted.amount,
-        steps: models * (one.steps / repeats + (mended?.steps ?? 0)) + copies * planted.steps,
+        amount: models * each("amount") + copies * planted.amount,
+        steps: models * each("steps") + copies * planted.steps,
       });
     }
   }
   return work;
+}
+
+/** The work of a screening: a tournament for each kind of trigger, and every image of the pool by itself. */
+function screeningWork(screening: ScreeningPlan, tuning: number): Work {
+  const { families, groupsPerStep } = screening;
+  const groups = groupsFor(screening);
+  const { steps, images } = TOURNAMENT;
+  const passes = families.length * groups * images * steps * INVERSION;
+  const rounds = Math.ceil(groups / Math.min(groups, groupsPerStep));
+  return {
+    amount: Math.min(POOL, tuning) + passes,
+    steps: families.length * rounds * steps,
+  };
 }
 
 /** The work of so many steps of tuning. */
@@ -140,8 +161,13 @@ export async function announce(
   const work = workOf(plan, sizesOf(prepared));
   const passes = [...work.values()].reduce((sum, { amount }) => sum + amount, 0);
   const seconds = passes * (await secondsPerImage(context, prepared.model, prepared.heldOut));
-  const { detector, repair, repeats, copies = 0, references = 0 } = plan;
+  const { detector, repair, repeats, copies = 0, references = 0, screening } = plan;
   const parts = [
+    ...(screening
+      ? [
+          `a screening of ${prepared.model.classes} classes for the ${screening.survivors} likeliest targets and ${screening.controls} at random`,
+        ]
+      : []),
     ...(detector
       ? [`${repeats === 1 ? "one search" : `${repeats} searches`} (${detector.method.name})`]
       : []),

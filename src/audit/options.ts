@@ -30,6 +30,20 @@ export const auditOptions = z.strictObject({
     .default([])
     .describe("clean models for the same classes, whose scores the suspect's is compared with")
     .meta({ placeholder: "onnx,…" }),
+  screen: z
+    .int()
+    .min(0)
+    .optional()
+    .describe(
+      "classes that a cheap search of all classes picks for the full one, beside 8 drawn at random to compare with; 0 searches all (default: 16 if there are 64 classes or more)",
+    ),
+  memory: z
+    .number()
+    .positive()
+    .default(4)
+    .describe(
+      "GiB that a step of a search may take, about; fewer classes share a step where all of them would take more",
+    ),
   allowedDrop: z
     .number()
     .min(0)

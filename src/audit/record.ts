@@ -18,7 +18,7 @@ import {
 } from "./record-parts.ts";
 
 /** Raised whenever a field of the audit's document is added, removed or changes its meaning. */
-export const AUDIT_SCHEMA_VERSION = 3;
+export const AUDIT_SCHEMA_VERSION = 4;
 
 export const VERDICTS = ["backdoored", "no-evidence", "inconclusive"] as const;
 export type Verdict = (typeof VERDICTS)[number];
@@ -97,8 +97,12 @@ const calibration = z.strictObject({
         .number()
         .describe("Standard deviations by which the leading class stands out among the others."),
       p: share.describe(
-        "Probability of that for the most extreme class, if the others are a normal sample.",
+        "Probability of that for the most extreme of all classes, if the others are a normal sample.",
       ),
+      sample: natural.describe(
+        "Number of the others: all examined ones, after a screening those drawn at random.",
+      ),
+      among: natural.describe("Number of classes that the leading one is the most extreme of."),
     })
     .nullable()
     .describe(
@@ -140,6 +144,20 @@ const calibration = z.strictObject({
     .describe("What the search would find; null if not measured, or a backdoor was found."),
 });
 
+const screening = z
+  .strictObject({
+    survivors: z
+      .array(classReference)
+      .describe("Classes that it picked for the full search, the likeliest target first."),
+    controls: z
+      .array(classReference)
+      .describe("Classes drawn at random from all, searched in full to tell what is usual."),
+    screenedOut: z
+      .array(natural)
+      .describe("Indices of the classes that were not searched in full, the likeliest first."),
+  })
+  .nullable();
+
 /** The fields of the audit's document; documents about parts of an audit share some of them. */
 export const auditFields = z.strictObject({
   schemaVersion: z.literal(AUDIT_SCHEMA_VERSION).describe("Version of this document's schema."),
@@ -161,7 +179,7 @@ export const auditFields = z.strictObject({
   classes: z
     .array(classResult)
     .min(1)
-    .describe("Every class that was examined, by index; the others are named in notTested."),
+    .describe("Every class that was searched in full, by index; screening names the others."),
 
   accuracy: z
     .strictObject({
@@ -189,6 +207,7 @@ export const auditFields = z.strictObject({
   samples: z.array(sample).describe("Trusted images that show the strongest trigger at work."),
   differenceGain: z.number().positive().describe("Amplification of the difference pictures."),
 
+  screening: screening.describe("The cheap search of all classes that came before the full one."),
   warnings: z.array(text).describe("What weakens the result."),
   covered: z.array(text).describe("What was tested, in plain words."),
   notTested: z.array(text).min(1).describe("What was not tested, in plain words."),

@@ -1,16 +1,19 @@
 import { measureTriggers } from "../detectors/measure.ts";
 import { smallestTrigger } from "../detectors/smallest-trigger.ts";
+import { screenClasses } from "../inversion/screen-classes.ts";
 import { mostSuspicious, suspected } from "../inversion/smallest.ts";
 import type { Classifier } from "../models/classifier.ts";
 import type { Repair } from "../repairs/repair.ts";
 import type { RunContext } from "../runtime/context.ts";
 import { describePreprocessing, describeRun } from "./describe.ts";
 import { announce } from "./estimate.ts";
+import { fitting } from "./memory.ts";
 import { type AuditOptions, type Configured, scaled } from "./options.ts";
 import { describeData, prepare, type Subject } from "./prepare.ts";
 import { describeRepair, repairModel } from "./repair-model.ts";
 import { REPAIR_SCHEMA_VERSION, type RepairRecord } from "./repair-record.ts";
 import { repeatsOf, searchAll } from "./repeats.ts";
+import { screeningFor } from "./screening.ts";
 import { Stages } from "./stages.ts";
 import { warningsFor } from "./words.ts";
 
@@ -33,15 +36,20 @@ export async function repair(
   const stages = new Stages("repair", context);
   const method = scaled(input.repair, options.effort);
   const search = smallestTrigger.config.parse({});
-  const detector = scaled({ method: smallestTrigger, config: search }, options.effort);
+  const wanted = scaled({ method: smallestTrigger, config: search }, options.effort);
 
   const prepared = await stages.run("preflight", (part) => prepare(part, input, options.heldOut));
   const { model, tuning, heldOut } = prepared;
-  const plan = { detector, repair: method, repeats: 1 };
+  const detector = await fitting(wanted, model, options.memory);
+  const screening = await screeningFor(options, detector, model);
+  const plan = { detector, repair: method, repeats: 1, screening };
   await announce(context, stages, plan, prepared, options.effort);
 
+  const examined =
+    screening &&
+    (await stages.run("screen", (part) => screenClasses(part, model, tuning, screening)));
   const triggers = await stages.run("search", async (part) => {
-    const [found] = await searchAll(part, repeatsOf(context, tuning, 1), detector, model);
+    const [found] = await searchAll(part, repeatsOf(context, tuning, 1), detector, model, examined);
     return suspected(found!);
   });
   const outcome = await stages.run("repair", (part) =>

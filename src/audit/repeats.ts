@@ -1,5 +1,6 @@
 import { ascending, count, type ImageSet, subset } from "../data/images.ts";
 import type { Detection, Detector, DetectorInput } from "../detectors/detector.ts";
+import type { Examined } from "../inversion/examined.ts";
 import type { SmallestTriggers } from "../inversion/smallest.ts";
 import type { Classifier } from "../models/classifier.ts";
 import type { RunContext } from "../runtime/context.ts";
@@ -32,16 +33,17 @@ export function repeatsOf({ random }: RunContext, tuning: ImageSet, total: numbe
   });
 }
 
-/** The part of every repeat that needs no repaired model; undefined where the detector has none. */
+/** All repeats examine the same classes, so that their scores can be averaged. The part of every repeat that needs no repaired model; undefined where the detector has none. */
 export async function searchAll(
   context: RunContext,
   repeats: readonly Repeat[],
   { method, config }: Configured<Detector>,
   model: Classifier,
+  examined?: Examined,
 ): Promise<(SmallestTriggers | undefined)[]> {
   const found = [];
   for (const { within, images } of repeats) {
-    found.push(await method.search?.(within(context), { model, search: images }, config));
+    found.push(await method.search?.(within(context), { model, search: images, examined }, config));
   }
   return found;
 }
@@ -51,7 +53,7 @@ export async function detectAll(
   context: RunContext,
   repeats: readonly Repeat[],
   { method, config }: Configured<Detector>,
-  models: Pick<DetectorInput, "model" | "repaired" | "heldOut">,
+  models: Pick<DetectorInput, "model" | "repaired" | "heldOut" | "examined">,
   found: readonly (SmallestTriggers | undefined)[],
 ): Promise<Detection[]> {
   const detections = [];

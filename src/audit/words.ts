@@ -39,6 +39,8 @@ interface Described {
   readonly name: string;
   /** Whether a checkpoint of the repair may keep the allowed accuracy; null without a repair to speak of. */
   readonly deployable: boolean | null;
+  /** What came before the search of these classes, if there are others. */
+  readonly screening: AuditRecord["screening"];
 }
 
 /** The scope of the detector that gives this statistic. */
@@ -65,6 +67,7 @@ export function reasonsFor({
   leading,
   name,
   deployable,
+  screening,
 }: Described): string[] {
   const { score, interval, strongest } = leading;
   const thresholds = `evidence of a backdoor from ${rule.backdooredFrom}, none below ${rule.noEvidenceBelow}`;
@@ -74,7 +77,7 @@ export function reasonsFor({
   const larger = strongest.score / Math.max(suspect.value, Number.EPSILON);
   const meaning =
     rule.statistic === "size-gap"
-      ? `The smallest trigger found for "${name}" is ${strongest.size.toFixed(1)} ${strongest.trigger.kind === "blend" ? "pixels large" : "large (L2 norm)"}; no other class gets by with less than ${larger.toFixed(1)} times that.`
+      ? `The smallest trigger found for "${name}" is ${strongest.size.toFixed(1)} ${strongest.trigger.kind === "blend" ? "pixels large" : "large (L2 norm)"}; no other ${screening ? "examined class" : "class"} gets by with less than ${larger.toFixed(1)} times that.`
       : rule.description;
   const percent = (share: number) => `${Math.round(100 * share)} %`;
   const after = deployable === null ? "" : `, ${percent(repaired.value)} on the repaired model`;
@@ -97,7 +100,21 @@ export function reasonsFor({
     verdict !== "no-evidence"
       ? ["The repair has not removed this trigger altogether."]
       : [];
-  return [measured, meaning, effect, ...left, ...undecided, ...shipped];
+  return [measured, meaning, effect, ...screened(screening), ...left, ...undecided, ...shipped];
+}
+
+/** Which classes the search did not reach. */
+function screened(screening: AuditRecord["screening"]): string[] {
+  if (!screening) return [];
+  const { survivors, controls, screenedOut } = screening;
+  return [
+    `Of ${screenedOut.length + classesOf(screening)} classes a cheap search of all picked ${survivors.length}, and ${controls.length} were drawn at random: these were searched in full. A backdoor that leads to one of the ${screenedOut.length} others was missed.`,
+  ];
+}
+
+/** How many classes were searched in full; one may be picked and drawn. */
+function classesOf({ survivors, controls }: NonNullable<AuditRecord["screening"]>): number {
+  return new Set([...survivors, ...controls].map(({ index }) => index)).size;
 }
 
 /** What calibration adds, each with its weakness. */
@@ -109,7 +126,7 @@ export function whatScoresMean(
   return [
     ...(classes && classes.deviations > 0
       ? [
-          `Among the classes it stands out by ${classes.deviations.toFixed(1)} standard deviations (p = ${probability(classes.p)}; the classes of one model are few, and alike in what they share).`,
+          `${beside(classes)} it stands out by ${classes.deviations.toFixed(1)} standard deviations (p = ${probability(classes.p)} for the most extreme of ${classes.among}; the classes of one model are few, and alike in what they share).`,
         ]
       : []),
     ...(repaired
@@ -133,6 +150,10 @@ export function whatScoresMean(
         ]
       : []),
   ];
+}
+
+function beside({ sample, among }: NonNullable<AuditRecord["calibration"]["classes"]>): string {
+  return sample < among - 1 ? `Beside ${sample} classes drawn at random` : "Among the classes";
 }
 
 function probability(p: number): string {

@@ -10,6 +10,7 @@ import { float32 } from "../../src/core/tensor.ts";
 import { additive } from "../../src/data/overlay.ts";
 import { detection } from "../../src/detectors/detector.ts";
 import { ruleOf } from "../../src/detectors/rules.ts";
+import type { Examined } from "../../src/inversion/examined.ts";
 
 const RULE = ruleOf("success-difference");
 const HIGH = RULE.backdooredFrom + 0.05;
@@ -57,11 +58,18 @@ describe("settling a verdict", () => {
 });
 
 describe("the other classes as a null", () => {
-  const among = async (...scores: number[]) => {
+  const among = (...scores: number[]) => sampled(scores);
+  const sampled = async (
+    scores: readonly number[],
+    examined?: Examined,
+    all: { readonly classes?: number } = {},
+  ) => {
     const context = { device: undefined as never, random: Random.fromSeed(0), emit: silent };
-    const about = { conclusion: concluded(...scores), references: [] } as unknown as Parameters<
-      typeof calibrate
-    >[1];
+    const about = {
+      conclusion: concluded(...scores),
+      prepared: { model: { classes: scores.length, ...all } },
+      ...{ references: [], examined },
+    } as unknown as Parameters<typeof calibrate>[1];
     return (await calibrate(context, about, auditOptions.parse({ copies: 0 }))).classes;
   };
 
@@ -75,6 +83,15 @@ describe("the other classes as a null", () => {
     expect(found?.p).toBeCloseTo(4 * tail, 9);
   });
 
+  test("are those drawn at random after a screening, and p is for the most extreme of all", async () => {
+    // Classes 1 and 2 were picked for being extreme: they say nothing about what is usual.
+    const examined = { targets: [0, 1, 2, 3, 4], controls: [0, 3, 4] };
+    const found = await sampled([-0.1, 0.8, 0.7, 0, 0.1], examined, { classes: 1000 });
+    const alone = await among(0.8, -0.1, 0, 0.1);
+    expect(found).toMatchObject({ sample: 3, among: 1000, deviations: alone!.deviations });
+    expect(found?.p).toBe(Math.min(1, (1000 * alone!.p) / 4));
+  });
+
   test("say nothing where they are too few, or all alike", async () => {
     expect(await among(0.8, 0, 0.1)).toBeNull();
     expect(await among(0.8, 0, 0, 0)).toBeNull();
@@ -84,7 +101,7 @@ describe("the other classes as a null", () => {
 test("every null is said with its weakness", () => {
   const said = whatScoresMean(
     {
-      classes: { deviations: 5.43, p: 0.0004 },
+      classes: { deviations: 5.43, p: 0.0004, sample: 9, among: 10 },
       repaired: { score: 0.9, target: { index: 1, name: "b" } },
       references: [reference(1.02)],
       power: power(19, 20),
@@ -92,7 +109,9 @@ test("every null is said with its weakness", () => {
     500,
   );
   expect(said).toHaveLength(4);
-  expect(said[0]).toContain("5.4 standard deviations (p = less than 0.001;");
+  expect(said[0]).toContain(
+    "5.4 standard deviations (p = less than 0.001 for the most extreme of 10;",
+  );
   expect(said[2]).toContain("1 clean reference model scores 1.02");
   expect(said[3]).toContain("With these 500 images");
   expect(said[3]).toContain("19 of 20 copies");

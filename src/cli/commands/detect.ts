@@ -73,6 +73,18 @@ export const detect = command({
   },
 });
 
+/** How many classes were not searched in full. */
+function screenedOut({ screening }: DetectRecord): [string, string][] {
+  if (!screening) return [];
+  const { survivors, controls, screenedOut } = screening;
+  return [
+    [
+      "screening",
+      `${screenedOut.length} classes screened out; ${survivors.length} picked, ${controls.length} drawn at random (--screen 0 searches all)`,
+    ],
+  ];
+}
+
 function inWords(record: DetectRecord): string {
   const leading = leadingClass(record);
   const { suspect, repaired } = leading.success;
@@ -86,6 +98,7 @@ function inWords(record: DetectRecord): string {
     ["score", `${score(record.score)} (${interval}); ${thresholds}`],
     ["trigger", `works on ${sharePhrase(suspect)} of other classes${after}`],
     ["accuracy", sharePhrase(record.accuracy)],
+    ...screenedOut(record),
     ...record.reasons.map((text, at): [string, string] => [at === 0 ? "why" : "", text]),
     ...record.warnings.map((text): [string, string] => ["warning", text]),
     ["not tested", record.notTested.join(" ")],

@@ -30,10 +30,14 @@ ${responsiveChart((width) => classScores({ classes: shown, leading, rule }, widt
 }
 
 /** How much of the model the charts show. */
-function extent({ classes, model }: AuditRecord, shown: number): string {
+function extent({ classes, model, screening }: AuditRecord, shown: number): string {
   const examined =
     classes.length < model.classes
-      ? `${whole(classes.length)} of ${whole(model.classes)} classes were examined.`
+      ? `${whole(classes.length)} of ${whole(model.classes)} classes were searched in full${
+          screening
+            ? `: ${whole(screening.survivors.length)} that a cheap search of all picked, and ${whole(screening.controls.length)} drawn at random. Screened out were ${whole(screening.screenedOut.length)}, which report.json lists`
+            : ""
+        }.`
       : "";
   const drawn =
     shown < classes.length

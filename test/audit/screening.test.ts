@@ -1,0 +1,98 @@
+import { describe, expect, test } from "vitest";
+import { fitting, imagesFitting } from "../../src/audit/memory.ts";
+import { auditOptions } from "../../src/audit/options.ts";
+import {
+  CONTROLS,
+  describeScreening,
+  SCREENED_FROM,
+  screeningFor,
+} from "../../src/audit/screening.ts";
+import { reasonsFor } from "../../src/audit/words.ts";
+import { proportion } from "../../src/core/statistics.ts";
+import { float32 } from "../../src/core/tensor.ts";
+import { additive } from "../../src/data/overlay.ts";
+import { mmBd } from "../../src/detectors/mm-bd.ts";
+import { ruleOf } from "../../src/detectors/rules.ts";
+import { smallestTrigger } from "../../src/detectors/smallest-trigger.ts";
+import { Classifier } from "../../src/models/classifier.ts";
+import { testDevice } from "../support/device.ts";
+import { plainNet } from "../support/networks.ts";
+
+const device = await testDevice();
+const few = await Classifier.fromGraph(plainNet(8, SCREENED_FROM - 1), device);
+const many = await Classifier.fromGraph(plainNet(8, SCREENED_FROM), device);
+const detector = { method: smallestTrigger, config: smallestTrigger.config.parse({}) };
+
+describe("whether classes are screened", () => {
+  const planFor = (model: Classifier, options: object = {}) =>
+    screeningFor(auditOptions.parse(options), detector, model);
+
+  test("is decided by their number, unless somebody says how many are searched in full", async () => {
+    expect(await planFor(few)).toBeUndefined();
+    expect(await planFor(many)).toMatchObject({ survivors: 16, controls: CONTROLS });
+    expect(await planFor(many, { screen: 0 })).toBeUndefined();
+    expect(await planFor(few, { screen: 5 })).toMatchObject({ survivors: 5 });
+  });
+
+  test("they are not where nearly all would be searched after all", async () => {
+    expect(await planFor(few, { screen: SCREENED_FROM - 1 - CONTROLS })).toBeUndefined();
+  });
+
+  test("is by the kinds of trigger that the detector searches", async () => {
+    expect((await planFor(many))?.families).toEqual(["masked", "smooth", "additive"]);
+    const margins = { method: mmBd, config: mmBd.config.parse({}) };
+    const plan = await screeningFor(auditOptions.parse({}), margins, many);
+    expect(plan?.families).toEqual(["masked", "smooth"]);
+  });
+});
+
+describe("a budget of memory", () => {
+  test("lets fewer classes share a step, at least one, and never more than wanted", async () => {
+    const wanted = detector.config.classesPerStep;
+    expect((await fitting(detector, many, 4)).config["classesPerStep"]).toBe(wanted);
+    const images = await imagesFitting(many, 1e-3);
+    const fitted = (await fitting(detector, many, 1e-3)).config["classesPerStep"];
+    expect(fitted).toBe(Math.min(wanted, Math.max(1, Math.floor(images / 8))));
+    expect((await fitting(detector, many, 1e-9)).config["classesPerStep"]).toBe(1);
+    expect(await imagesFitting(many, 1e-9)).toBe(1);
+  });
+
+  test("counts the activations of a forward pass twice", async () => {
+    const graph = await many.at(2);
+    const values = graph.nodes.flatMap(({ outputs }) => outputs);
+    const sizes = values.map((name) => graph.values.get(name)!.shape.reduce((a, b) => a * b, 1));
+    const each = (4 * 2 * sizes.reduce((a, b) => a + b, 0)) / 2;
+    expect(await imagesFitting(many, (each * 10.5) / 2 ** 30)).toBe(10);
+  });
+});
+
+test("records and reasons name what was screened out", () => {
+  const names = Array.from({ length: 6 }, (_, index) => `name ${index}`);
+  const screening = describeScreening(
+    { ranking: [3, 1, 5, 0, 2, 4], survivors: [3, 1], controls: [0, 1], targets: [0, 1, 3] },
+    names,
+  );
+  expect(screening?.survivors).toEqual([
+    { index: 3, name: "name 3" },
+    { index: 1, name: "name 1" },
+  ]);
+  expect(screening?.screenedOut).toEqual([5, 2, 4]);
+  expect(describeScreening(undefined, names)).toBeNull();
+
+  const share = proportion(9, 10);
+  const strongest = {
+    ...{ target: 3, score: 2, found: true, size: 1, kept: share },
+    trigger: additive(float32([1, 1, 1], [0])),
+    success: { suspect: share, repaired: share },
+  };
+  const leading = {
+    ...{ target: 3, score: 2, interval: null, repeats: [2], found: true, strongest },
+  };
+  const about = { leading, classes: [leading], rule: ruleOf("size-gap"), name: "name 3" };
+  const verdict = { verdict: "backdoored", undecidedByScore: false, deployable: null } as const;
+  const said = reasonsFor({ ...about, ...verdict, screening }).join(" ");
+  expect(said).toContain("Of 6 classes a cheap search of all picked 2, and 2 were drawn at random");
+  expect(said).toContain("one of the 3 others was missed");
+  expect(said).toContain("no other examined class");
+  expect(reasonsFor({ ...about, ...verdict, screening: null }).join(" ")).not.toContain("examined");
+});
