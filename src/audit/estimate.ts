@@ -82,8 +82,9 @@ export function workOf(
   if (detector) {
     const size = SIZE.parse(detector.config);
     families = size.families.length;
-    const width = Math.min(size.classesPerStep, examined);
-    const steps = repeats * families * Math.ceil(examined / width) * size.steps;
+    const groups = Math.ceil(examined / size.classesPerStep);
+    const width = Math.ceil(examined / groups);
+    const steps = repeats * families * groups * size.steps;
     const stage = detector.method.search ? "search" : "measure";
     const networks = detector.method.needsRepair ? 2 : 1;
     work.set(stage, { amount: steps * width * size.images * INVERSION * networks, steps });
@@ -107,7 +108,7 @@ export function workOf(
   }
   if (detector) {
     const searched = work.get("measure") ?? { amount: 0, steps: 1 };
-    const shown = repeats * families * examined * 2 * heldOut;
+    const shown = repeats * families * examined * (repair ? 2 : 1) * heldOut;
     work.delete("measure");
     work.set("measure", { amount: searched.amount + shown, steps: searched.steps });
     const one = work.get(detector.method.search ? "search" : "measure")!;
@@ -130,13 +131,11 @@ export function workOf(
 function screeningWork(screening: ScreeningPlan, tuning: number): Work {
   const { families, groupsPerStep } = screening;
   const groups = groupsFor(screening);
-  const { steps, images } = TOURNAMENT;
-  const passes = families.length * groups * images * steps * INVERSION;
-  const rounds = Math.ceil(groups / Math.min(groups, groupsPerStep));
-  return {
-    amount: Math.min(POOL, tuning) + passes,
-    steps: families.length * rounds * steps,
-  };
+  const { steps, images } = screening.effort ?? TOURNAMENT;
+  const rounds = Math.ceil(groups / groupsPerStep);
+  const total = families.length * rounds * steps;
+  const passes = total * Math.ceil(groups / rounds) * images * INVERSION;
+  return { amount: Math.min(POOL, tuning) + passes, steps: total };
 }
 
 /** The work of so many steps of tuning. */

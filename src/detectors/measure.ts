@@ -9,15 +9,16 @@ import type { ClassEvidence, DetectorInput } from "./detector.ts";
 /** What a found trigger does to images that the search has not seen. */
 export type Measured = Inverted & Pick<ClassEvidence, "success" | "kept">;
 
-/** Puts every trigger on the held-out images of other classes and asks both models. */
+/** Puts every trigger on the held-out images of other classes and asks both models; one of them, if they are the same. */
 export async function measureTriggers(
   context: RunContext,
   { model, repaired, heldOut }: DetectorInput,
   triggers: readonly Inverted[],
 ): Promise<Measured[]> {
   const batchSize = Math.min(100, count(heldOut));
+  const asked = repaired === model ? [model] : [model, repaired];
   const predictors = await Promise.all(
-    [model, repaired].map((m) => compilePredictor(context.device, m, batchSize)),
+    asked.map((m) => compilePredictor(context.device, m, batchSize)),
   );
   try {
     const measured: Measured[] = [];
@@ -25,7 +26,7 @@ export async function measureTriggers(
       const others = imagesOfOthers(heldOut, found.target);
       const stamp = (images: Parameters<typeof stampOverlay>[1]) =>
         stampOverlay(found.overlay, images);
-      const [suspect, fixed] = await Promise.all(
+      const [suspect, fixed = suspect] = await Promise.all(
         predictors.map(
           async (p) => (await p.predict(others, { stamp, signal: context.signal })).classes,
         ),

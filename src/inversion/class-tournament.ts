@@ -72,8 +72,8 @@ export async function classTournament(
   const random = context.random.fork(`tournament/${plan.family.name}`);
   const order = random.fork("groups").shuffle(ascending(classes));
   const groups = Math.min(plan.groups, classes);
-  const width = Math.min(plan.groupsPerStep, groups);
-  const rounds = Math.ceil(groups / width);
+  const rounds = Math.ceil(groups / plan.groupsPerStep);
+  const width = Math.ceil(groups / rounds);
   const rows = width * plan.images;
   const step = await compileTournament(context, model, images, width, plan);
   const found: SharedTrigger[] = [];

@@ -61,8 +61,9 @@ export async function invertTriggers(
   plan: InversionPlan,
   stage = "inversion",
 ): Promise<Inverted[]> {
-  const width = Math.min(plan.classesPerStep, targets.length);
-  const groups = Math.ceil(targets.length / width);
+  const groups = Math.ceil(targets.length / plan.classesPerStep);
+  // As even as can be: what a last group lacks would be computed in vain.
+  const width = Math.ceil(targets.length / groups);
   const step = await compileInversion(context, models, images, width, plan);
   try {
     const found: Inverted[] = [];

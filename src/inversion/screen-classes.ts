@@ -16,6 +16,8 @@ export interface ScreeningPlan {
   readonly controls: number;
   /** How many triggers share a step of the tournament. */
   readonly groupsPerStep: number;
+  /** How hard a tournament is fought; `TOURNAMENT` by default. */
+  readonly effort?: { readonly steps: number; readonly images: number };
 }
 
 /** How hard a tournament is fought: with five groups, as many images a step as a search of ten classes takes. */
@@ -28,6 +30,8 @@ export const POOL = 128;
 export interface Screening extends Examined {
   /** All classes, the likeliest target first. */
   readonly ranking: readonly number[];
+  /** The same by each kind of trigger alone, in the order of the plan. */
+  readonly rankings: readonly (readonly number[])[];
   /** The first of them, which are searched in full. */
   readonly survivors: readonly number[];
 }
@@ -62,7 +66,7 @@ export async function screenClasses(
   for (const name of plan.families) {
     const rules = boundedFamily(name, pool);
     const groups = groupsFor(plan);
-    const effort = { ...TOURNAMENT, groups, groupsPerStep: plan.groupsPerStep };
+    const effort = { ...(plan.effort ?? TOURNAMENT), groups, groupsPerStep: plan.groupsPerStep };
     const stage = `screening by ${name} triggers`;
     const found = await classTournament(own, model, pool, plain, { ...rules, ...effort }, stage);
     rankings.push(rankedBy(found));
@@ -71,7 +75,7 @@ export async function screenClasses(
   const survivors = ranking.slice(0, plan.survivors);
   const controls = random.fork("controls").sample(ascending(classes), plan.controls);
   const targets = [...new Set([...survivors, ...controls])].sort((a, b) => a - b);
-  return { ranking, survivors, controls, targets };
+  return { ranking, rankings, survivors, controls, targets };
 }
 
 /** All classes: those that a trigger moves more images into than into any other of its group, then by likelihood. */

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { workOf } from "../../src/audit/estimate.ts";
 import { fitting, imagesFitting } from "../../src/audit/memory.ts";
 import { auditOptions } from "../../src/audit/options.ts";
 import {
@@ -46,6 +47,18 @@ describe("whether classes are screened", () => {
   });
 });
 
+test("a thousand classes, screened, are at most five times the work of ten", async () => {
+  const screening = await screeningFor(auditOptions.parse({}), detector, many);
+  const of = (classes: number, options: object = {}) => {
+    const sizes = { classes, tuning: 800, heldOut: 200 };
+    const work = workOf({ detector, repeats: 1, ...options }, sizes);
+    return [...work.values()].reduce((sum, { amount }) => sum + amount, 0);
+  };
+  expect(of(1000, { screening }) / of(10)).toBeLessThan(5);
+  expect(of(1000, { screening })).toBe(of(100_000, { screening }));
+  expect(of(1000) / of(10)).toBeCloseTo(100, 5);
+});
+
 describe("a budget of memory", () => {
   test("lets fewer classes share a step, at least one, and never more than wanted", async () => {
     const wanted = detector.config.classesPerStep;
@@ -69,7 +82,13 @@ describe("a budget of memory", () => {
 test("records and reasons name what was screened out", () => {
   const names = Array.from({ length: 6 }, (_, index) => `name ${index}`);
   const screening = describeScreening(
-    { ranking: [3, 1, 5, 0, 2, 4], survivors: [3, 1], controls: [0, 1], targets: [0, 1, 3] },
+    {
+      ranking: [3, 1, 5, 0, 2, 4],
+      rankings: [],
+      survivors: [3, 1],
+      controls: [0, 1],
+      targets: [0, 1, 3],
+    },
     names,
   );
   expect(screening?.survivors).toEqual([
