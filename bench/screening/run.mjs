@@ -80,7 +80,7 @@ const models = [
 ].filter(({ name }) => !flags.only || flags.only.split(",").includes(name));
 
 /** Plants what is not there yet; returns what planting did. */
-async function planted({ name, file, trigger, target }) {
+async function planted({ file, trigger, target }) {
   if (trigger === null) return null;
   const facts = file.replace(/onnx$/, "json");
   if (!existsSync(file)) {

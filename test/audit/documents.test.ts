@@ -25,7 +25,7 @@ type Schema = z.core.JSONSchema.BaseSchema;
 
 /** Documents whose schema has changed since it was first published. */
 const VERSIONS: Readonly<Record<string, number>> = {
-  detectRecord: 3,
+  detectRecord: 4,
   evaluateRecord: 3,
   inspectRecord: 2,
   repairRecord: 2,
