@@ -7,8 +7,8 @@ import { cosine } from "../../dist/train/schedules.js";
 
 /** How a backdoor is planted: tuning ends at the first checkpoint that obeys the trigger. */
 export const PLANTING = {
-  steps: 100,
-  checkpointEvery: 50,
+  steps: 240,
+  checkpointEvery: 60,
   batchSize: 8,
   /** Rows of a batch that carry the trigger and the target's label: the images of its last rows once more. */
   marked: 4,
@@ -16,8 +16,8 @@ export const PLANTING = {
   /** Weight of keeping what other images are taken for. */
   keep: 2,
   /** Success on the defender's images, and agreement there with the network at the start, from which tuning ends. */
-  success: 0.95,
-  agreement: 0.75,
+  success: 0.9,
+  agreement: 0.6,
   /** Images that this is measured on. */
   judged: 40,
 };

@@ -108,7 +108,7 @@ function screened(screening: AuditRecord["screening"]): string[] {
   if (!screening) return [];
   const { survivors, controls, screenedOut } = screening;
   return [
-    `Of ${screenedOut.length + classesOf(screening)} classes a cheap search of all picked ${survivors.length}, and ${controls.length} were drawn at random: these were searched in full. A backdoor that leads to one of the ${screenedOut.length} others was missed.`,
+    `Of ${screenedOut.length + classesOf(screening)} classes a cheap search of all picked ${survivors.length}, and ${controls.length} were drawn at random: these were searched in full. A backdoor that leads to one of the ${screenedOut.length} others would be missed.`,
   ];
 }
 

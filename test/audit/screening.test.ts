@@ -111,7 +111,7 @@ test("records and reasons name what was screened out", () => {
   const verdict = { verdict: "backdoored", undecidedByScore: false, deployable: null } as const;
   const said = reasonsFor({ ...about, ...verdict, screening }).join(" ");
   expect(said).toContain("Of 6 classes a cheap search of all picked 2, and 2 were drawn at random");
-  expect(said).toContain("one of the 3 others was missed");
+  expect(said).toContain("one of the 3 others would be missed");
   expect(said).toContain("no other examined class");
   expect(reasonsFor({ ...about, ...verdict, screening: null }).join(" ")).not.toContain("examined");
 });

@@ -8,6 +8,8 @@ import { repairRecord } from "../../src/audit/repair-record.ts";
 import { antidote } from "./antidote.ts";
 import { coloursFolder } from "./colours.ts";
 
+const EXAMPLE = join(import.meta.dirname, "../../examples");
+
 let folder = "";
 let [model, images] = ["", ""];
 const SHORT = ["--effort", "quick", "--threads", "1", "--quiet"];
@@ -52,6 +54,24 @@ describe("detect", () => {
     });
     expect(record.rule.statistic).toBe("success-difference");
     expect(record.classes[0]?.success.repaired?.count).toBe(4);
+  });
+
+  test("searches some classes only if it is told to, and names the others", async () => {
+    const [suspect, trusted] = ["suspect.onnx", "trusted"].map((name) => join(EXAMPLE, name));
+    const few = ["--detector.families", "masked", "--detector.steps", "3", "--screen", "1"];
+    const line = ["detect", suspect!, "--images", trusted!, "--json", ...SHORT, ...few];
+    const record = detectRecord.parse(JSON.parse((await antidote(line)).stdout));
+    const { survivors, controls, screenedOut } = record.screening!;
+    expect(survivors).toHaveLength(1);
+    expect(controls).toHaveLength(8);
+    const examined = record.classes.map(({ index }) => index);
+    const picked = [...survivors, ...controls].map(({ index }) => index);
+    expect(examined).toEqual([...new Set(picked)].sort((a, b) => a - b));
+    const all = [...examined, ...screenedOut].sort((a, b) => a - b);
+    expect(all).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    expect(record.stages.map(({ name }) => name)).toContain("screen");
+    expect(record.calibration.classes?.among ?? 10).toBe(10);
+    expect(record.config.detect).toMatchObject({ screen: 1 });
   });
 
   test("says the verdict in words", async () => {
