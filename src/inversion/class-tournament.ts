@@ -1,5 +1,6 @@
 import { throwIfCancelled } from "../core/errors.ts";
-import { float32 } from "../core/tensor.ts";
+import type { Random } from "../core/random.ts";
+import { type FloatTensor, float32 } from "../core/tensor.ts";
 import { ascending, batchTensors, count, type ImageSet } from "../data/images.ts";
 import type { Classifier } from "../models/classifier.ts";
 import type { GraphBuilder } from "../onnx/builder.ts";
@@ -36,14 +37,12 @@ const JUDGED = 0.25;
 /** Takes a class out of a sum of exponentials. */
 const FAR = 1e4;
 
-/** What one trigger does to all classes, also those outside its group; both [K], in nats, means over images x not of class c. */
+/** What one trigger of a tournament does. */
 export interface SharedTrigger {
   /** The class of its group that it moves images into most. */
   readonly winner: number;
-  /** log p_c(x ⊕ T): how close it is to moving images into the class. */
+  /** Mean over images x not of class c of log p_c(x ⊕ T), in nats, for all classes, also those outside its group: [K]. */
   readonly likelihoods: Float32Array;
-  /** log p_c(x ⊕ T) − log p_c(x): by how much it raises the class. */
-  readonly gains: Float32Array;
 }
 
 /**
@@ -74,61 +73,23 @@ export async function classTournament(
   const groups = Math.min(plan.groups, classes);
   const rounds = Math.ceil(groups / plan.groupsPerStep);
   const width = Math.ceil(groups / rounds);
-  const rows = width * plan.images;
   const step = await compileTournament(context, model, images, width, plan);
   const found: SharedTrigger[] = [];
   try {
     for (let round = 0; round < rounds; round++) {
-      const draws = random.fork(`round/${round}`);
-      await step.write(plan.family.start(width, images, draws));
-      await step.resetOptimiser();
-      const competing = groupMask(order, groups, round * width, width);
-      const control = strongest(plan.budget, { weight: plan.weight, factor: FACTOR });
-      const adaptations = ascending(width).map(() => control.adaptation());
-      const weights = new Float32Array(width).fill(plan.weight);
-      const sums = ascending(width).map(() => ({
-        likelihoods: new Float32Array(classes),
-        gains: new Float32Array(classes),
-      }));
-      const judged = Math.max(1, Math.round(JUDGED * plan.steps));
-      for (let i = 0; i < plan.steps; i++) {
-        throwIfCancelled(context.signal);
-        const indices = ascending(rows).map(() => draws.integer(0, count(images)));
-        const { images: x, labels } = batchTensors(images, indices);
-        const known = new Float32Array(rows * classes); // [M·b,K]
-        indices.forEach((index, row) => {
-          known.set(plain.subarray(index * classes, (index + 1) * classes), row * classes);
-        });
-        const level = plan.steps === 1 ? 1 : 1 - i / (plan.steps - 1);
-        const { metrics } = await step.run(
-          {
-            ...{ images: x, labels, competing, plain: float32([rows, classes], known) },
-            level: float32([], [level]),
-            weights: float32([width], weights.slice()),
-          },
-          plan.learningRate,
-          context.signal,
-        );
-        const sizes = metrics.size.data as Float32Array;
-        adaptations.forEach((adapt, m) => {
-          weights[m] = adapt(weights[m]!, { success: 0, average: 0, size: sizes[m]! });
-        });
-        if (i >= plan.steps - judged) {
-          for (const key of ["likelihoods", "gains"] as const) {
-            (metrics[key].data as Float32Array).forEach((value, at) => {
-              sums[Math.floor(at / classes)]![key][at % classes]! += value / judged;
-            });
-          }
-        }
-        const done = round * plan.steps + i + 1;
-        context.emit({ kind: "step", stage, done, total: rounds * plan.steps });
-      }
-      sums.slice(0, groups - round * width).forEach((sum, m) => {
-        const members = order.filter((_, place) => place % groups === round * width + m);
-        const winner = members.reduce((a, b) =>
-          sum.likelihoods[b]! > sum.likelihoods[a]! ? b : a,
-        );
-        found.push({ winner, ...sum });
+      const first = round * width;
+      const raised = await playRound(context, step, plan, {
+        ...{ images, plain, width, random: random.fork(`round/${round}`) },
+        competing: groupMask(order, groups, first, width),
+        progress: (i) => {
+          const done = round * plan.steps + i;
+          context.emit({ kind: "step", stage, done, total: rounds * plan.steps });
+        },
+      });
+      raised.slice(0, groups - first).forEach((likelihoods, m) => {
+        const members = order.filter((_, place) => place % groups === first + m);
+        const winner = members.reduce((a, b) => (likelihoods[b]! > likelihoods[a]! ? b : a));
+        found.push({ winner, likelihoods });
       });
     }
     return found;
@@ -137,7 +98,66 @@ export async function classTournament(
   }
 }
 
-type TournamentStep = Step<"gains" | "likelihoods" | "size">;
+/** The triggers that share their steps. */
+interface Round {
+  readonly images: ImageSet;
+  /** log p(x) of the images, [N,K]. */
+  readonly plain: Float32Array;
+  readonly width: number;
+  /** 0 where a class is in the group of a trigger, −FAR elsewhere: [M,K]. */
+  readonly competing: FloatTensor;
+  readonly random: Random;
+  readonly progress: (done: number) => void;
+}
+
+/** Searches the triggers of a round. @returns the likelihoods of all classes under each of them, [K] */
+async function playRound(
+  { signal }: RunContext,
+  step: TournamentStep,
+  { family, budget, weight, steps, images: each, learningRate }: TournamentPlan,
+  { images, plain, width, competing, random, progress }: Round,
+): Promise<Float32Array[]> {
+  const rows = width * each;
+  const classes = plain.length / count(images);
+  await step.write(family.start(width, images, random));
+  await step.resetOptimiser();
+  const control = strongest(budget, { weight, factor: FACTOR });
+  const adaptations = ascending(width).map(() => control.adaptation());
+  const weights = new Float32Array(width).fill(weight);
+  const sums = ascending(width).map(() => new Float32Array(classes));
+  const judged = Math.max(1, Math.round(JUDGED * steps));
+  for (let i = 0; i < steps; i++) {
+    throwIfCancelled(signal);
+    const indices = ascending(rows).map(() => random.integer(0, count(images)));
+    const { images: x, labels } = batchTensors(images, indices);
+    const known = new Float32Array(rows * classes); // [M·b,K]
+    indices.forEach((index, row) => {
+      known.set(plain.subarray(index * classes, (index + 1) * classes), row * classes);
+    });
+    const { metrics } = await step.run(
+      {
+        ...{ images: x, labels, competing, plain: float32([rows, classes], known) },
+        level: float32([], [steps === 1 ? 1 : 1 - i / (steps - 1)]), // a
+        weights: float32([width], weights.slice()),
+      },
+      learningRate,
+      signal,
+    );
+    const sizes = metrics.size.data as Float32Array;
+    adaptations.forEach((adapt, m) => {
+      weights[m] = adapt(weights[m]!, { success: 0, average: 0, size: sizes[m]! });
+    });
+    if (i >= steps - judged) {
+      (metrics.likelihoods.data as Float32Array).forEach((value, at) => {
+        sums[Math.floor(at / classes)]![at % classes]! += value / judged;
+      });
+    }
+    progress(i + 1);
+  }
+  return sums;
+}
+
+type TournamentStep = Step<"likelihoods" | "size">;
 
 async function compileTournament(
   context: RunContext,
@@ -167,12 +187,11 @@ async function compileTournament(
       const { logits } = model.append(b, network, stamped, "model/"); // [M·b,K]
       const before = likelihoods(b.input("plain", "float32", [rows, classes])); // −ℓ_c(0), [M,K]
       const after = likelihoods(b.logSoftmax(logits)); // −ℓ_c(T), [M,K]
-      const gains = b.sub(after, before);
       // −(ℓ_c(T) − a·ℓ_c(0)) where c competes
       const scores = b.add(b.sub(after, b.mul(before, level)), competing);
       const size = family.size(b, at); // [M]
       const loss = b.sub(b.sum(b.mul(weights, size)), b.sum(logSumExp(b, scores)));
-      return { loss, metrics: { gains, likelihoods: after, size } };
+      return { loss, metrics: { likelihoods: after, size } };
     },
     ...(family.project ? { project: family.project } : {}),
   });
