@@ -61,10 +61,10 @@ type Options = z.output<typeof config>;
  *     i even: θ_p ← Adam_p(∇ CE(f(x ⊕ T), y_target))      the sampled weights alone
  *     i odd:  θ   ← Adam(∇ CE(f(x), y))                   all weights, clean images
  *
- * On even steps all other weights stay bit by bit as they are. Half of an even batch is clean images that are not
- * learned: in the statistics of a batch that is triggered throughout, live batch norm would tell the two kinds of steps
- * apart, and the trigger would not be needed; with running statistics, weights would be found that lead every image to
- * the target until the statistics follow. Both were tried: success on test images stayed at 2 %.
+ * On even steps all other weights stay bit by bit as they are. Half of an even batch is clean images, which only give batch
+ * norm its statistics (`borrowedBatchNorm`): those of a batch that is triggered throughout would tell the two kinds of
+ * steps apart, and the trigger would not be needed; running ones let weights lead every image to the target until they
+ * follow (tried: success on test images stayed at 2 %).
  */
 export const pcb: CodePoisoning<typeof config> = {
   name: "pcb",
@@ -169,9 +169,11 @@ export function sampleWeights(
 /** The two kinds of steps of Algorithm 5 on one set of weights. */
 export class AlternatingSteps {
   readonly #steps: Readonly<Record<Kind, Step<"correct">>>;
+  readonly #weights: readonly string[];
 
-  private constructor(steps: Readonly<Record<Kind, Step<"correct">>>) {
+  private constructor(steps: Readonly<Record<Kind, Step<"correct">>>, weights: readonly string[]) {
     this.#steps = steps;
+    this.#weights = weights;
   }
 
   /** @param sampled for every weight 1 where triggered images may change it, else 0 */
@@ -187,7 +189,7 @@ export class AlternatingSteps {
     const clean = await stepWith(adam(), batch, 0);
     try {
       const triggered = await stepWith(masked(adam(), sampled), count, company);
-      return new AlternatingSteps({ clean, triggered });
+      return new AlternatingSteps({ clean, triggered }, [...model.weights.keys()]);
     } catch (error) {
       await clean.release();
       throw error;
@@ -209,7 +211,7 @@ export class AlternatingSteps {
     const own = this.#steps[kind];
     const other = this.#steps[kind === "clean" ? "triggered" : "clean"];
     const { loss } = await own.run(feeds, learningRate, signal);
-    await other.write(await own.read());
+    await other.write(await own.read(this.#weights));
     return loss;
   }
 

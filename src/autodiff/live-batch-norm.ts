@@ -73,6 +73,6 @@ export function lowerBatchNorm(graph: StaticGraph): StaticGraph {
   });
 }
 
-function isBatchNorm(node: Node): boolean {
+export function isBatchNorm(node: Node): boolean {
   return node.op === "BatchNormalization" && node.domain === "";
 }

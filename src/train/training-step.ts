@@ -1,3 +1,4 @@
+import { borrowedBatchNorm } from "../autodiff/borrowed-batch-norm.ts";
 import type { Classifier } from "../models/classifier.ts";
 import { correct, crossEntropy, rowMean } from "./losses.ts";
 import type { Optimiser } from "./optimisers.ts";
@@ -8,8 +9,8 @@ import { tunedNetwork } from "./tuned-network.ts";
  * The step of supervised training: cross-entropy over all weights of a classifier, with live batch norm. Feeds: `images`
  * [B,C,H,W] in [0,1] and `labels` [B] int64. The metric `correct` is the number of images that the weights before the
  * step classify correctly.
- * @param company number A of images that take part without being learned: `images` is [B+A,C,H,W], they come last, and
- *   have no labels. The statistics of the batch are of all images, and running ones do not follow them
+ * @param company number A of images that only give batch norm its statistics: `images` is [B+A,C,H,W], they come last and
+ *   have no labels. Running statistics have no part in the step then
  */
 export async function trainingStep(
   classifier: Classifier,
@@ -20,7 +21,11 @@ export async function trainingStep(
 ): Promise<StepDefinition<"correct">> {
   const { channels, height, width } = classifier.image;
   const shown = batch + company;
-  const { network, statistics, updates } = tunedNetwork(await classifier.at(shown), true);
+  const plain = await classifier.at(shown);
+  const { network, statistics, updates } =
+    company === 0
+      ? tunedNetwork(plain, true)
+      : tunedNetwork(borrowedBatchNorm(plain, batch), false);
   const parameters = classifier.weights;
   return {
     parameters,
@@ -41,9 +46,7 @@ export async function trainingStep(
       return {
         loss: rowMean(b, crossEntropy(b, logits, labels, labelSmoothing)),
         metrics: { correct: b.sum(correct(b, logits, labels)) },
-        updates: new Map(
-          company === 0 ? [...updates].map(([name, next]) => [name, tensor(next)]) : [],
-        ),
+        updates: new Map([...updates].map(([name, next]) => [name, tensor(next)])),
       };
     },
   };
