@@ -36,15 +36,15 @@ const HELP = `node bench/attacks/pcb.mjs --model CLEAN --surrogate S --out RECOR
 /** p and N in all pairs; from the largest of both, one option at a time is changed. */
 const GRID = [
   ...[0.5, 0.3, 0.1].flatMap((fraction) =>
-    [800, 400].map((iterations) => ({
+    [1600, 800].map((iterations) => ({
       fraction,
       iterations,
       learningRate: 1e-3,
       schedule: "cosine",
     })),
   ),
-  { fraction: 0.5, iterations: 800, learningRate: 1e-3, schedule: "constant" },
-  { fraction: 0.5, iterations: 800, learningRate: 3e-4, schedule: "cosine" },
+  { fraction: 0.5, iterations: 1600, learningRate: 1e-3, schedule: "constant" },
+  { fraction: 0.5, iterations: 1600, learningRate: 3e-4, schedule: "cosine" },
 ];
 
 const { values: flags } = parseArgs({

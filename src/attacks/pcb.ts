@@ -36,7 +36,7 @@ const config = z.strictObject({
   iterations: z
     .int()
     .min(2)
-    .default(800)
+    .default(1600)
     .describe("N, steps in all; every second one is on triggered images"),
   learningRate: z.number().positive().default(1e-3).describe("highest learning rate of Adam"),
   schedule: z
