@@ -44,6 +44,7 @@ class Expansion {
   run(): Planned[] {
     const { seeds, cleanModels } = this.#plan;
     const { attacks } = this.#choices;
+    const embeddings = new Set(attacks.flatMap(({ amounts }) => amounts.map(({ embed }) => embed)));
     for (const attack of attacks) this.#checkAttack(attack);
     this.#checkTrusted();
     for (let seed = 0; seed < Math.max(seeds, cleanModels); seed++) {
@@ -53,7 +54,11 @@ class Expansion {
         // Where the attack owns the training there is one model, without amounts.
         for (const amount of attack.amounts.length > 0 ? attack.amounts : [null]) {
           const model = this.#attacked(attack, amount, seed);
-          this.#around(model, `${attack.called}${inWords(amount)} seed ${seed}`, seed);
+          this.#around(
+            model,
+            `${attack.called}${inWords(amount, embeddings.size > 1)} seed ${seed}`,
+            seed,
+          );
         }
       }
     }
@@ -185,10 +190,11 @@ class Expansion {
   }
 }
 
-/** " m=500·b50" */
-function inWords(amount: Omit<Poisoning, "target"> | null): string {
+/** " m=500·b50 after-augmentation"; the embedding where others differ in it. */
+function inWords(amount: Omit<Poisoning, "target"> | null, embedding: boolean): string {
   if (amount === null) return "";
-  return ` m=${amount.samples}${amount.boost === 1 ? "" : `·b${amount.boost}`}`;
+  const { samples, boost, embed } = amount;
+  return ` m=${samples}${boost === 1 ? "" : `·b${boost}`}${embedding ? ` ${embed}` : ""}`;
 }
 
 /** A method as trials state it. */

@@ -118,6 +118,17 @@ describe("the trials of an experiment", () => {
   });
 });
 
+test("labels tell embeddings apart where they differ", () => {
+  const attacks = (["before-augmentation", "after-augmentation"] as const).map((embed) => ({
+    ...{ name: "badnets", poisoned: 5, embed },
+  }));
+  const plan = experimentOf({ attacks, cleanModels: 0 });
+  expect(expand(plan, IMAGES).map(({ label }) => label)).toEqual([
+    "badnets m=5 before-augmentation seed 0",
+    "badnets m=5 after-augmentation seed 0",
+  ]);
+});
+
 describe("what is wrong with an experiment is found before anything runs:", () => {
   const badnets = { name: "badnets", poisoned: 5 };
   test.each([

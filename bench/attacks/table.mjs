@@ -1,0 +1,39 @@
+/**
+ * Prints the record of attacks as the table in docs/attacks.md.
+ *
+ *     node bench/attacks/table.mjs results/attacks.json
+ */
+import { readFileSync } from "node:fs";
+
+const [file] = process.argv.slice(2);
+if (!file) {
+  process.stderr.write("node bench/attacks/table.mjs RECORD\n");
+  process.exit(4);
+}
+const { runs } = JSON.parse(readFileSync(file, "utf8"));
+const percent = (share) => (100 * share).toFixed(1);
+const measured = (it) =>
+  it ? `${percent(it.value)} (${percent(it.low)}–${percent(it.high)})` : "";
+const place = (embed) => (embed === null ? "" : embed.replace("-augmentation", ""));
+const paper = (numbers) =>
+  numbers
+    ? [numbers.cda, numbers.asr]
+        .filter((share) => share !== null)
+        .map((share) => (100 * share).toFixed(0))
+        .join(", ")
+    : "not in it";
+
+const rows = runs.map(
+  ({ attack, embed, boost, surrogate, accuracy, attackSuccess, paper: theirs }) => [
+    attack === null ? "none" : `\`${attack.name}\`${surrogate ? ` on ${surrogate}` : ""}`,
+    place(embed),
+    boost ?? "",
+    measured(accuracy),
+    measured(attackSuccess),
+    paper(theirs),
+  ],
+);
+const head = ["attack", "embedded", "boost", "CDA", "ASR", "Table II: CDA, ASR"];
+for (const row of [head, head.map(() => "---"), ...rows]) {
+  process.stdout.write(`| ${row.join(" | ")} |\n`);
+}
