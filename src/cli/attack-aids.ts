@@ -13,7 +13,8 @@ import type { Geometry, ImageSet } from "../data/images.ts";
 import { openImages } from "../data/open.ts";
 import type { Classifier } from "../models/classifier.ts";
 import { newModelFile } from "../models/new-file.ts";
-import { PREPROCESSING_NAME, preprocessedAs } from "../models/pretrained.ts";
+import { usualPreprocessing } from "../models/preprocessing.ts";
+import { PREPROCESSING_NAME } from "../models/pretrained.ts";
 import { type OnnxFile, writeOnnxFile } from "../onnx/file.ts";
 import type { RunContext } from "../runtime/context.ts";
 import type { Choice } from "./command.ts";
@@ -98,10 +99,11 @@ async function openSurrogate(
   geometry: Geometry,
 ): Promise<Surrogate> {
   const { classifier, file } = await openModel(device, path, { size: geometry });
-  const prepared = preprocessedAs(classifier, wanted, "--surrogate-preprocessing");
+  const { channels } = classifier.image;
+  const found = usualPreprocessing(wanted, channels, "--surrogate-preprocessing");
   const { sha256 } = await describeFilesOf(file);
   const record = { file: path, sha256, preprocessing: wanted, madeHere: false };
-  return { classifier: prepared, record };
+  return { classifier: classifier.withPreprocessing(found), record };
 }
 
 /** Entry of a kept surrogate's metadata that says what it was trained on. */

@@ -2,7 +2,11 @@ import { openImagesFor, openModel, openUnlabelled } from "../audit/open.ts";
 import type { Subject } from "../audit/prepare.ts";
 import { AntidoteError } from "../core/errors.ts";
 import { Random } from "../core/random.ts";
-import type { NamedPreprocessing, Preprocessing } from "../models/preprocessing.ts";
+import {
+  type NamedPreprocessing,
+  type Preprocessing,
+  usualPreprocessing,
+} from "../models/preprocessing.ts";
 import type { RunContext } from "../runtime/context.ts";
 import { openDevice } from "../runtime/process-device.ts";
 import type { CommandInput } from "./command.ts";
@@ -52,7 +56,7 @@ export async function openSubject(
   if (preprocessing === undefined) {
     throw new AntidoteError("USAGE", "Without labels nothing tells which preprocessing is right.", {
       place: "--unlabelled",
-      next: `Say what the model expects: --range 0-1, or --mean and --std.${claim(stated.preprocessings[0])}`,
+      next: `Say what the model expects: --preprocessing NAME, or --mean and --std.${claim(stated.preprocessings[0])}`,
     });
   }
   const trusted = await openUnlabelled(device, opened, images, preprocessing, about);
@@ -67,12 +71,23 @@ function claim(stated: NamedPreprocessing | undefined): string {
   return ` Its maker states ${name}; if you trust that: ${flags}.`;
 }
 
-/** The preprocessing that flags describe; undefined if none of them was given. */
+/** The preprocessing that flags name or describe; undefined if none of them was given. */
 export function givenPreprocessing(
-  { mean, std, range, channels }: ImageOptions,
+  { preprocessing, mean, std, range, channels }: ImageOptions,
   count: number,
 ): Preprocessing | undefined {
-  if ([mean, std, range, channels].every((option) => option === undefined)) return undefined;
+  const described = Object.entries({ mean, std, range, channels }).filter(
+    ([, value]) => value !== undefined,
+  );
+  if (preprocessing !== undefined) {
+    const [other] = described;
+    if (!other) return usualPreprocessing(preprocessing, count, "--preprocessing");
+    throw new AntidoteError("USAGE", `--preprocessing says it all, but there is --${other[0]}.`, {
+      place: "--preprocessing",
+      next: "Leave one of the two out.",
+    });
+  }
+  if (described.length === 0) return undefined;
   const perChannel = (values: readonly number[], flag: string): readonly number[] => {
     if (values.length === 1) return Array.from({ length: count }, () => values[0]!);
     if (values.length === count) return values;

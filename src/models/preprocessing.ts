@@ -1,4 +1,4 @@
-import { invariant } from "../core/errors.ts";
+import { AntidoteError, invariant } from "../core/errors.ts";
 import { float32 } from "../core/tensor.ts";
 import type { GraphBuilder } from "../onnx/builder.ts";
 import type { Value } from "../onnx/graph.ts";
@@ -55,6 +55,31 @@ const GREY: readonly NamedPreprocessing[] = [
 /** The usual preprocessings for images with this many channels; the identity comes first. */
 export function usualPreprocessings(channels: number): readonly NamedPreprocessing[] {
   return channels === 1 ? GREY : COLOUR;
+}
+
+/** Every name among them. */
+export const PREPROCESSING_NAMES = [
+  ...new Set([...COLOUR, ...GREY].map(({ name }) => name)),
+] as unknown as readonly [string, ...string[]];
+
+/**
+ * A usual preprocessing by its name.
+ * @param place what named it, for the error
+ * @throws `INVALID_CONFIG` if it is for images with other channels
+ */
+export function usualPreprocessing(
+  name: string,
+  channels: number,
+  place: string,
+): NamedPreprocessing {
+  const usual = usualPreprocessings(channels);
+  const found = usual.find((known) => known.name === name);
+  if (found) return found;
+  throw new AntidoteError(
+    "INVALID_CONFIG",
+    `"${name}" is for ${channels === 1 ? "colour" : "grey"} images.`,
+    { place, next: `Choose one of ${usual.map((known) => known.name).join(", ")}.` },
+  );
 }
 
 /** By how much factors and offsets may differ to count as the same: rounding in configuration files. */

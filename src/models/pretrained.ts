@@ -6,13 +6,11 @@ import type { Graph } from "../onnx/graph.ts";
 import type { RunContext } from "../runtime/context.ts";
 import { Classifier } from "./classifier.ts";
 import { withNewHead } from "./new-head.ts";
-import { appendPreprocessing, type Preprocessing, usualPreprocessings } from "./preprocessing.ts";
-
-const NAMES = usualPreprocessings(3).map(({ name }) => name) as [string, ...string[]];
+import { appendPreprocessing, PREPROCESSING_NAMES, type Preprocessing } from "./preprocessing.ts";
 
 /** Which preprocessing a model expects, by its name. */
 export const PREPROCESSING_NAME = z
-  .enum(NAMES)
+  .enum(PREPROCESSING_NAMES)
   .default("none")
   .describe("what that model expects of an image in [0,1]");
 
@@ -24,20 +22,6 @@ export const PRETRAINED = z.strictObject({
     .describe("SHA-256 of the model's file."),
   preprocessing: PREPROCESSING_NAME,
 });
-
-/**
- * The same with the preprocessing of a name.
- * @throws `INVALID_CONFIG` if that is for images with other channels
- */
-export function preprocessedAs(model: Classifier, name: string, place: string): Classifier {
-  const usual = usualPreprocessings(model.image.channels);
-  const found = usual.find((known) => known.name === name);
-  if (found) return model.withPreprocessing(found);
-  throw new AntidoteError("INVALID_CONFIG", `"${name}" is for colour images.`, {
-    place,
-    next: `Choose one of ${usual.map((known) => known.name).join(", ")}.`,
-  });
-}
 
 /**
  * A trained classifier to go on training from. Like a fresh one it takes images in [0,1] and begins with their

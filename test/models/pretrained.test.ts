@@ -5,7 +5,8 @@ import { float32, toNumbers } from "../../src/core/tensor.ts";
 import { Classifier } from "../../src/models/classifier.ts";
 import { newModelFile } from "../../src/models/new-file.ts";
 import { predict } from "../../src/models/predict.ts";
-import { preprocessedAs, pretrainedClassifier } from "../../src/models/pretrained.ts";
+import { usualPreprocessing } from "../../src/models/preprocessing.ts";
+import { pretrainedClassifier } from "../../src/models/pretrained.ts";
 import { GraphBuilder } from "../../src/onnx/builder.ts";
 import type { Graph } from "../../src/onnx/graph.ts";
 import { importGraph } from "../../src/onnx/import.ts";
@@ -45,7 +46,8 @@ function convolutionalHead(): Graph {
 
 describe("pretrainedClassifier", () => {
   it("computes the same as the model with its preprocessing, from images in [0,1]", async () => {
-    const model = preprocessedAs(await Classifier.fromGraph(plainNet(8), device), "caffe", "");
+    const plain = await Classifier.fromGraph(plainNet(8), device);
+    const model = plain.withPreprocessing(usualPreprocessing("caffe", 3, ""));
     const start = await pretrainedClassifier(context, model, images);
     expect(start.preprocessing.mean).toEqual([0, 0, 0]);
     expect([...start.weights.keys()].sort()).toEqual([...model.weights.keys()].sort());
@@ -98,7 +100,8 @@ describe("pretrainedClassifier", () => {
       code: "INVALID_CONFIG",
       next: "Bring the images to its size: 8.",
     });
-    expect(() => preprocessedAs(model, "mnist", "--preprocessing")).toThrow("mnist");
+    expect(() => usualPreprocessing("mnist", 3, "--preprocessing")).toThrow("grey");
+    expect(() => usualPreprocessing("imagenet", 1, "--preprocessing")).toThrow("colour");
   });
 
   it("refuses to replace a layer whose classes cannot be told from its inputs", async () => {

@@ -12,11 +12,8 @@ import { trainingImages } from "../../data/training-images.ts";
 import type { Classifier } from "../../models/classifier.ts";
 import { ARCHITECTURE, freshClassifier } from "../../models/fresh.ts";
 import { newModelFile } from "../../models/new-file.ts";
-import {
-  PREPROCESSING_NAME,
-  preprocessedAs,
-  pretrainedClassifier,
-} from "../../models/pretrained.ts";
+import { usualPreprocessing } from "../../models/preprocessing.ts";
+import { PREPROCESSING_NAME, pretrainedClassifier } from "../../models/pretrained.ts";
 import { writeOnnxFile } from "../../onnx/file.ts";
 import { sharePhrase } from "../../report/format.ts";
 import type { RunContext } from "../../runtime/context.ts";
@@ -173,11 +170,12 @@ async function startOf(
     return { start: await freshClassifier(context, clean, network), network };
   }
   const { classifier, file } = await openModel(context.device, from, { size: clean });
-  const model = preprocessedAs(classifier, preprocessing, "--preprocessing");
+  const { channels } = classifier.image;
+  const found = usualPreprocessing(preprocessing, channels, "--preprocessing");
   const { sha256 } = await describeFilesOf(file);
   const newHead = classifier.classes !== clean.classNames.length;
   return {
-    start: await pretrainedClassifier(context, model, clean),
+    start: await pretrainedClassifier(context, classifier.withPreprocessing(found), clean),
     network: { file: from, sha256, preprocessing, newHead },
   };
 }

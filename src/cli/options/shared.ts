@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { AntidoteError } from "../../core/errors.ts";
 import { nearest } from "../../core/nearest.ts";
+import { PREPROCESSING_NAMES } from "../../models/preprocessing.ts";
 
 /*
  * Options that mean the same in every command. A command spreads the groups that it needs into its schema.
@@ -33,11 +34,13 @@ export const IMAGE_OPTIONS = grouped("Images:", {
       "pixels to which the shorter side of pictures in folders is brought before the centre is cut out, or \"stretch\" (default: as the model's folder says, else the model's size)",
     )
     .meta({ placeholder: "n" }),
-  mean: channelValues()
+  preprocessing: z
+    .enum(PREPROCESSING_NAMES)
     .optional()
     .describe(
-      "subtracted from every channel, for pixels in [0,1]; --mean, --std, --range or --channels end the automatic choice",
+      "what the model expects of an image in [0,1], by a usual name; this or the four options below end the automatic choice",
     ),
+  mean: channelValues().optional().describe("subtracted from every channel, for pixels in [0,1]"),
   std: channelValues(z.number().gt(0))
     .optional()
     .describe("divided by, after the mean, for pixels in [0,1]"),

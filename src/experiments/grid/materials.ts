@@ -13,7 +13,8 @@ import { PROCEDURAL, trainingImages } from "../../data/training-images.ts";
 import { type Aids, type Attacker, type TestTrigger, triggerOf } from "../../games/collect.ts";
 import type { Classifier } from "../../models/classifier.ts";
 import { freshClassifier } from "../../models/fresh.ts";
-import { preprocessedAs, pretrainedClassifier } from "../../models/pretrained.ts";
+import { usualPreprocessing } from "../../models/preprocessing.ts";
+import { pretrainedClassifier } from "../../models/pretrained.ts";
 import type { RunContext } from "../../runtime/context.ts";
 import { configuredIn } from "./methods.ts";
 import type { ResultStore } from "./store.ts";
@@ -151,8 +152,9 @@ export async function startOf(
       next: "Put the former file back, or run the experiment again with the new one.",
     });
   }
-  const model = preprocessedAs(classifier, network.preprocessing, "network.preprocessing");
-  return await pretrainedClassifier(context, model, train);
+  const { channels } = classifier.image;
+  const found = usualPreprocessing(network.preprocessing, channels, "network.preprocessing");
+  return await pretrainedClassifier(context, classifier.withPreprocessing(found), train);
 }
 
 /** The model that a trial has kept. Throws `DATA_INVALID` if it is gone, and the errors of `openModel`. */
