@@ -55,7 +55,9 @@ describe("a table that is read again", () => {
     await writeFile(path, JSON.stringify(record));
     const [, , sameCda, otherAsr] = (await line("wanet")).split(" | ");
     expect(otherAsr).not.toBe(asr);
-    expect(otherAsr).toMatch(/^\d\d\.\d% \(10\.0 to [\d.]+%, n = 3\); paper 29%$/);
+    // One of three values fell from more than 90 % to 10 %.
+    expect(Number.parseFloat(otherAsr!)).toBeLessThan(Number.parseFloat(asr!) - 25);
+    expect(otherAsr).toMatch(/^\d\d\.\d% \([\d.]+ to [\d.]+%, n = 3\); paper 29%$/);
     expect(sameCda).toBe(cda);
     expect(await line("adv")).toBe(unchanged);
     await writeFile(path, before);
