@@ -122,7 +122,7 @@ async function alternate(
       const draws = random.fork(`step/${i}`);
       const triggered = i % 2 === 0;
       const feeds = triggered
-        ? inCompany(pool, images, size, draws)
+        ? inCompany(pool, { images, augmentation }, size, draws)
         : moved(randomBatch(images, size, draws), images, augmentation, draws);
       const kind = triggered ? "triggered" : "clean";
       const loss = await steps.run(kind, feeds, rateAt(i - 1), signal);
@@ -258,11 +258,20 @@ function mixed(batch: number): { readonly triggered: number; readonly company: n
   return { triggered, company: batch - triggered };
 }
 
-/** Triggered images with their labels, and clean ones after them. */
-function inCompany(pool: ImageSet, clean: ImageSet, size: number, random: Random): Feeds {
+/**
+ * Triggered images with their labels, and clean ones after them, moved as in clean steps: the running statistics, which
+ * triggered images will meet, are of such.
+ */
+function inCompany(
+  pool: ImageSet,
+  { images, augmentation = {} }: Pick<CodePoisoningInput, "images" | "augmentation">,
+  size: number,
+  random: Random,
+): Feeds {
   const { triggered, company } = mixed(size);
   const marked = randomBatch(pool, triggered, random);
-  const others = randomBatch(clean, company, random.fork("company"));
+  const beside = random.fork("company");
+  const others = moved(randomBatch(images, company, beside), images, augmentation, beside);
   const data = new Float32Array(marked.images.data.length + others.images.data.length);
   data.set(marked.images.data);
   data.set(others.images.data, marked.images.data.length);
