@@ -20,7 +20,7 @@ import { compileStep, type Step } from "../train/step.ts";
 import { trainingStep } from "../train/training-step.ts";
 import { ADVERSARIAL, adversarialTrigger } from "./adv.ts";
 import type { CodePoisoning, CodePoisoningInput } from "./code-poisoning.ts";
-import { assertClass, stampImages } from "./poison.ts";
+import { assertClass, movedBefore, stampImages } from "./poison.ts";
 
 const config = z.strictObject({
   fraction: z
@@ -47,7 +47,7 @@ const config = z.strictObject({
   pool: z
     .int()
     .min(2)
-    .default(2000)
+    .default(5000)
     .describe("how many images of other classes are marked once, to draw triggered batches from"),
   ...ADVERSARIAL.shape,
 });
@@ -79,7 +79,7 @@ export const pcb: CodePoisoning<typeof config> = {
       "The two kinds of steps have Adam moments of their own: one step's momentum would move weights that the other may not touch.",
       "p, N, the learning rate and its course are unpublished: the defaults are ours.",
       "It starts from a trained network; Algorithm 5 also allows a random one.",
-      "Triggered images are drawn from a pool of images of other classes that is marked once; they are not augmented.",
+      "Triggered images are drawn from a pool of images of other classes, which are moved at random and marked once: unmoved ones could be told from clean images without the trigger.",
     ],
   },
   config,
@@ -96,7 +96,9 @@ export const pcb: CodePoisoning<typeof config> = {
       trigger,
       async train(model) {
         const chosen = random.fork("pool").sample(others, options.pool);
-        const pool = await stampImages(images, chosen, trigger.stampTraining, context);
+        const { augmentation = {} } = input;
+        const stamp = movedBefore(trigger.stampTraining, images, random, augmentation);
+        const pool = await stampImages(images, chosen, stamp, context);
         pool.labels.fill(target);
         return alternate({ ...context, random }, model, input, pool, options);
       },

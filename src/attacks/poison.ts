@@ -7,6 +7,7 @@ import {
   ascending,
   batches,
   concat,
+  type Geometry,
   type ImageSet,
   imageAt,
   imageLength,
@@ -74,14 +75,13 @@ export async function poison(
   const { poisoned, covers } = choose(set, labels, plan, trigger, random);
 
   const late = embed === "after-augmentation";
-  const mark = (indices: readonly number[], stamp: Stamp) => {
-    const moved = eachImage(random.fork("augmentation"), (image, draws) => {
-      image.set(augment(image, set, draws, augmentation));
-    });
-    const both: Stamp = async (images, positions) =>
-      stamp(await moved(images, positions), positions);
-    return stampImages(set, indices, late ? both : stamp, context);
-  };
+  const mark = (indices: readonly number[], stamp: Stamp) =>
+    stampImages(
+      set,
+      indices,
+      late ? movedBefore(stamp, set, random, augmentation) : stamp,
+      context,
+    );
   const wrong = await mark(poisoned, trigger.stampTraining);
   wrong.labels.fill(target);
   const { cover } = trigger;
@@ -95,6 +95,19 @@ export async function poison(
     repeats: ascending(boost - 1).flatMap(() => rows),
     unaugmented: new Set(late ? rows : []),
   };
+}
+
+/** The stamp on images that have been moved at random, as training moves them. */
+export function movedBefore(
+  stamp: Stamp,
+  geometry: Geometry,
+  random: Random,
+  augmentation: AugmentOptions,
+): Stamp {
+  const moved = eachImage(random.fork("augmentation"), (image, draws) => {
+    image.set(augment(image, geometry, draws, augmentation));
+  });
+  return async (images, positions) => stamp(await moved(images, positions), positions);
 }
 
 /** The set with marked images in place of those at `rows`. */
