@@ -13,9 +13,10 @@ import {
 import type { Classifier, Weights } from "../models/classifier.ts";
 import type { RunContext } from "../runtime/context.ts";
 import type { Device, Tensors } from "../runtime/device.ts";
+import { TRAINING } from "../train/config.ts";
 import { allFinite, diverged } from "../train/divergence.ts";
 import { adam, type Optimiser } from "../train/optimisers.ts";
-import { SCHEDULES, type ScheduleName } from "../train/schedules.ts";
+import { SCHEDULES } from "../train/schedules.ts";
 import { compileStep, type Step } from "../train/step.ts";
 import { trainingStep } from "../train/training-step.ts";
 import { ADVERSARIAL, adversarialTrigger } from "./adv.ts";
@@ -39,8 +40,8 @@ const config = z.strictObject({
     .default(1600)
     .describe("N, steps in all; every second one is on triggered images"),
   learningRate: z.number().positive().default(1e-3).describe("highest learning rate of Adam"),
-  schedule: z
-    .enum(Object.keys(SCHEDULES) as [ScheduleName, ...ScheduleName[]])
+  schedule: TRAINING.shape.schedule
+    .unwrap()
     .default("cosine")
     .describe("course of the learning rate over all steps"),
   batch: z.int().min(2).default(128).describe("images per step"),

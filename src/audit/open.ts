@@ -7,11 +7,12 @@ import { openImages } from "../data/open.ts";
 import { Classifier, type ClassifierOptions } from "../models/classifier.ts";
 import { importWeights } from "../models/import-weights.ts";
 import { predict } from "../models/predict.ts";
-import type { Preprocessing } from "../models/preprocessing.ts";
+import { type Preprocessing, usualPreprocessing } from "../models/preprocessing.ts";
 import { isWeights } from "../models/weights-file.ts";
 import { type OnnxFile, readOnnxFile } from "../onnx/file.ts";
 import { importGraph } from "../onnx/import.ts";
 import type { Device } from "../runtime/device.ts";
+import { describeFilesOf } from "./describe.ts";
 import { type FoundModel, findModel, othersThan } from "./model-folder.ts";
 import { type Facts, readFacts, type Stated, statedSize, stateOf } from "./stated.ts";
 
@@ -69,6 +70,25 @@ async function readWeights(
   const { file, assumedSize } = await importWeights(found.path, size);
   const assumption = `Weights do not say how large images are: ${assumedSize}×${assumedSize} is taken, as is usual for this network (--size says otherwise).`;
   return { file, facts, size, assumptions: assumedSize === undefined ? [] : [assumption] };
+}
+
+/**
+ * A classifier with a preprocessing by its name, and the digest of all files that it was read from.
+ * @param size of its images where the file leaves it open
+ * @param place what named the preprocessing, for errors
+ * @throws the errors of `openModel` and `usualPreprocessing`
+ */
+export async function openPreprocessed(
+  device: Device,
+  path: string,
+  size: ClassifierOptions["size"],
+  preprocessing: string,
+  place: string,
+): Promise<{ readonly classifier: Classifier; readonly sha256: string }> {
+  const { classifier, file } = await openModel(device, path, { size });
+  const found = usualPreprocessing(preprocessing, classifier.image.channels, place);
+  const { sha256 } = await describeFilesOf(file);
+  return { classifier: classifier.withPreprocessing(found), sha256 };
 }
 
 /** What ONNX Runtime says of an operator of a custom domain, and of one that the standard does not have. */

@@ -4,8 +4,8 @@ import { basename, join } from "node:path";
 import { z } from "zod";
 import type { AttackInput, Need } from "../attacks/attack.ts";
 import { trainSurrogate } from "../attacks/surrogate.ts";
-import { describeFile, describeFilesOf } from "../audit/describe.ts";
-import { openModel } from "../audit/open.ts";
+import { describeFile } from "../audit/describe.ts";
+import { openModel, openPreprocessed } from "../audit/open.ts";
 import type { AttackAids } from "../audit/record-parts.ts";
 import { AntidoteError } from "../core/errors.ts";
 import { digestOf } from "../data/digest.ts";
@@ -13,7 +13,6 @@ import type { Geometry, ImageSet } from "../data/images.ts";
 import { openImages } from "../data/open.ts";
 import type { Classifier } from "../models/classifier.ts";
 import { newModelFile } from "../models/new-file.ts";
-import { usualPreprocessing } from "../models/preprocessing.ts";
 import { PREPROCESSING_NAME } from "../models/pretrained.ts";
 import { type OnnxFile, writeOnnxFile } from "../onnx/file.ts";
 import type { RunContext } from "../runtime/context.ts";
@@ -98,12 +97,10 @@ async function openSurrogate(
   { surrogatePreprocessing: wanted }: Options,
   geometry: Geometry,
 ): Promise<Surrogate> {
-  const { classifier, file } = await openModel(device, path, { size: geometry });
-  const { channels } = classifier.image;
-  const found = usualPreprocessing(wanted, channels, "--surrogate-preprocessing");
-  const { sha256 } = await describeFilesOf(file);
+  const place = "--surrogate-preprocessing";
+  const { classifier, sha256 } = await openPreprocessed(device, path, geometry, wanted, place);
   const record = { file: path, sha256, preprocessing: wanted, madeHere: false };
-  return { classifier: classifier.withPreprocessing(found), record };
+  return { classifier, record };
 }
 
 /** Entry of a kept surrogate's metadata that says what it was trained on. */

@@ -58,9 +58,10 @@ export function usualPreprocessings(channels: number): readonly NamedPreprocessi
 }
 
 /** Every name among them. */
-export const PREPROCESSING_NAMES = [
-  ...new Set([...COLOUR, ...GREY].map(({ name }) => name)),
-] as unknown as readonly [string, ...string[]];
+export const PREPROCESSING_NAMES = [...new Set([...COLOUR, ...GREY].map(({ name }) => name))] as [
+  string,
+  ...string[],
+];
 
 /**
  * A usual preprocessing by its name.

@@ -2,7 +2,7 @@ import type { Random } from "../core/random.ts";
 import { type FloatTensor, float32, type Shape, sizeOf } from "../core/tensor.ts";
 import type { Geometry } from "../data/images.ts";
 import { GraphBuilder } from "../onnx/builder.ts";
-import type { Graph, Value } from "../onnx/graph.ts";
+import { type Graph, openBatch, type Value } from "../onnx/graph.ts";
 import { windowedExtents } from "../onnx/shapes.ts";
 
 /** What decides the shapes of the parameters. */
@@ -112,14 +112,7 @@ function network(options: ResNetOptions, values: Values): Graph {
   for (const { name, planes, stride } of blocks(baseWidth)) x = net.block(name, x, planes, stride);
   b.output("logits", net.head("fc", x, classes));
 
-  const graph = b.build();
-  // Every operation above keeps or ignores N, so the batch size may be left free.
-  const inputs = graph.inputs.map((value) => ({
-    ...value,
-    shape: [null, ...value.shape.slice(1)],
-  }));
-  const { opset, outputs, nodes, constants } = graph;
-  return { opset, inputs, outputs, nodes, constants };
+  return openBatch(b.build());
 }
 
 function normalised(b: GraphBuilder, x: Value, { channels, mean, std }: ResNetOptions): Value {

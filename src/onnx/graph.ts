@@ -65,6 +65,12 @@ export interface StaticGraph extends Graph {
   readonly values: ReadonlyMap<string, Value>;
 }
 
+/** A graph in which no operation fixes the number of images, for any number of them: the first axis of inputs is open. */
+export function openBatch({ opset, inputs, outputs, nodes, constants }: StaticGraph): Graph {
+  const open = inputs.map((value) => ({ ...value, shape: [null, ...value.shape.slice(1)] }));
+  return { opset, inputs: open, outputs, nodes, constants };
+}
+
 /** The value called `name`; throws `MODEL_INVALID` if the graph does not define it. */
 export function graphValue(graph: StaticGraph, name: string): Value {
   const value = graph.values.get(name);

@@ -2,8 +2,8 @@ import { existsSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { describeFilesOf, describeHardware, describeVersions } from "../../audit/describe.ts";
-import { openModel } from "../../audit/open.ts";
+import { describeHardware, describeVersions } from "../../audit/describe.ts";
+import { openPreprocessed } from "../../audit/open.ts";
 import { TRAIN_SCHEMA_VERSION, type TrainRecord } from "../../audit/train-record.ts";
 import { AntidoteError } from "../../core/errors.ts";
 import { makeFolder, writeJson } from "../../core/write-file.ts";
@@ -12,7 +12,6 @@ import { trainingImages } from "../../data/training-images.ts";
 import type { Classifier } from "../../models/classifier.ts";
 import { ARCHITECTURE, freshClassifier } from "../../models/fresh.ts";
 import { newModelFile } from "../../models/new-file.ts";
-import { usualPreprocessing } from "../../models/preprocessing.ts";
 import { PREPROCESSING_NAME, pretrainedClassifier } from "../../models/pretrained.ts";
 import { writeOnnxFile } from "../../onnx/file.ts";
 import { sharePhrase } from "../../report/format.ts";
@@ -169,13 +168,16 @@ async function startOf(
     const network = ARCHITECTURE.strip().parse(options);
     return { start: await freshClassifier(context, clean, network), network };
   }
-  const { classifier, file } = await openModel(context.device, from, { size: clean });
-  const { channels } = classifier.image;
-  const found = usualPreprocessing(preprocessing, channels, "--preprocessing");
-  const { sha256 } = await describeFilesOf(file);
+  const { classifier, sha256 } = await openPreprocessed(
+    context.device,
+    from,
+    clean,
+    preprocessing,
+    "--preprocessing",
+  );
   const newHead = classifier.classes !== clean.classNames.length;
   return {
-    start: await pretrainedClassifier(context, classifier.withPreprocessing(found), clean),
+    start: await pretrainedClassifier(context, classifier, clean),
     network: { file: from, sha256, preprocessing, newHead },
   };
 }

@@ -1,7 +1,6 @@
 import { existsSync } from "node:fs";
 import { TRAINING_ATTACKS } from "../../attacks/index.ts";
-import { describeFilesOf } from "../../audit/describe.ts";
-import { openModel } from "../../audit/open.ts";
+import { openModel, openPreprocessed } from "../../audit/open.ts";
 import { readManifest } from "../../audit/poisoned-folder.ts";
 import { AntidoteError, invariant } from "../../core/errors.ts";
 import { Random } from "../../core/random.ts";
@@ -13,7 +12,6 @@ import { PROCEDURAL, trainingImages } from "../../data/training-images.ts";
 import { type Aids, type Attacker, type TestTrigger, triggerOf } from "../../games/collect.ts";
 import type { Classifier } from "../../models/classifier.ts";
 import { freshClassifier } from "../../models/fresh.ts";
-import { usualPreprocessing } from "../../models/preprocessing.ts";
 import { pretrainedClassifier } from "../../models/pretrained.ts";
 import type { RunContext } from "../../runtime/context.ts";
 import { configuredIn } from "./methods.ts";
@@ -144,17 +142,20 @@ export async function startOf(
 ): Promise<Classifier> {
   if (!("sha256" in network)) return await freshClassifier(context, train, network);
   invariant(pretrained, "a pretrained network was announced without its file");
-  const { classifier, file } = await openModel(context.device, pretrained, { size: train });
-  const { sha256 } = await describeFilesOf(file);
+  const { classifier, sha256 } = await openPreprocessed(
+    context.device,
+    pretrained,
+    train,
+    network.preprocessing,
+    "network.preprocessing",
+  );
   if (sha256 !== network.sha256) {
     throw new AntidoteError("DATA_INVALID", "The model to start from has changed meanwhile.", {
       place: pretrained,
       next: "Put the former file back, or run the experiment again with the new one.",
     });
   }
-  const { channels } = classifier.image;
-  const found = usualPreprocessing(network.preprocessing, channels, "network.preprocessing");
-  return await pretrainedClassifier(context, classifier.withPreprocessing(found), train);
+  return await pretrainedClassifier(context, classifier, train);
 }
 
 /** The model that a trial has kept. Throws `DATA_INVALID` if it is gone, and the errors of `openModel`. */

@@ -1,7 +1,7 @@
 import { AntidoteError } from "../../core/errors.ts";
 import { type FloatTensor, float32 } from "../../core/tensor.ts";
 import { GraphBuilder } from "../../onnx/builder.ts";
-import type { Graph } from "../../onnx/graph.ts";
+import { type Graph, openBatch } from "../../onnx/graph.ts";
 import { appendPreprocessing, type Preprocessing } from "../preprocessing.ts";
 import type { ClipShape } from "./config.ts";
 import { imageTower } from "./image-tower.ts";
@@ -66,8 +66,5 @@ export function clipClassifier(
   const latent = unitLength(b, imageTower({ b, at }, prepared, shape)); // [N,p]
   const result = { type: latent.type, shape: [1, head.shape[0]!] };
   b.output("logits", b.op("Gemm", [latent, b.constant(head, HEAD)], { transB: 1 }, result));
-  const { opset, inputs, outputs, nodes, constants } = b.build();
-  // No operation above fixes N, so the batch size may be left free.
-  const open = inputs.map((value) => ({ ...value, shape: [null, ...value.shape.slice(1)] }));
-  return { opset, inputs: open, outputs, nodes, constants };
+  return openBatch(b.build());
 }
