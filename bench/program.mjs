@@ -9,6 +9,9 @@ export function antidote(...words) {
     stdio: ["ignore", "pipe", "inherit"],
     maxBuffer: 2 ** 28,
   });
-  if (child.status !== 0) process.exit(child.status ?? 1);
+  if (child.status !== 0) {
+    process.stderr.write(child.stdout); // the error
+    process.exit(child.status ?? 1);
+  }
   return JSON.parse(child.stdout);
 }

@@ -6,7 +6,7 @@ import { writeFileSync } from "node:fs";
 import { loadavg } from "node:os";
 import { parseArgs } from "node:util";
 import { describeHardware, describeVersions } from "../../dist/audit/describe.js";
-import { float32, int64, sizeOf } from "../../dist/core/tensor.js";
+import { int64, sizeOf } from "../../dist/core/tensor.js";
 import { Classifier } from "../../dist/models/classifier.js";
 import { clipClassifier } from "../../dist/models/clip/classifier.js";
 import { CLIP_CONFIG } from "../../dist/models/clip/config.js";
@@ -15,6 +15,7 @@ import { openDevice } from "../../dist/runtime/process-device.js";
 import { sgd } from "../../dist/train/optimisers.js";
 import { compileStep } from "../../dist/train/step.js";
 import { trainingStep } from "../../dist/train/training-step.js";
+import { filled, randomWeights } from "./random-weights.mjs";
 
 const HELP = `node bench/clip/step.mjs [options]
 
@@ -103,28 +104,7 @@ async function timed(device, { batch, classes, steps }) {
 /** The network of `openai/clip-vit-base-patch32`, whose configuration consists of defaults. */
 async function untrained(device, classes) {
   const shape = CLIP_CONFIG.parse({ model_type: "clip" });
-  const parameters = new Map(
-    Array.from(imageParameters(shape), ([name, extents]) => [name, start(name, extents)]),
-  );
+  const parameters = randomWeights(imageParameters(shape));
   const head = filled([classes, shape.projection], -1, 1);
   return Classifier.fromGraph(clipClassifier(shape, parameters, head, PREPROCESSING), device);
-}
-
-/** Matrices from U(±√(3/fan-in)), normalisations as the identity, biases at 0. */
-function start(name, shape) {
-  const bound = Math.sqrt((3 * shape[0]) / sizeOf(shape));
-  if (shape.length > 1) return filled(shape, -bound, bound);
-  const value = name.endsWith("weight") ? 1 : 0;
-  return float32(shape, new Float32Array(sizeOf(shape)).fill(value));
-}
-
-/** Numbers that look drawn, the same in every run: a congruential generator. */
-function filled(shape, low, high) {
-  const values = new Float32Array(sizeOf(shape));
-  let state = values.length;
-  for (let i = 0; i < values.length; i++) {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    values[i] = low + ((high - low) * state) / 2 ** 32;
-  }
-  return float32(shape, values);
 }

@@ -77,6 +77,10 @@ describe("reproduce", () => {
     [["table-2", "--scale", "paper"], 4, "Name the folder with its binary files: --data"],
     [["figure-8", "--render-only"], 4, "Leave out --render-only."],
     [["table-2", "--render-only", "--store", "nowhere"], 3, "Name the folder that"],
+    [["figure-7", "--model", "clip"], 4, "Make one, `antidote zero-shot FOLDER"],
+    [["figure-7", "--from", "clip.onnx"], 4, "Leave it out, or say --model clip."],
+    [["table-2", "--model", "clip", "--from", "clip.onnx"], 4, "Choose figure-7, or leave out"],
+    [["figure-7", "--model", "clip", "--from", "nowhere.onnx"], 3, "Check the path of the model."],
   ])("refuses %j", async (words, exitCode, next) => {
     const { code, stderr, stdout } = await antidote(["reproduce", ...words]);
     expect(stdout).toBe("");

@@ -1,19 +1,21 @@
 import { join } from "node:path";
 import { z } from "zod";
 import { about } from "../../audit/estimate.ts";
+import { openPreprocessed } from "../../audit/open.ts";
 import { AntidoteError } from "../../core/errors.ts";
 import { nearest } from "../../core/nearest.ts";
 import { writeText } from "../../core/write-file.ts";
 import { ResultStore } from "../../experiments/grid/store.ts";
 import type { Artefact } from "../../experiments/reproduce/artefact.ts";
 import { forecast } from "../../experiments/reproduce/forecast.ts";
-import { ARTEFACTS } from "../../experiments/reproduce/index.ts";
+import { ARTEFACTS, ON_CLIP } from "../../experiments/reproduce/index.ts";
 import { readArtefact, reproduce as runAndRead } from "../../experiments/reproduce/reproduce.ts";
 import {
   REPRODUCE_SCHEMA_VERSION,
   type ReproduceRecord,
 } from "../../experiments/reproduce/reproduce-record.ts";
 import {
+  onClip,
   SCALE_NAMES,
   type Scale,
   scaleNamed,
@@ -35,7 +37,11 @@ import { incomplete, STORE_OPTION } from "./experiment/shared.ts";
 
 /** The figure that shows pictures of attacks alone: no trial is needed for it. */
 const GALLERY = "figure-8";
-const NAMES = [...Object.keys(ARTEFACTS), GALLERY];
+/** What can be made of ResNet-18s. */
+const NAMES = [
+  ...Object.keys(ARTEFACTS).filter((name) => !Object.values<string>(ON_CLIP).includes(name)),
+  GALLERY,
+];
 
 const options = z.strictObject({
   ...grouped("Results:", {
@@ -48,6 +54,17 @@ const options = z.strictObject({
       .optional()
       .describe("folder with CIFAR-10's binary files; the tiny scale draws its images")
       .meta({ placeholder: "path" }),
+    model: z
+      .enum(["resnet18", "clip"])
+      .default("resnet18")
+      .describe(
+        "what models are: new ResNet-18s, or fine-tuned from a CLIP classifier (Section V-E4)",
+      ),
+    from: z
+      .string()
+      .optional()
+      .describe("the CLIP classifier: a file that `antidote zero-shot` has made")
+      .meta({ placeholder: "onnx" }),
     ...STORE_OPTION,
     out: z
       .string()
@@ -84,21 +101,25 @@ export const reproduce = command({
       line: "antidote reproduce figure-7 --scale small --store results/ --render-only",
       purpose: "what a store has of a figure already",
     },
+    {
+      line: "antidote reproduce figure-7 --model clip --from clip.onnx --scale small --data cifar-10-batches-bin/",
+      purpose: "the same with models that go on from CLIP, for images of its size",
+    },
   ],
 
   async run(input) {
     const { argument, options } = input;
-    const names = namesOf(argument);
+    const names = namesOf(argument, options.model);
     const artefacts = Object.values(ARTEFACTS as Readonly<Record<string, Artefact>>).filter(
       ({ name }) => names.includes(name),
     );
-    const { renderOnly, data } = options;
+    const { renderOnly } = options;
     if (renderOnly && argument === GALLERY) {
       throw new AntidoteError("USAGE", "Figure 8 is drawn from images, not from a store.", {
         next: "Leave out --render-only.",
       });
     }
-    const scale = renderOnly ? scaleNamed(options.scale) : scaleOn(options.scale, data);
+    const scale = renderOnly ? scaleNamed(options.scale) : await scaleOf(input);
     if (!renderOnly) await announce(input, artefacts, scale);
     const runs: ReproduceRecord["runs"][number][] = [];
     const parts: Made[] = [];
@@ -128,7 +149,15 @@ export const reproduce = command({
 });
 
 /** What an argument names. Throws `USAGE`, with the nearest name there is. */
-function namesOf(argument: string): readonly string[] {
+function namesOf(argument: string, model: Input["options"]["model"]): readonly string[] {
+  if (model === "clip") {
+    const onClip = ON_CLIP[argument];
+    if (onClip !== undefined) return [onClip];
+    throw new AntidoteError("USAGE", `The paper shows no ${argument} of CLIP.`, {
+      place: "--model",
+      next: `Choose ${Object.keys(ON_CLIP).join(" or ")}, or leave out --model.`,
+    });
+  }
   if (argument === "all") return NAMES;
   if (NAMES.includes(argument)) return [argument];
   const similar = nearest(argument, [...NAMES, "all"]);
@@ -136,6 +165,35 @@ function namesOf(argument: string): readonly string[] {
     place: "<name>",
     next: similar ? `Did you mean ${similar}?` : `Choose one of ${NAMES.join(", ")}, or all.`,
   });
+}
+
+/**
+ * The scale on the user's images, and from their model if it is about one.
+ * @throws `USAGE` for a model without its file, or a file that nothing is made of; the errors of `openPreprocessed`
+ */
+async function scaleOf({ options, signal, emit }: Input): Promise<Scale> {
+  const { model, from, data, device, threads } = options;
+  const scale = scaleOn(options.scale, data);
+  if (model === "resnet18") {
+    if (from === undefined) return scale;
+    throw new AntidoteError("USAGE", "New ResNet-18s go on from no file.", {
+      place: "--from",
+      next: "Leave it out, or say --model clip.",
+    });
+  }
+  if (from === undefined) {
+    throw new AntidoteError("USAGE", "No CLIP classifier is given.", {
+      place: "--from",
+      next: "Make one, `antidote zero-shot FOLDER --classes PATH --out clip.onnx`, and name it: --from clip.onnx.",
+    });
+  }
+  const preprocessing = "none"; // `zero-shot` writes files for pixels in [0,1]
+  const { classifier, sha256 } = await onDevice(
+    { device, threads, seed: 0 },
+    { signal, emit },
+    (context) => openPreprocessed(context.device, from, undefined, preprocessing, "--from"),
+  );
+  return onClip(scale, { from, preprocessing, sha256 }, classifier.image.height);
 }
 
 /** Says what lies ahead before anything runs. */

@@ -29,6 +29,14 @@ export function expand(plan: Experiment, images: Images): Planned[] {
   return new Expansion(plan, images).run();
 }
 
+/** The network of an experiment, as trials state it. */
+export function networkOf({ network }: Experiment): ModelTrial["network"] {
+  if (!("from" in network)) return network;
+  const { sha256, preprocessing } = network;
+  invariant(sha256, "the digest of the model to start from is not known");
+  return { sha256, preprocessing };
+}
+
 class Expansion {
   readonly #plan: Experiment;
   readonly #choices: Choices;
@@ -108,7 +116,7 @@ class Expansion {
     return {
       kind: "model",
       data: { train, test },
-      ...{ network: this.#network(), training: this.#plan.training },
+      ...{ network: networkOf(this.#plan), training: this.#plan.training },
       ...{ attack: null, target: null, poisoning: null, surrogate: null },
       ...{ sanitizer: null, unsanitized: null, seed },
     };
@@ -121,21 +129,13 @@ class Expansion {
     return { ...this.#clean(seed), attack: stated(attack), target, poisoning, surrogate };
   }
 
-  #network(): ModelTrial["network"] {
-    const { network } = this.#plan;
-    if (!("from" in network)) return network;
-    const { sha256, preprocessing } = network;
-    invariant(sha256, "the digest of the model to start from is not known");
-    return { sha256, preprocessing };
-  }
-
   /** The surrogate of all attackers: a clean model of its own, from the same start if that is a trained model. */
   #surrogate(): string {
     const { network, training, surrogate } = this.#plan;
     const { width, epochs } = surrogate;
     const own =
       "from" in network
-        ? { network: this.#network(), training: { ...training, epochs } }
+        ? { network: networkOf(this.#plan), training: { ...training, epochs } }
         : { network: ARCHITECTURE.parse({ width }), training: TRAINING.parse({ epochs }) };
     const trial = trialOf({ ...this.#clean(0), ...own });
     return this.#add(trial, "surrogate", trial.key, "surrogate");

@@ -4,6 +4,7 @@ import type { Artefact, TableCell } from "./artefact.ts";
 import { figure5 } from "./figure-5.ts";
 import { figure7, pointOf } from "./figure-7.ts";
 import { TABLED_ATTACKS, TABLED_REPAIRS } from "./paper.ts";
+import { lossUntilRepaired, REPAIRED } from "./repaired.ts";
 import { type Group, type ModelResult, Results, valuesOf } from "./results.ts";
 import { onScale } from "./scales.ts";
 import { paperScore } from "./scores.ts";
@@ -11,8 +12,6 @@ import { table3 } from "./table-3.ts";
 
 const NOTHING = new Results([]);
 
-/** ASR up to which a model counts as repaired. */
-const REPAIRED = 0.05;
 const OURS = "pivotal-tuning";
 const CTI = "calibrated-trigger-inversion";
 
@@ -73,9 +72,7 @@ const COMPARED = "badnets";
 
 /** The same as Figure 7 for one attack, with networks twice as wide. */
 function largerNetworks(scale: Parameters<Artefact["experiments"]>[0]) {
-  const width = 2 * scale.base.network.width;
-  const wider = { ...scale, base: { ...scale.base, network: { width } } };
-  return onScale(wider, "larger", {
+  return onScale({ ...scale, width: 2 * scale.width }, "larger", {
     attacks: [{ name: COMPARED }],
     ...{ repairs: [OURS], detectors: [CTI], trusted: scale.shares.slice(-1) },
     ...{ seeds: scale.models.poisoned, cleanModels: scale.models.clean },
@@ -160,11 +157,10 @@ const LITTLE = 0.05;
 function adaptive(results: Results): Finding {
   const found = ["tsb", "pcb"].flatMap((attack) => {
     const models = results.attacked(attack).flatMap((group) => group.models);
-    const losses = valuesOf(results.repairs(models, OURS), ({ before, curve }) => {
-      const repaired = curve.filter(({ attackSuccess }) => (attackSuccess?.value ?? 0) <= REPAIRED);
-      const lost = repaired.map(({ accuracy }) => before.accuracy.value - accuracy.value);
-      return lost.length > 0 ? Math.min(...lost) : Number.POSITIVE_INFINITY;
-    });
+    const losses = valuesOf(
+      results.repairs(models, OURS),
+      (outcome) => lossUntilRepaired(outcome) ?? Number.POSITIVE_INFINITY,
+    );
     return losses.length > 0 ? [{ attack, worst: Math.max(...losses), n: losses.length }] : [];
   });
   if (found.length < 2) return missing("TSB and PCB (Figure 7)");

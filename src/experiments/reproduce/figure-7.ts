@@ -1,8 +1,9 @@
-import type { Artefact, Point, Series } from "./artefact.ts";
+import type { Artefact, Chart, Point, Series } from "./artefact.ts";
 import { aucOf, meanOf } from "./measured.ts";
 import { FIGURE_7, TABLED_ATTACKS } from "./paper.ts";
+import { lossUntilRepaired, REPAIRED } from "./repaired.ts";
 import { type Results, valuesOf } from "./results.ts";
-import { onScale } from "./scales.ts";
+import { onScale, type Scale } from "./scales.ts";
 import { scoresOf } from "./scores.ts";
 
 const REPAIR = "pivotal-tuning";
@@ -12,61 +13,117 @@ const FAMILIES = {
   "data poisoning": [...TABLED_ATTACKS, "tsb"],
   "code poisoning": ["pcb"],
 } as const;
+const ATTACKS = Object.values(FAMILIES).flat();
 
 /** Figure 7: robustness against detectability of every attack, with the two Pareto fronts. */
 export const figure7: Artefact = {
   name: "figure-7",
   title: "Figure 7: robustness against detectability",
-  experiments: (scale) => [
-    onScale(scale, "figure-7", {
-      attacks: Object.values(FAMILIES)
-        .flat()
-        .map((name) => ({ name })),
-      repairs: [REPAIR],
-      detectors: [DETECTOR],
-      ...{ seeds: scale.models.poisoned, cleanModels: scale.models.clean },
-      // The adaptive attacks are judged against r = 5 %, the largest share.
-      trusted: scale.shares.slice(-1),
-    }),
-  ],
+  // The adaptive attacks are judged against r = 5 %, the largest share.
+  experiments: (scale) => [surveyed(scale, "figure-7", scale.shares.slice(-1))],
   read([results]) {
-    const families = Object.entries(FAMILIES).map(([family, attacks]) => ({
-      family,
-      points: attacks.flatMap((attack) => pointOf(results, attack)),
-    }));
-    const code = families.flatMap(({ points }) => points);
+    const panel = survey(results);
+    const paper: Series = {
+      ...{ name: "paper", mark: "dots", paper: true },
+      points: Object.entries(FIGURE_7).map(([label, { robustness, auc }]) => ({
+        ...{ x: auc, y: robustness, label },
+      })),
+    };
     return {
-      ...{ kind: "figure", name: "figure-7", title: this.title },
-      panels: [
-        {
-          ...{ kind: "chart", title: "attacks" },
-          x: { label: "detectability (ROC AUC)", scale: "linear", limits: [0, 1] },
-          y: { label: "robustness (ASR after the repair)", scale: "linear", share: true },
-          series: [
-            ...families.map(({ family, points }) => ({
-              name: family,
-              mark: "dots" as const,
-              points,
-            })),
-            // Who owns the code can poison data as well.
-            front("Pareto front, data", "data poisoning", families[0]!.points),
-            front("Pareto front, code", "code poisoning", code),
-            {
-              ...{ name: "paper", mark: "dots", paper: true },
-              points: Object.entries(FIGURE_7).map(([label, { robustness, auc }]) => ({
-                ...{ x: auc, y: robustness, label },
-              })),
-            },
-          ],
-        },
-      ],
+      ...{ kind: "figure", name: this.name, title: this.title },
+      panels: [{ ...panel, series: [...panel.series, paper] }],
+      notes: NOTES,
+    };
+  },
+};
+
+/** Loss of accuracy up to which repairs of CLIP are followed: the paper's go up to 8 points. */
+const FOLLOWED = 0.1;
+
+/** Section V-E4: the same for models that go on from CLIP, and what it costs to repair them fully. */
+export const figure7Clip: Artefact = {
+  name: "figure-7-clip",
+  title: "Figure 7 and Section V-E4: robustness against detectability, CLIP",
+  experiments(scale) {
+    const trusted = scale.shares.slice(0, 1); // r = 1 %
+    return [
+      surveyed(scale, "figure-7-clip", trusted),
+      onScale(scale, "repaired-clip", {
+        ...{ attacks: ATTACKS.map((name) => ({ name })), repairs: [REPAIR], trusted },
+        ...{ seeds: scale.models.poisoned, cleanModels: 0, allowedDrop: FOLLOWED },
+      }),
+    ];
+  },
+  read([results, followed]) {
+    return {
+      ...{ kind: "figure", name: this.name, title: this.title },
+      panels: [survey(results), ...(followed ? [costs(followed)] : [])],
       notes: [
-        "Robustness: ASR at the oracle stop of Pivotal Tuning, mean over models.",
-        "An attack is on a front if no other one is both more robust and less detectable.",
+        ...NOTES,
+        `Full repair: the smallest loss of accuracy at a checkpoint with an ASR of at most ${100 * REPAIRED} %, mean over models, followed up to ${100 * FOLLOWED} points; attacks without a bar had no such checkpoint in any model.`,
+        "The paper states no numbers by attack: most backdoors are not repaired within 2 points, full repair costs up to 8, and detection stays reliable.",
       ],
     };
   },
 };
+
+const NOTES = [
+  "Robustness: ASR at the oracle stop of Pivotal Tuning, mean over models.",
+  "An attack is on a front if no other one is both more robust and less detectable.",
+];
+
+/** Every attack, repaired and searched for. */
+function surveyed(scale: Scale, name: string, trusted: readonly number[]) {
+  return onScale(scale, name, {
+    ...{ attacks: ATTACKS.map((name) => ({ name })), repairs: [REPAIR], detectors: [DETECTOR] },
+    ...{ seeds: scale.models.poisoned, cleanModels: scale.models.clean, trusted },
+  });
+}
+
+function survey(results: Results): Chart {
+  const families = Object.entries(FAMILIES).map(([family, attacks]) => ({
+    family,
+    points: attacks.flatMap((attack) => pointOf(results, attack)),
+  }));
+  const code = families.flatMap(({ points }) => points);
+  return {
+    ...{ kind: "chart", title: "attacks" },
+    x: { label: "detectability (ROC AUC)", scale: "linear", limits: [0, 1] },
+    y: { label: "robustness (ASR after the repair)", scale: "linear", share: true },
+    series: [
+      ...families.map(({ family, points }) => ({ name: family, mark: "dots" as const, points })),
+      // Who owns the code can poison data as well.
+      front("Pareto front, data", "data poisoning", families[0]!.points),
+      front("Pareto front, code", "code poisoning", code),
+    ],
+  };
+}
+
+/** The loss of accuracy at which each attack is repaired, for those that are. */
+function costs(results: Results): Chart {
+  const losses = ATTACKS.flatMap((attack) => {
+    const models = results.attacked(attack).flatMap((group) => group.models);
+    const loss = meanOf(valuesOf(results.repairs(models, REPAIR), lossUntilRepaired));
+    return loss ? [{ attack, loss }] : [];
+  });
+  return {
+    ...{ kind: "chart", title: "full repair" },
+    x: { label: "attack", scale: "linear", names: losses.map(({ attack }) => attack) },
+    y: { label: "loss of accuracy", scale: "linear", share: true },
+    series: [
+      {
+        ...{ name: "loss", mark: "bars" },
+        points: losses.map(({ loss: { value, low, high, n } }, x) => ({
+          x,
+          y: value,
+          low,
+          high,
+          n,
+        })),
+      },
+    ],
+  };
+}
 
 function front(name: string, beside: keyof typeof FAMILIES, points: readonly Point[]): Series {
   return { name, mark: "front", beside, points: paretoFront(points) };

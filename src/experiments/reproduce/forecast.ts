@@ -1,11 +1,10 @@
 import { secondsPerImage } from "../../audit/estimate.ts";
 import { Random } from "../../core/random.ts";
-import { ARCHITECTURE, type Architecture, freshClassifier } from "../../models/fresh.ts";
 import type { RunContext } from "../../runtime/context.ts";
 import { openDevice } from "../../runtime/process-device.ts";
-import { expand } from "../grid/expand.ts";
+import { expand, networkOf } from "../grid/expand.ts";
 import { type Experiment, sourceOf } from "../grid/experiment-file.ts";
-import { type Images, readImages } from "../grid/materials.ts";
+import { type Images, readImages, startOf } from "../grid/materials.ts";
 import type { ExperimentRun } from "../grid/run-experiment.ts";
 import { ResultStore } from "../grid/store.ts";
 import { amountOf, workOfTrial } from "../grid/work.ts";
@@ -41,10 +40,10 @@ export async function forecast(
   if (!first) return { trials: 0, missing: 0, seconds: 0 };
   const images = await readImages(sourceOf(first), events);
   const store = new ResultStore(options.store);
-  // Forward passes of the first plan's network: cost grows with the square of the width.
+  // Forward passes of the first plan's network.
   const amounts = new Map<string, number>();
   for (const plan of plans) {
-    const cost = (architectureOf(plan).width / architectureOf(first).width) ** 2;
+    const cost = costOf(plan) / costOf(first);
     for (const { key, config } of expand(plan, images)) {
       amounts.set(key, cost * amountOf(workOfTrial(config, images)));
     }
@@ -57,9 +56,9 @@ export async function forecast(
   return { trials: amounts.size, missing: missing.length, seconds };
 }
 
-/** Scales train new networks alone. */
-function architectureOf({ network }: Experiment): Architecture {
-  return ARCHITECTURE.parse(network);
+/** What a network costs beside others: it grows with the square of the width. All go on from the same one, if any does. */
+function costOf({ network }: Experiment): number {
+  return "from" in network ? 1 : network.width ** 2;
 }
 
 /** Seconds that an image takes through the network. */
@@ -71,6 +70,7 @@ async function timeOf(
 ): Promise<number> {
   await using device = await openDevice({ name, threads, signal: events.signal });
   const context = { ...events, device, random: Random.fromSeed(0) };
-  const network = await freshClassifier(context, train, architectureOf(plan));
+  const { pretrained } = sourceOf(plan);
+  const network = await startOf(context, { train, pretrained }, networkOf(plan));
   return await secondsPerImage(context, network, test);
 }

@@ -2,7 +2,7 @@ import { claims } from "./claims.ts";
 import { figure4 } from "./figure-4.ts";
 import { figure5 } from "./figure-5.ts";
 import { figure6 } from "./figure-6.ts";
-import { figure7 } from "./figure-7.ts";
+import { figure7, figure7Clip } from "./figure-7.ts";
 import { figure9 } from "./figure-9.ts";
 import { table2 } from "./table-2.ts";
 import { table3 } from "./table-3.ts";
@@ -17,8 +17,12 @@ export const ARTEFACTS = {
   "figure-5": figure5,
   "figure-6": figure6,
   "figure-7": figure7,
+  "figure-7-clip": figure7Clip,
   "figure-9": figure9,
   claims,
 } as const;
+
+/** Those that are about other networks than ResNet-18, by what they are of. */
+export const ON_CLIP: Readonly<Record<string, ArtefactName>> = { "figure-7": "figure-7-clip" };
 
 export type ArtefactName = keyof typeof ARTEFACTS;

@@ -6,10 +6,12 @@ export interface Scale {
   readonly name: "tiny" | "small" | "paper";
   /** For people: what it is, and about how long it takes. */
   readonly description: string;
-  /** Images, network and training of every trial. */
-  readonly base: Omit<ExperimentInput, "attacks" | "repairs" | "detectors" | "network"> & {
-    readonly network: { readonly width: number };
-  };
+  /** Images and training of every trial. */
+  readonly base: Omit<ExperimentInput, "attacks" | "repairs" | "detectors" | "network">;
+  /** Channels of the first stage of every ResNet-18. */
+  readonly width: number;
+  /** The classifier that all models go on from, in place of a new ResNet-18. */
+  readonly pretrained?: Pretrained;
   /** The amounts of poison of Table II and III, by attack, and options that differ from the paper's. */
   readonly poison: Readonly<Record<string, AttackInput>>;
   /** Poisoned models per point of Figure 5, and clean ones against them. */
@@ -24,8 +26,20 @@ export interface Scale {
   /** Options of repairs and of detectors that differ from Table V's, by name. */
   readonly repairs: Options;
   readonly detectors: Options;
+  /** What differs where models go on from CLIP; the paper does not publish its settings. */
+  readonly clip: Pick<Scale, "models"> & Pick<ExperimentInput, "training">;
 }
 
+/** A classifier to go on from. */
+export interface Pretrained {
+  /** Path of its file. */
+  readonly from: string;
+  /** What it expects of an image in [0,1], by name. */
+  readonly preprocessing: Preprocessing;
+  readonly sha256: string;
+}
+
+type Preprocessing = Extract<ExperimentInput["network"], { from: string }>["preprocessing"];
 type Options = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 
 /** An attack with its amount and its options, as an experiment's file states it. */
@@ -41,6 +55,9 @@ const SHORT = { steps: 60, checkpointEvery: 20, learningRate: 0.01 };
 /** 3/32 of an image of 16 pixels would be one pixel. */
 const TINY_PATCH = { size: 3 };
 
+/** Fine-tuning leaves a transformer its weights; Adam, as they are trained with. */
+const GENTLE = { optimiser: "adam", weightDecay: 0, labelSmoothing: 0 } as const;
+
 /** The paper shows every poisoned image 120 times; in six epochs twenty times each does the same. */
 const SMALL_BOOST = 20;
 
@@ -51,10 +68,10 @@ const SCALES = {
       "procedural images and networks of eight channels: shows that everything runs, in minutes",
     base: {
       ...{ data: "procedural", count: 2000, testImages: 200, size: 16 },
-      network: { width: 8 },
       training: { epochs: 10, batch: 32, learningRate: 0.1 },
       surrogate: { width: 8, epochs: 15 },
     },
+    width: 8,
     poison: {
       badnets: { poisoned: 100, ...TINY_PATCH },
       "c-badnets": TINY_PATCH,
@@ -80,6 +97,10 @@ const SCALES = {
       "calibrated-trigger-inversion": { steps: 20, images: 16 },
       "neural-cleanse": { steps: 20, images: 16 },
     },
+    clip: {
+      training: { ...GENTLE, epochs: 2, batch: 32, learningRate: 0.001 },
+      models: { poisoned: 1, clean: 2 },
+    },
   },
   small: {
     name: "small",
@@ -87,9 +108,9 @@ const SCALES = {
       "CIFAR-10 and ResNet-18s of eight channels, six epochs: hours on two cores; a model takes minutes",
     base: {
       ...{ data: "cifar10", testImages: 2000 },
-      network: { width: 8 },
       training: { epochs: 6 },
     },
+    width: 8,
     poison: {
       badnets: { poisoned: 50, boost: SMALL_BOOST },
       "adaptive-blend": { poisoned: 50, boost: SMALL_BOOST },
@@ -110,6 +131,10 @@ const SCALES = {
       "neural-cleanse": { checkpointEvery: 100 },
     },
     detectors: {},
+    clip: {
+      training: { ...GENTLE, epochs: 2, learningRate: 0.0005 },
+      models: { poisoned: 2, clean: 4 },
+    },
   },
   paper: {
     name: "paper",
@@ -117,19 +142,23 @@ const SCALES = {
       "the paper's setting: ResNet-18, 120 epochs, twenty models per point; weeks without a GPU",
     base: {
       ...{ data: "cifar10", testImages: 10_000 },
-      network: { width: 64 },
       training: {
         ...{ epochs: 120, learningRate: 0.1, momentum: 0.9, weightDecay: 5e-4, batch: 128 },
         ...{ schedule: "cosine", labelSmoothing: 0, nesterov: false },
       },
       surrogate: { width: 64, epochs: 30 },
     },
+    width: 64,
     poison: {},
     models: { poisoned: 20, clean: 20 },
     amounts: { badnets: [5, 10, 20, 50, 100], "c-badnets": [50, 250, 500, 750] },
     shares: [0.01, 0.025, 0.05],
     repairs: {},
     detectors: {},
+    clip: {
+      training: { ...GENTLE, epochs: 10, learningRate: 1e-5 },
+      models: { poisoned: 3, clean: 3 },
+    },
   },
 } as const satisfies Readonly<Record<string, Scale>>;
 
@@ -158,6 +187,15 @@ export function scaleOn(name: ScaleName, data: string | undefined): Scale {
   return { ...scale, base: { ...scale.base, data } };
 }
 
+/**
+ * A scale whose models go on from a CLIP classifier, as in Section V-E4.
+ * @param size side of its images, to which images in folders and drawn ones are brought
+ */
+export function onClip(scale: Scale, pretrained: Pretrained, size: number): Scale {
+  const { models, training } = scale.clip;
+  return { ...scale, models, pretrained, base: { ...scale.base, training, size } };
+}
+
 /** An attack; without an amount it has the scale's. */
 interface AttackOnScale {
   readonly name: string;
@@ -174,14 +212,15 @@ export function onScale(
     readonly repairs?: readonly string[];
     readonly detectors?: readonly string[];
     readonly trusted?: readonly number[];
-  } & Partial<Pick<ExperimentInput, "seeds" | "cleanModels">>,
+  } & Partial<Pick<ExperimentInput, "seeds" | "cleanModels" | "allowedDrop">>,
 ): ExperimentInput {
-  const { name, base, poison } = scale;
+  const { name, base, poison, pretrained, width } = scale;
   const { attacks = [], repairs = [], detectors = [], trusted, ...rest } = wanted;
   const repair = (repair: string) => ({ name: repair, ...scale.repairs[repair] });
   const detector = (detector: string) => ({ name: detector, ...scale.detectors[detector] });
   return {
     ...base,
+    network: pretrained ?? { width },
     ...rest,
     ...(trusted ? { trusted: [...trusted] } : {}),
     name: `${artefact}-${name}`,

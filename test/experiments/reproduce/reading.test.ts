@@ -8,7 +8,12 @@ import { paretoFront } from "../../../src/experiments/reproduce/figure-7.ts";
 import { ARTEFACTS } from "../../../src/experiments/reproduce/index.ts";
 import { readArtefact } from "../../../src/experiments/reproduce/reproduce.ts";
 import { Results } from "../../../src/experiments/reproduce/results.ts";
-import { SCALE_NAMES, scaleNamed, scaleOn } from "../../../src/experiments/reproduce/scales.ts";
+import {
+  onClip,
+  SCALE_NAMES,
+  scaleNamed,
+  scaleOn,
+} from "../../../src/experiments/reproduce/scales.ts";
 import { plannedFor } from "../../support/made-store.ts";
 import { MadeResults } from "./made-results.ts";
 
@@ -97,6 +102,38 @@ describe("figure 7", () => {
     expect(labels("Pareto front, data")).toEqual(["badnets"]);
     expect(labels("Pareto front, code")).toEqual(["badnets", "pcb"]);
     expect(labels("paper")).toEqual(["tsb", "pcb"]);
+  });
+});
+
+describe("figure 7 of CLIP", () => {
+  test("shows what full repairs cost, of attacks that are repaired at all", () => {
+    const made = new MadeResults();
+    const repaired = (attack: string, seed: number, cda: number, asr: number) =>
+      made.repair(made.model(attack, { seed }), "pivotal-tuning", { cda, asr });
+    repaired("badnets", 0, 0.9, 0.3);
+    repaired("adv", 0, 0.92, 0.01);
+    repaired("adv", 1, 0.88, 0.05);
+    const read = ARTEFACTS["figure-7-clip"].read([new Results([]), made.results]);
+    const panel = read.kind === "figure" ? read.panels[1] : undefined;
+    if (panel?.kind !== "chart") throw new Error("the second panel is a chart");
+    expect(panel.x.names).toEqual(["adv"]);
+    const [point] = panel.series[0]!.points;
+    expect(point).toMatchObject({ x: 0, n: 2 });
+    expect(point!.y).toBeCloseTo(0.05, 10); // of 95 %: 3 and 7 points
+  });
+
+  test("goes on from the classifier that is given, at its size", () => {
+    const pretrained = {
+      from: "clip.onnx",
+      preprocessing: "none",
+      sha256: "0".repeat(64),
+    } as const;
+    const [surveyed, followed] = ARTEFACTS["figure-7-clip"].experiments(
+      onClip(scaleNamed("tiny"), pretrained, 224),
+    );
+    expect(surveyed).toMatchObject({ name: "figure-7-clip-tiny", network: pretrained, size: 224 });
+    expect(surveyed!.training).toMatchObject({ optimiser: "adam" });
+    expect(followed).toMatchObject({ name: "repaired-clip-tiny", allowedDrop: 0.1 });
   });
 });
 
