@@ -43,7 +43,7 @@ export async function searchSmallestTriggers(
 ): Promise<SmallestTriggers> {
   const found: Inverted[][] = [];
   for (const name of effort.families) {
-    const plan = searchPlan(name, effort, (pace) => smallest(effort.success, pace));
+    const plan = searchPlan(name, images, effort, (pace) => smallest(effort.success, pace));
     found.push(
       await invertTriggers(context, { suspect }, images, targets, plan, `${name} triggers`),
     );

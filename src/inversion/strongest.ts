@@ -26,7 +26,7 @@ export async function searchStrongestTrigger(
   images: ImageSet,
   { family, target, budget }: Bounds,
 ): Promise<Inverted> {
-  const plan = searchPlan(family, STRONGEST_EFFORT, (pace) => strongest(budget, pace));
+  const plan = searchPlan(family, images, STRONGEST_EFFORT, (pace) => strongest(budget, pace));
   const stage = `${family} trigger`;
   const [found] = await invertTriggers(context, { suspect: model }, images, [target], plan, stage);
   return found!;
