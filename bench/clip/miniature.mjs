@@ -69,7 +69,7 @@ const classes = ["--classes", join(cifar, "batches.meta.txt")];
 antidote("zero-shot", at("folder"), ...classes, "--out", at("untrained.onnx"));
 const recipe = ["--epochs", flags.epochs, "--optimiser", "adam", "--learning-rate", "0.001"];
 const common = ["--seed", "0", "--threads", flags.threads];
-const gentle = ["--weight-decay", "0", "--label-smoothing", "0"];
+const gentle = ["--weight-decay", "0", "--label-smoothing", "0", "--storage", "float16"];
 const begin = ["--data", cifar, "--from", at("untrained.onnx"), "--preprocessing", "none"];
 const trained = antidote(
   "train",

@@ -27,7 +27,7 @@ export interface Scale {
   readonly repairs: Options;
   readonly detectors: Options;
   /** What differs where models go on from CLIP; the paper does not publish its settings. */
-  readonly clip: Pick<Scale, "models"> & Pick<ExperimentInput, "training">;
+  readonly clip: Pick<Scale, "models" | "repairs"> & Pick<ExperimentInput, "training">;
 }
 
 /** A classifier to go on from. */
@@ -98,8 +98,9 @@ const SCALES = {
       "neural-cleanse": { steps: 20, images: 16 },
     },
     clip: {
-      training: { ...GENTLE, epochs: 2, batch: 32, learningRate: 0.001 },
+      training: { ...GENTLE, epochs: 6, batch: 32, learningRate: 0.001 },
       models: { poisoned: 1, clean: 2 },
+      repairs: { "pivotal-tuning": SHORT },
     },
   },
   small: {
@@ -134,6 +135,7 @@ const SCALES = {
     clip: {
       training: { ...GENTLE, epochs: 2, learningRate: 0.0005 },
       models: { poisoned: 2, clean: 4 },
+      repairs: { "pivotal-tuning": { steps: 500 } },
     },
   },
   paper: {
@@ -158,6 +160,7 @@ const SCALES = {
     clip: {
       training: { ...GENTLE, epochs: 10, learningRate: 1e-5 },
       models: { poisoned: 3, clean: 3 },
+      repairs: {},
     },
   },
 } as const satisfies Readonly<Record<string, Scale>>;
@@ -192,8 +195,8 @@ export function scaleOn(name: ScaleName, data: string | undefined): Scale {
  * @param size side of its images, to which images in folders and drawn ones are brought
  */
 export function onClip(scale: Scale, pretrained: Pretrained, size: number): Scale {
-  const { models, training } = scale.clip;
-  return { ...scale, models, pretrained, base: { ...scale.base, training, size } };
+  const { models, repairs, training } = scale.clip;
+  return { ...scale, models, repairs, pretrained, base: { ...scale.base, training, size } };
 }
 
 /** An attack; without an amount it has the scale's. */
