@@ -10,7 +10,7 @@ import { openReferences } from "./calibrate.ts";
 import { classReferenceOf, decideOn } from "./decision.ts";
 import { describePreprocessing, describeRun } from "./describe.ts";
 import { announce } from "./estimate.ts";
-import { fitting } from "./memory.ts";
+import { fitting, within } from "./memory.ts";
 import {
   type AuditOptions,
   type Configured,
@@ -53,10 +53,11 @@ export interface AuditResult {
  * @throws the errors of `prepare`; `CANCELLED`
  */
 export async function audit(
-  context: RunContext,
+  machine: RunContext,
   input: AuditInput,
   options: AuditOptions,
 ): Promise<AuditResult> {
+  const context = within(machine, options.memory);
   const stages = new Stages("audit", context);
   const total = repeatsFor(options);
   const repair = scaled(input.repair, options.effort);

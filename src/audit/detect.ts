@@ -9,7 +9,7 @@ import { judge } from "./deploy.ts";
 import { describePreprocessing, describeRun } from "./describe.ts";
 import { DETECT_SCHEMA_VERSION, type DetectRecord } from "./detect-record.ts";
 import { announce } from "./estimate.ts";
-import { fitting } from "./memory.ts";
+import { fitting, within } from "./memory.ts";
 import {
   type AuditOptions,
   type Configured,
@@ -38,10 +38,11 @@ export interface DetectInput extends Subject {
  * @throws the errors of `prepare`; `CANCELLED`
  */
 export async function detect(
-  context: RunContext,
+  machine: RunContext,
   input: DetectInput,
   options: AuditOptions,
 ): Promise<DetectRecord> {
+  const context = within(machine, options.memory);
   const stages = new Stages("detect", context);
   const total = repeatsFor(options);
   const wanted = scaled(input.detector, options.effort);

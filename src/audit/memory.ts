@@ -1,33 +1,18 @@
 import { z } from "zod";
-import { sizeOf } from "../core/tensor.ts";
 import type { Detector } from "../detectors/detector.ts";
 import type { Classifier } from "../models/classifier.ts";
-import type { StaticGraph } from "../onnx/graph.ts";
+import { imagesFitting } from "../models/memory.ts";
+import type { RunContext } from "../runtime/context.ts";
 import type { Configured } from "./options.ts";
 
-/** Bytes of a float32 value. */
-const BYTES = 4;
-
-/**
- * Memory of a step beside the activations of the forward pass: the slopes of the layers that are being differentiated,
- * and what convolutions unfold. Peak resident memory over Σ of activations.
- */
-const BESIDE = 2;
-
-/** Batch of the graph that activations are counted in: the classifier has it at hand. */
-const COUNTED = 2;
-
-/** Bytes that one image takes in a forward and a backward pass, about: 4·2·Σ of the extents of all tensors. */
-export function bytesPerImage({ nodes, values }: StaticGraph, batch: number): number {
-  const outputs = nodes.flatMap((node) => node.outputs).flatMap((name) => values.get(name) ?? []);
-  const total = outputs.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
-  return (BYTES * BESIDE * total) / batch;
+/** A budget in GiB, in bytes. */
+export function inBytes(gibibytes: number): number {
+  return gibibytes * 2 ** 30;
 }
 
-/** Images that may pass through a network together within a budget in GiB; at least one. */
-export async function imagesFitting(model: Classifier, gibibytes: number): Promise<number> {
-  const each = bytesPerImage(await model.at(COUNTED), COUNTED);
-  return Math.max(1, Math.floor((gibibytes * 2 ** 30) / each));
+/** A context whose steps keep within a budget in GiB, if there is one. */
+export function within(context: RunContext, gibibytes: number | undefined): RunContext {
+  return gibibytes === undefined ? context : { ...context, memory: inBytes(gibibytes) };
 }
 
 /** The options by which detectors say how many images a step takes. */
@@ -44,8 +29,8 @@ export async function fitting(
 ): Promise<Configured<Detector>> {
   const step = STEP.safeParse(config);
   if (!step.success) return { method, config };
-  const networks = method.needsRepair ? 2 : 1;
-  const most = (await imagesFitting(model, gibibytes)) / (networks * step.data.images);
+  const networks = method.needsRepair ? [model, model] : [model];
+  const most = (await imagesFitting(networks, inBytes(gibibytes))) / step.data.images;
   const classesPerStep = Math.max(1, Math.min(step.data.classesPerStep, Math.floor(most)));
   return { method, config: { ...config, classesPerStep } };
 }

@@ -7,7 +7,7 @@ import type { Repair } from "../repairs/repair.ts";
 import type { RunContext } from "../runtime/context.ts";
 import { describePreprocessing, describeRun } from "./describe.ts";
 import { announce } from "./estimate.ts";
-import { fitting } from "./memory.ts";
+import { fitting, within } from "./memory.ts";
 import { type AuditOptions, type Configured, scaled } from "./options.ts";
 import { describeData, prepare, type Subject } from "./prepare.ts";
 import { describeRepair, repairModel } from "./repair-model.ts";
@@ -29,10 +29,11 @@ export interface RepairInput extends Subject {
  * @throws the errors of `prepare`; `CANCELLED`
  */
 export async function repair(
-  context: RunContext,
+  machine: RunContext,
   input: RepairInput,
   options: Omit<AuditOptions, "repeats">,
 ): Promise<{ readonly record: RepairRecord; readonly repaired: Classifier }> {
+  const context = within(machine, options.memory);
   const stages = new Stages("repair", context);
   const method = scaled(input.repair, options.effort);
   const search = smallestTrigger.config.parse({});

@@ -3,7 +3,8 @@ import type { Detector } from "../detectors/detector.ts";
 import { type Screening, type ScreeningPlan, TOURNAMENT } from "../inversion/screen-classes.ts";
 import { FAMILY_NAMES } from "../inversion/trigger-family.ts";
 import type { Classifier } from "../models/classifier.ts";
-import { imagesFitting } from "./memory.ts";
+import { imagesFitting } from "../models/memory.ts";
+import { inBytes } from "./memory.ts";
 import type { AuditOptions, Configured } from "./options.ts";
 import type { AuditRecord } from "./record.ts";
 
@@ -35,7 +36,7 @@ export async function screeningFor(
   // There is nothing to save where nearly all classes would be searched after all.
   if (survivors === 0 || survivors + CONTROLS >= classes) return undefined;
   const { families } = FAMILIES.parse(config);
-  const fitting = await imagesFitting(model, memory);
+  const fitting = await imagesFitting([model], inBytes(memory));
   const groupsPerStep = Math.max(1, Math.floor(fitting / TOURNAMENT.images));
   return { survivors, controls: CONTROLS, families, groupsPerStep };
 }

@@ -14,7 +14,7 @@ import {
 } from "./record-parts.ts";
 
 /** Raised whenever a field of this document is added, removed or changes its meaning. */
-export const TRAIN_SCHEMA_VERSION = 3;
+export const TRAIN_SCHEMA_VERSION = 4;
 
 const epoch = z.strictObject({
   epoch: z.int().min(1).describe("Number of the epoch, from 1."),
@@ -73,6 +73,10 @@ export const trainRecord = z.strictObject({
     ])
     .describe("What training began with."),
   config: TRAINING.describe("Resolved options of training."),
+  memory: z
+    .number()
+    .nullable()
+    .describe("GiB that a step was to keep within, in parts if need be; null without a limit."),
   seed: z.int().describe("Root seed: the same seed, versions and threads repeat the result."),
   versions: versions.describe("Software that this ran with."),
   hardware: hardware.describe("Machine that this ran on."),

@@ -4,7 +4,9 @@ import { float32, type Tensor, tensor } from "../core/tensor.ts";
 import { batchTensors, count, type ImageSet } from "../data/images.ts";
 import type { Overlay } from "../data/overlay.ts";
 import type { Classifier } from "../models/classifier.ts";
+import { partsOf } from "../models/memory.ts";
 import type { RunContext } from "../runtime/context.ts";
+import type { Tensors } from "../runtime/device.ts";
 import { crossEntropy } from "../train/losses.ts";
 import { adam } from "../train/optimisers.ts";
 import { compileStep, type Step } from "../train/step.ts";
@@ -64,7 +66,8 @@ export async function invertTriggers(
   const groups = Math.ceil(targets.length / plan.classesPerStep);
   // As even as can be: what a last group lacks would be computed in vain.
   const width = Math.ceil(targets.length / groups);
-  const step = await compileInversion(context, models, images, width, plan);
+  const parts = await partsFor(context, models, width, plan);
+  const step = await compileInversion(context, models, images, width, plan, parts);
   try {
     const found: Inverted[] = [];
     for (let g = 0; g < groups; g++) {
@@ -72,7 +75,7 @@ export async function invertTriggers(
       const group = targets.slice(g * width, (g + 1) * width);
       const padded = Array.from({ length: width }, (_, m) => group[m] ?? group[0]!);
       const random = context.random.fork(`inversion/${plan.family.name}/${group.join(",")}`);
-      const search = new Search(step, plan, images, padded, random);
+      const search = new Search(step, plan, images, padded, parts, random);
       await search.start();
       for (let i = 0; i < plan.steps; i++) {
         throwIfCancelled(context.signal);
@@ -88,6 +91,20 @@ export async function invertTriggers(
   }
 }
 
+/** Parts of a step, each with as many images of every class as the others. */
+async function partsFor(
+  { memory }: RunContext,
+  {
+    suspect,
+    repaired,
+  }: { readonly suspect: Classifier; readonly repaired?: Classifier | undefined },
+  width: number,
+  { images, repairedWeight }: InversionPlan,
+): Promise<number> {
+  const networks = repaired && repairedWeight > 0 ? [suspect, repaired] : [suspect];
+  return await partsOf(networks, images, memory === undefined ? undefined : memory / width);
+}
+
 type InversionStep = Step<"success" | "size">;
 
 function compileInversion(
@@ -96,10 +113,12 @@ function compileInversion(
   images: ImageSet,
   width: number,
   plan: InversionPlan,
+  parts: number,
 ): Promise<InversionStep> {
   const { channels, height, width: columns } = images;
-  const rows = width * plan.images;
-  const blocks = [width, plan.images, channels, height, columns];
+  const each = plan.images / parts;
+  const rows = width * each;
+  const blocks = [width, each, channels, height, columns];
   const { suspect, repaired } = models;
   return (async () => {
     const suspectGraph = await suspect.at(rows);
@@ -107,6 +126,7 @@ function compileInversion(
     return compileStep(context.device, {
       parameters: plan.family.start(width, images, context.random.fork("inversion/shape")),
       optimiser: adam(BETAS),
+      parts,
       build(b, at) {
         const x = b.input("images", "float32", [rows, channels, height, columns]);
         const labels = b.input("labels", "int64", [rows]);
@@ -115,7 +135,7 @@ function compileInversion(
         const stamped = b.reshape(plan.family.apply(b, at, b.reshape(x, blocks)), x.shape);
         // Means per class are summed, so that classes sharing a step do not dilute each other.
         const perClass = (rowLosses: ReturnType<typeof crossEntropy>) =>
-          b.mean(b.reshape(rowLosses, [width, plan.images]), [1]);
+          b.mean(b.reshape(rowLosses, [width, each]), [1]);
         const { logits } = suspect.append(b, suspectGraph, stamped, "suspect/");
         let losses = b.mul(perClass(crossEntropy(b, logits, target)), b.scalar(plan.suspectWeight)); // [M]
         if (repaired && repairedGraph) {
@@ -133,12 +153,25 @@ function compileInversion(
   })();
 }
 
+/** Success and size of the triggers of a group. */
+type Measured = Readonly<Record<"success" | "size", Float32Array>>;
+
+/** The means over the parts of a step. */
+function averaged(parts: readonly Readonly<Record<keyof Measured, Tensor>>[]): Measured {
+  const mean = (name: keyof Measured) => {
+    const all = parts.map((part) => part[name].data as Float32Array);
+    return all[0]!.map((_, m) => all.reduce((sum, values) => sum + values[m]!, 0) / all.length);
+  };
+  return { success: mean("success"), size: mean("size") };
+}
+
 /** The search for the triggers of one group of classes. */
 class Search {
   readonly #step: InversionStep;
   readonly #plan: InversionPlan;
   readonly #images: ImageSet;
   readonly #targets: readonly number[];
+  readonly #parts: number;
   readonly #random: Random;
   /** Trusted images that are not of the class, for every class of the group. */
   readonly #others: readonly (readonly number[])[];
@@ -152,12 +185,14 @@ class Search {
     plan: InversionPlan,
     images: ImageSet,
     targets: readonly number[],
+    parts: number,
     random: Random,
   ) {
     this.#step = step;
     this.#plan = plan;
     this.#images = images;
     this.#targets = targets;
+    this.#parts = parts;
     this.#random = random;
     const all = Array.from({ length: count(images) }, (_, index) => index);
     this.#others = targets.map((c) => all.filter((index) => images.labels[index] !== c));
@@ -180,37 +215,38 @@ class Search {
   }
 
   async advance(i: number, signal: AbortSignal | undefined): Promise<void> {
-    const { images, learningRate, control } = this.#plan;
-    const indices = this.#others.flatMap((others) =>
-      Array.from({ length: images }, () => others[this.#random.integer(0, others.length)]!),
-    );
-    const batch = batchTensors(this.#images, indices);
-    const target = BigInt64Array.from(indices, (_, row) =>
-      BigInt(this.#targets[Math.floor(row / images)]!),
-    );
+    const { learningRate, control } = this.#plan;
+    const parts = Array.from({ length: this.#parts }, () => this.#part());
     // The parameters before the update are those that the success of this step is measured with.
     const before = control && i > this.#plan.steps / 4 ? await this.#step.read() : undefined;
-    const { metrics } = await this.#step.run(
-      {
-        images: batch.images,
-        labels: batch.labels,
-        target: tensor("int64", [target.length], target),
-        penalty: float32([this.#targets.length], this.#penalty.slice()),
-      },
-      learningRate,
-      signal,
+    const { metrics } = await this.#step.runParts(parts, learningRate, signal);
+    if (control) this.#adapt(i, control, averaged(metrics), before);
+  }
+
+  /** What a part of a step shows: as many images to every class. */
+  #part(): Tensors {
+    const each = this.#plan.images / this.#parts;
+    const indices = this.#others.flatMap((others) =>
+      Array.from({ length: each }, () => others[this.#random.integer(0, others.length)]!),
     );
-    if (control) this.#adapt(i, control, metrics, before);
+    const { images, labels } = batchTensors(this.#images, indices);
+    const target = BigInt64Array.from(indices, (_, row) =>
+      BigInt(this.#targets[Math.floor(row / each)]!),
+    );
+    return {
+      images,
+      labels,
+      target: tensor("int64", [target.length], target),
+      penalty: float32([this.#targets.length], this.#penalty.slice()),
+    };
   }
 
   #adapt(
     i: number,
     control: SizeControl,
-    metrics: Readonly<Record<"success" | "size", Tensor>>,
+    { success: successes, size: sizes }: Measured,
     before: ReadonlyMap<string, Tensor> | undefined,
   ): void {
-    const successes = metrics.success.data as Float32Array;
-    const sizes = metrics.size.data as Float32Array;
     for (const [m, target] of this.#targets.entries()) {
       const [success, size] = [successes[m]!, sizes[m]!];
       const average = i === 0 ? success : MEMORY * this.#average[m]! + (1 - MEMORY) * success;

@@ -6,6 +6,7 @@ import { type FloatTensor, float32, type Tensor, toNumbers } from "../core/tenso
 import { augment, mixPairs } from "../data/augment.ts";
 import { batchTensors, count, epochBatches, type ImageSet } from "../data/images.ts";
 import type { Classifier, Outputs, Weights } from "../models/classifier.ts";
+import { partsOf } from "../models/memory.ts";
 import { ReinsertedBatchNorm } from "../models/reinserted-batch-norm.ts";
 import type { GraphBuilder } from "../onnx/builder.ts";
 import type { Value } from "../onnx/graph.ts";
@@ -13,6 +14,7 @@ import type { RunContext } from "../runtime/context.ts";
 import { allFinite, diverged } from "../train/divergence.ts";
 import { correct } from "../train/losses.ts";
 import type { Optimiser } from "../train/optimisers.ts";
+import { inParts } from "../train/parts.ts";
 import type { Schedule } from "../train/schedules.ts";
 import { compileStep } from "../train/step.ts";
 import { tunedNetwork } from "../train/tuned-network.ts";
@@ -90,7 +92,8 @@ export interface FineTunePlan {
 
 /**
  * The loop that all repairs by fine-tuning share: batches of augmented trusted images, the model under
- * repair beside the frozen suspect in one graph, and a stream of checkpoints.
+ * repair beside the frozen suspect in one graph, and a stream of checkpoints. Where a budget of memory divides a step,
+ * what is a statistic of the batch (batch norm, the centroids of SLOL) is one of a part.
  * @throws `DIVERGED` if the loss is no longer finite; the checkpoints before remain valid
  */
 export async function* fineTune(
@@ -100,9 +103,11 @@ export async function* fineTune(
 ): AsyncGenerator<Checkpoint> {
   const { device, random, signal, emit } = context;
   const batchSize = Math.min(plan.batchSize, count(trusted));
-  const frozen = await model.at(batchSize);
   const teacher = plan.teacher ?? model;
-  const still = await teacher.at(batchSize);
+  const parts = await partsOf([model, teacher], batchSize, context.memory);
+  const rows = batchSize / parts;
+  const frozen = await model.at(rows);
+  const still = await teacher.at(rows);
   const norm =
     plan.batchNorm === "reinsert"
       ? await ReinsertedBatchNorm.measure(context, model, trusted)
@@ -115,12 +120,13 @@ export async function* fineTune(
     parameters: new Map([...origin, ...(plan.start ?? [])]),
     buffers: tuned.statistics,
     optimiser: plan.optimiser,
+    parts,
     ...(plan.project ? { project: plan.project } : {}),
     build(b, at) {
-      const shape = [batchSize, trusted.channels, trusted.height, trusted.width];
+      const shape = [rows, trusted.channels, trusted.height, trusted.width];
       const images = b.input("images", "float32", shape); // [N,C,H,W]
       const seen = plan.stamp ? b.input("stamped", "float32", shape) : images;
-      const labels = b.input("labels", "int64", [batchSize]);
+      const labels = b.input("labels", "int64", [rows]);
       const pivot = once(() => teacher.append(b, still, images, "pivot/"));
       const known = new Map<string, Value>();
       const pivotWeight = (name: string): Value => {
@@ -167,9 +173,14 @@ export async function* fineTune(
         const draws = random.fork(`step/${i}`);
         const feeds = feedsOf(trusted, indices, plan, draws, i + 1);
         const rate = plan.schedule(i) * (governor?.share ?? 1);
-        const { loss: now, metrics } = await step.run(feeds, rate, signal);
+        const { loss: now, metrics } = await step.runParts(inParts(feeds, parts), rate, signal);
         loss = now;
-        governor?.observe(meanOfClean(metrics.agreement!, feeds));
+        governor?.observe(
+          meanOfClean(
+            metrics.map(({ agreement }) => agreement!),
+            feeds,
+          ),
+        );
         i++;
         if (!Number.isFinite(loss)) throw diverged(plan.stage, i);
         emit({ kind: "step", stage: plan.stage, done: i, total: plan.steps });
@@ -195,12 +206,12 @@ function sloped(
   return names.map((name, i) => ({ name, weight: at(name), slope: slopes[i]! }));
 }
 
-/** The mean of what is known about the images that carry no trigger; 1 if all do. @param rows [N] */
-function meanOfClean(rows: Tensor, { images, stamped = images }: Feeds): number {
-  const [count] = rows.shape as [number];
-  const length = images.data.length / count;
+/** The mean of what is known about the images that carry no trigger; 1 if all do. @param parts [N] together */
+function meanOfClean(parts: readonly Tensor[], { images, stamped = images }: Feeds): number {
+  const known = parts.flatMap((part) => [...toNumbers(part)]);
+  const length = images.data.length / known.length;
   const row = ({ data }: FloatTensor, at: number) => data.subarray(at * length, (at + 1) * length);
-  const clean = [...toNumbers(rows)].filter((_, at) =>
+  const clean = known.filter((_, at) =>
     row(images, at).every((value, i) => value === stamped.data[at * length + i]),
   );
   return clean.length === 0 ? 1 : clean.reduce((sum, v) => sum + v, 0) / clean.length;

@@ -8,4 +8,9 @@ export interface RunContext {
   readonly random: Random;
   readonly signal?: AbortSignal | undefined;
   readonly emit: Emit;
+  /**
+   * Bytes that a step may take, about. One that would take more is made in parts, whose slopes are averaged
+   * (`partsOf`); default: no limit.
+   */
+  readonly memory?: number | undefined;
 }

@@ -13,6 +13,7 @@ import {
   occurrences,
 } from "../data/images.ts";
 import type { Classifier } from "../models/classifier.ts";
+import { partsOf } from "../models/memory.ts";
 import { predict } from "../models/predict.ts";
 import type { RunContext } from "../runtime/context.ts";
 import type { Tensors } from "../runtime/device.ts";
@@ -23,6 +24,7 @@ import {
   writeCheckpoint,
 } from "./checkpoint.ts";
 import { optimiserOf, type TrainingConfig } from "./config.ts";
+import { inParts } from "./parts.ts";
 import { SCHEDULES } from "./schedules.ts";
 import { compileStep, type Step } from "./step.ts";
 import { trainingStep } from "./training-step.ts";
@@ -50,7 +52,8 @@ const STAGE = "training";
 
 /**
  * Trains a classifier. What is drawn depends on the seed, the epoch and the step only, so a run that
- * was stopped and continued ends with the same bits as one that was not (same machine, same threads).
+ * was stopped and continued ends with the same bits as one that was not (same machine, same threads). Where a budget of
+ * memory divides a step, batch norm takes the statistics of each part.
  * A cancelled run finishes its step and saves before it throws.
  * @throws `CANCELLED`, `DIVERGED`, `INVALID_CONFIG` (the checkpoint is of another run), `DATA_INVALID`
  *   (it is damaged), `OUTPUT_NOT_WRITABLE`, `MODEL_NOT_DIFFERENTIABLE`, `RUNTIME_FAILED`, `RUNTIME_CRASHED`
@@ -62,15 +65,16 @@ export async function train(
 ): Promise<TrainingResult> {
   const size = Math.min(config.batch, occurrences(input.images, input.repeats).length);
   const { labelSmoothing } = config;
+  const parts = await partsOf([input.classifier], size, context.memory);
   const definition = await trainingStep(
     input.classifier,
-    size,
+    size / parts,
     optimiserOf(config),
     labelSmoothing,
   );
-  const step = await compileStep(context.device, definition);
+  const step = await compileStep(context.device, { ...definition, parts });
   try {
-    return await new Run(context, input, config, size, step).finish();
+    return await new Run(context, input, config, { size, parts, step }).finish();
   } finally {
     await step.release();
   }
@@ -82,6 +86,7 @@ class Run {
   readonly #input: TrainingInput;
   readonly #config: TrainingConfig;
   readonly #size: number;
+  readonly #parts: number;
   readonly #step: Step<"correct">;
   #progress: TrainingProgress;
 
@@ -89,13 +94,13 @@ class Run {
     context: RunContext,
     input: TrainingInput,
     config: TrainingConfig,
-    size: number,
-    step: Step<"correct">,
+    { size, parts, step }: { size: number; parts: number; step: Step<"correct"> },
   ) {
     this.#context = context;
     this.#input = input;
     this.#config = config;
     this.#size = size;
+    this.#parts = parts;
     this.#step = step;
     const run = fingerprint(context, input, config);
     this.#progress = { run, epoch: 0, step: 0, lossSum: 0, correct: 0, history: [] };
@@ -142,7 +147,8 @@ class Run {
     const done = epoch * stepsPerEpoch + step;
     const rate = SCHEDULES[this.#config.schedule](this.#config.learningRate, total)(done);
     // Not cancellable: afterwards it would be unknown whether the weights have moved.
-    const { loss, metrics } = await this.#step.run(this.#feeds(indices), rate);
+    const feeds = inParts(this.#feeds(indices), this.#parts);
+    const { loss, metrics } = await this.#step.runParts(feeds, rate);
     if (!Number.isFinite(loss)) {
       throw new AntidoteError("DIVERGED", `The loss is ${loss} at step ${done + 1} of ${total}.`, {
         place: `learning rate ${rate.toPrecision(3)}`,
@@ -151,7 +157,7 @@ class Run {
     }
     this.#progress.step++;
     this.#progress.lossSum += loss;
-    this.#progress.correct += toNumbers(metrics.correct)[0]!;
+    for (const { correct } of metrics) this.#progress.correct += toNumbers(correct)[0]!;
     this.#context.emit({ kind: "step", stage: STAGE, done: done + 1, total });
   }
 

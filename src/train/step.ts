@@ -23,6 +23,11 @@ export interface StepDefinition<Metric extends string = never> {
    */
   build(b: GraphBuilder, at: (name: string) => Value): StepOutputs<Metric>;
   readonly optimiser: Optimiser;
+  /**
+   * Into how many parts a step is divided; default 1. The graph computes one part at a time, the slopes of all parts are
+   * averaged before the parameters move, and buffers are updated with every part.
+   */
+  readonly parts?: number | undefined;
   /** Maps a parameter after its update, e.g. to clamp a trigger or restore a norm. */
   project?(b: GraphBuilder, name: string, updated: Value): Value;
 }
@@ -42,10 +47,20 @@ export interface StepOutputs<Metric extends string> {
   readonly updates?: ReadonlyMap<string, Value>;
 }
 
-/** The outcome of one run. */
+type Metrics<Metric extends string> = Readonly<Record<Metric, Tensor>>;
+
+/** The outcome of one step. */
 export interface StepResult<Metric extends string> {
   readonly loss: number;
-  readonly metrics: Readonly<Record<Metric, Tensor>>;
+  readonly metrics: Metrics<Metric>;
+}
+
+/** The outcome of one step in parts. */
+export interface PartsResult<Metric extends string> {
+  /** The mean over all parts. */
+  readonly loss: number;
+  /** Those of every part, in order. */
+  readonly metrics: readonly Metrics<Metric>[];
 }
 
 /** The memory of the optimiser: with parameters and buffers, all that a step needs to continue exactly. */
@@ -59,7 +74,7 @@ export interface OptimiserState {
 /** A compiled step. Parameters, buffers and optimiser slots stay on the device between runs. */
 export interface Step<Metric extends string = never> {
   /**
-   * Makes one step.
+   * Makes one step, of a definition with one part.
    * @throws `CANCELLED`, `RUNTIME_FAILED`, `RUNTIME_CRASHED`. A loss that is not finite is returned as it is.
    */
   run(
@@ -67,6 +82,12 @@ export interface Step<Metric extends string = never> {
     learningRate: number,
     signal?: AbortSignal | undefined,
   ): Promise<StepResult<Metric>>;
+  /** The same from the feeds of every part. */
+  runParts(
+    parts: readonly Tensors[],
+    learningRate: number,
+    signal?: AbortSignal | undefined,
+  ): Promise<PartsResult<Metric>>;
   /** Parameters and buffers as they are now: those named, by default all. */
   read(names?: readonly string[]): Promise<Map<string, Tensor>>;
   /** Sets parameters and buffers, e.g. to start again without compiling. The optimiser keeps its memory. */
@@ -80,13 +101,17 @@ export interface Step<Metric extends string = never> {
 
 const SLOT = "optimiser/";
 const METRIC = "metric/";
+const SUM = "sum/";
+/** Scalars of a divided step: what the sum of the earlier parts counts (0 before the first), and 1 at the last part. */
+const EARLIER = "parts/earlier";
+const LAST = "parts/last";
 
 /** Differentiates, adds the optimiser and compiles. Everything starts at the values of the definition. */
 export async function compileStep<Metric extends string = never>(
   device: Device,
   definition: StepDefinition<Metric>,
 ): Promise<Step<Metric>> {
-  const { optimiser, parameters, buffers = new Map<string, Tensor>() } = definition;
+  const { optimiser, parameters, buffers = new Map<string, Tensor>(), parts = 1 } = definition;
   const start = new Map([...buffers, ...parameters]);
   invariant(start.size === buffers.size + parameters.size, "a name is a parameter and a buffer");
 
@@ -118,21 +143,27 @@ export async function compileStep<Metric extends string = never>(
     names.map((name) => slopesAt?.get(name) ?? at(name)),
   );
   const slots = new Map<string, Tensor>();
+  const divided = parts > 1 ? new DividedStep(b, parts) : undefined;
+  const sums = new Map<string, Tensor>();
   names.forEach((name, i) => {
     const parameter = at(name);
+    if (divided) sums.set(SUM + name, zeros(parameter.shape));
+    const slope = divided?.average(name, slopes[i]!, state) ?? slopes[i]!;
     const memory: Record<string, Value> = {};
     for (const slot of optimiser.slots) {
       const key = `${slot}/${name}`;
       slots.set(key, zeros(parameter.shape));
       memory[slot] = b.input(SLOT + key, "float32", parameter.shape);
     }
-    const updated = optimiser.update(b, parameter, slopes[i]!, memory, scalars);
-    const next = definition.project?.(b, name, updated.parameter) ?? updated.parameter;
+    const updated = optimiser.update(b, parameter, slope, memory, scalars);
+    const moved = definition.project?.(b, name, updated.parameter) ?? updated.parameter;
+    const next = divided?.atLast(moved, parameter) ?? moved;
     // These are as large as the model: they become outputs under their own names, without a copy.
     state[name] = next.name;
     b.output(next.name, next);
     for (const slot of optimiser.slots) {
-      const value = updated.slots[slot]!;
+      const remembered = updated.slots[slot]!;
+      const value = divided?.atLast(remembered, memory[slot]!) ?? remembered;
       state[`${SLOT}${slot}/${name}`] = value.name;
       b.output(value.name, value);
     }
@@ -142,10 +173,40 @@ export async function compileStep<Metric extends string = never>(
   for (const [name, value] of Object.entries(fetched)) b.output(METRIC + name, value);
 
   const program = await device.compile(winogradConvolutions(lowerBatchNorm(b.build())), { state });
-  const step = new CompiledStep<Metric>(program, optimiser, [...start.keys()], slots);
-  await step.write(start);
+  const step = new CompiledStep<Metric>(program, optimiser, [...start.keys()], slots, parts);
+  await step.write(new Map([...start, ...sums]));
   await step.resetOptimiser();
   return step;
+}
+
+/** Writes what a step needs that is computed part by part. */
+class DividedStep {
+  readonly #b: GraphBuilder;
+  readonly #share: Value;
+  readonly #earlier: Value;
+  readonly #isLast: Value;
+
+  constructor(b: GraphBuilder, parts: number) {
+    this.#b = b;
+    this.#share = b.scalar(1 / parts);
+    this.#earlier = b.input(EARLIER, "float32", []);
+    this.#isLast = b.cast(b.input(LAST, "float32", []), "bool");
+  }
+
+  /** The mean of the slopes of this and all earlier parts, which the program carries. */
+  average(name: string, slope: Value, state: Record<string, string | null>): Value {
+    const b = this.#b;
+    const sum = b.input(SUM + name, "float32", slope.shape);
+    const next = b.add(b.mul(sum, this.#earlier), b.mul(slope, this.#share));
+    state[SUM + name] = next.name;
+    b.output(next.name, next);
+    return next;
+  }
+
+  /** The new value after the last part, and the old one before that. */
+  atLast(next: Value, old: Value): Value {
+    return this.#b.where(this.#isLast, next, old);
+  }
 }
 
 class CompiledStep<Metric extends string> implements Step<Metric> {
@@ -154,6 +215,7 @@ class CompiledStep<Metric extends string> implements Step<Metric> {
   readonly #names: readonly string[];
   /** Slots at the start: zeros. */
   readonly #slots: ReadonlyMap<string, Tensor>;
+  readonly #parts: number;
   #steps = 0;
 
   constructor(
@@ -161,11 +223,13 @@ class CompiledStep<Metric extends string> implements Step<Metric> {
     optimiser: Optimiser,
     names: readonly string[],
     slots: ReadonlyMap<string, Tensor>,
+    parts: number,
   ) {
     this.#program = program;
     this.#optimiser = optimiser;
     this.#names = names;
     this.#slots = slots;
+    this.#parts = parts;
   }
 
   async run(
@@ -173,18 +237,41 @@ class CompiledStep<Metric extends string> implements Step<Metric> {
     learningRate: number,
     signal?: AbortSignal | undefined,
   ): Promise<StepResult<Metric>> {
-    const all: Record<string, Tensor> = { ...feeds };
+    const { loss, metrics } = await this.runParts([feeds], learningRate, signal);
+    return { loss, metrics: metrics[0]! };
+  }
+
+  async runParts(
+    parts: readonly Tensors[],
+    learningRate: number,
+    signal?: AbortSignal | undefined,
+  ): Promise<PartsResult<Metric>> {
+    invariant(parts.length === this.#parts, `the step has ${this.#parts} parts`);
     const coefficients = this.#optimiser.coefficients(this.#steps + 1, learningRate);
-    for (const [name, value] of Object.entries(coefficients)) {
-      all[SLOT + name] = float32([], [value]);
-    }
-    const outputs = await this.#program.run(all, { signal });
-    this.#steps++;
-    const { loss, ...metrics } = Object.fromEntries(
-      Object.entries(outputs).map(([name, value]) => [name.slice(METRIC.length), value]),
+    const named = Object.entries(coefficients).map(
+      ([name, value]) => [SLOT + name, value] as const,
     );
-    invariant(loss, "the step returned no loss");
-    return { loss: toNumbers(loss)[0]!, metrics: metrics as Record<Metric, Tensor> };
+    const metrics: Metrics<Metric>[] = [];
+    let sum = 0;
+    for (const [i, feeds] of parts.entries()) {
+      const place =
+        parts.length > 1
+          ? { [EARLIER]: Number(i > 0), [LAST]: Number(i === parts.length - 1) }
+          : {};
+      const all: Record<string, Tensor> = { ...feeds };
+      for (const [name, value] of [...named, ...Object.entries(place)]) {
+        all[name] = float32([], [value]);
+      }
+      const outputs = await this.#program.run(all, { signal });
+      const { loss, ...others } = Object.fromEntries(
+        Object.entries(outputs).map(([name, value]) => [name.slice(METRIC.length), value]),
+      );
+      invariant(loss, "the step returned no loss");
+      sum += toNumbers(loss)[0]!;
+      metrics.push(others as Metrics<Metric>);
+    }
+    this.#steps++;
+    return { loss: sum / parts.length, metrics };
   }
 
   async read(names: readonly string[] = this.#names): Promise<Map<string, Tensor>> {

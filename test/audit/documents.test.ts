@@ -30,7 +30,7 @@ const VERSIONS: Readonly<Record<string, number>> = {
   inspectRecord: 2,
   repairRecord: 2,
   searchRecord: 2,
-  trainRecord: 3,
+  trainRecord: 4,
 };
 
 describe.each(

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { workOf } from "../../src/audit/estimate.ts";
-import { fitting, imagesFitting } from "../../src/audit/memory.ts";
+import { fitting, inBytes } from "../../src/audit/memory.ts";
 import { auditOptions } from "../../src/audit/options.ts";
 import {
   CONTROLS,
@@ -16,6 +16,7 @@ import { mmBd } from "../../src/detectors/mm-bd.ts";
 import { ruleOf } from "../../src/detectors/rules.ts";
 import { smallestTrigger } from "../../src/detectors/smallest-trigger.ts";
 import { Classifier } from "../../src/models/classifier.ts";
+import { imagesFitting } from "../../src/models/memory.ts";
 import { testDevice } from "../support/device.ts";
 import { plainNet } from "../support/networks.ts";
 
@@ -63,11 +64,11 @@ describe("a budget of memory", () => {
   test("lets fewer classes share a step, at least one, and never more than wanted", async () => {
     const wanted = detector.config.classesPerStep;
     expect((await fitting(detector, many, 4)).config["classesPerStep"]).toBe(wanted);
-    const images = await imagesFitting(many, 1e-3);
+    const images = await imagesFitting([many], inBytes(1e-3));
     const fitted = (await fitting(detector, many, 1e-3)).config["classesPerStep"];
     expect(fitted).toBe(Math.min(wanted, Math.max(1, Math.floor(images / 8))));
     expect((await fitting(detector, many, 1e-9)).config["classesPerStep"]).toBe(1);
-    expect(await imagesFitting(many, 1e-9)).toBe(1);
+    expect(await imagesFitting([many], 1)).toBe(1);
   });
 
   test("counts the activations of a forward pass twice", async () => {
@@ -75,7 +76,7 @@ describe("a budget of memory", () => {
     const values = graph.nodes.flatMap(({ outputs }) => outputs);
     const sizes = values.map((name) => graph.values.get(name)!.shape.reduce((a, b) => a * b, 1));
     const each = (4 * 2 * sizes.reduce((a, b) => a + b, 0)) / 2;
-    expect(await imagesFitting(many, (each * 10.5) / 2 ** 30)).toBe(10);
+    expect(await imagesFitting([many], each * 10.5)).toBe(10);
   });
 });
 

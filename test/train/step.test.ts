@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { float32, toNumbers } from "../../src/core/tensor.ts";
 import { adam, sgd } from "../../src/train/optimisers.ts";
+import { inParts } from "../../src/train/parts.ts";
 import { compileStep, type StepDefinition } from "../../src/train/step.ts";
 import { testDevice } from "../support/device.ts";
 
@@ -101,5 +102,50 @@ describe("a step", () => {
     const step = await compileStep(device, bowl({ parameters }));
     await step.run(feeds, 0.5);
     expect((await step.read(["unused"])).get("unused")).toEqual(float32([3], [1, 2, 3]));
+  });
+});
+
+describe("a step in parts", () => {
+  // Means over rows: loss = mean(½(x − c)²) for one x.
+  const rows = (n: number, parts: number | undefined): StepDefinition<"rows"> => ({
+    parameters: new Map([["x", float32([1], [4])]]),
+    buffers: new Map([["count", float32([], [0])]]),
+    optimiser: adam({ weightDecay: 0.1 }),
+    parts,
+    build(b, at) {
+      const away = b.sub(at("x"), b.input("centres", "float32", [n]));
+      return {
+        loss: b.mul(b.mean(b.mul(away, away)), b.scalar(0.5)),
+        metrics: { rows: away },
+        updates: new Map([["count", b.add(at("count"), b.scalar(1))]]),
+      };
+    },
+  });
+  const centres = [1, 2, -3, 5, 0.5, 8];
+
+  it("moves as the whole step does, and tells every part", async () => {
+    const whole = await compileStep(device, rows(6, undefined));
+    const divided = await compileStep(device, rows(2, 3));
+    const feeds = { centres: float32([6], centres) };
+    for (let i = 0; i < 3; i++) {
+      const one = await whole.run(feeds, 0.1);
+      const { loss, metrics } = await divided.runParts(inParts(feeds, 3), 0.1);
+      expect(loss).toBeCloseTo(one.loss, 5);
+      expect(metrics.flatMap((part) => [...toNumbers(part.rows)])).toEqual([
+        ...toNumbers(one.metrics.rows),
+      ]);
+      expect((await x(divided))[0]).toBeCloseTo((await x(whole))[0]!, 6);
+    }
+    const { slots, steps } = await divided.readOptimiser();
+    expect(steps).toBe(3);
+    expect([...slots.keys()]).toEqual(["first/x", "second/x"]);
+    expect((await divided.read(["count"])).get("count")).toEqual(float32([], [9]));
+  });
+
+  it("has as many parts as it was compiled for", async () => {
+    const step = await compileStep(device, rows(3, 2));
+    const feeds = { centres: float32([3], [1, 2, 3]) };
+    await expect(step.run(feeds, 0.1)).rejects.toThrow("the step has 2 parts");
+    expect(() => inParts(feeds, 2)).toThrow("the parts of a step are equal");
   });
 });

@@ -3,6 +3,7 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { describeHardware, describeVersions } from "../../audit/describe.ts";
+import { within } from "../../audit/memory.ts";
 import { openPreprocessed } from "../../audit/open.ts";
 import { TRAIN_SCHEMA_VERSION, type TrainRecord } from "../../audit/train-record.ts";
 import { AntidoteError } from "../../core/errors.ts";
@@ -59,7 +60,16 @@ const options = z.strictObject({
       .meta({ placeholder: "onnx" }),
     preprocessing: PREPROCESSING_NAME,
   }),
-  ...grouped("Training:", RECIPE.shape),
+  ...grouped("Training:", {
+    ...RECIPE.shape,
+    memory: z
+      .number()
+      .positive()
+      .optional()
+      .describe(
+        "GiB that a step may take, about: one that would take more is made in parts whose gradients are averaged; batch norm then takes the statistics of a part (default: no limit)",
+      ),
+  }),
   ...POISON_OPTIONS,
   ...MACHINE_OPTIONS,
 });
@@ -101,7 +111,8 @@ export const train = command({
     checkUsage(input);
     const checkpoint = join(input.options.out, "checkpoint.safetensors");
     try {
-      const work = (context: RunContext) => run(context, input, checkpoint);
+      const work = (context: RunContext) =>
+        run(within(context, input.options.memory), input, checkpoint);
       return await onDevice(input.options, input, work, "finish");
     } catch (error) {
       if (!(error instanceof AntidoteError) || error.code !== "CANCELLED") throw error;
@@ -148,6 +159,7 @@ async function run(context: RunContext, input: Input, checkpoint: string): Promi
     history,
     network,
     config,
+    memory: options.memory ?? null,
     seed: options.seed,
     versions: describeVersions(),
     hardware: describeHardware(context.device),
