@@ -7,6 +7,7 @@ import {
   ascending,
   batches,
   concat,
+  count,
   type Geometry,
   type ImageSet,
   imageAt,
@@ -15,6 +16,7 @@ import {
   indicesOfOthers,
   subset,
 } from "../data/images.ts";
+import { gathered } from "../data/pixels.ts";
 import { toBytes } from "../data/png.ts";
 import type { Stamp } from "../models/predict.ts";
 import type { Attack, Trigger } from "./attack.ts";
@@ -112,10 +114,14 @@ export function movedBefore(
 
 /** The set with marked images in place of those at `rows`. */
 function withMarked(set: ImageSet, rows: readonly number[], marked: ImageSet): ImageSet {
-  const [images, labels] = [set.images.slice(), set.labels.slice()];
-  rows.forEach((index, row) => {
-    images.set(imageAt(marked, row), index * imageLength(set));
-    labels[index] = marked.labels[row]!;
+  const placed = new Map(rows.map((index, row) => [index, row]));
+  const labels = set.labels.map((label, index) => {
+    const row = placed.get(index);
+    return row === undefined ? label : marked.labels[row]!;
+  });
+  const images = gathered(count(set), imageLength(set), (index) => {
+    const row = placed.get(index);
+    return row === undefined ? imageAt(set, index) : imageAt(marked, row);
   });
   return { ...set, images, labels };
 }
@@ -130,17 +136,18 @@ export async function stampImages(
   stamp: Stamp,
   { emit, signal }: Pick<PoisonContext, "emit" | "signal"> = {},
 ): Promise<ImageSet> {
-  const marked = subset(set, indices);
-  if (indices.length === 0) return marked;
+  const chosen = subset(set, indices);
+  if (indices.length === 0) return chosen;
+  const length = imageLength(set);
+  const images = new Uint8Array(indices.length * length);
   let row = 0;
-  for (const { images, valid } of batches(marked, Math.min(BATCH, indices.length), signal)) {
-    const { data } = await stamp(images, indices.slice(row, row + valid));
-    const length = imageLength(set);
-    marked.images.set(toBytes(data.subarray(0, valid * length)), row * length);
+  for (const { images: plain, valid } of batches(chosen, Math.min(BATCH, indices.length), signal)) {
+    const { data } = await stamp(plain, indices.slice(row, row + valid));
+    images.set(toBytes(data.subarray(0, valid * length)), row * length);
     row += valid;
     emit?.({ kind: "step", stage: "mark images", done: row, total: indices.length });
   }
-  return marked;
+  return { ...chosen, images };
 }
 
 /** How many of the marked images keep their label; at least one does not. */

@@ -12,6 +12,7 @@ import {
 } from "./flat-folder.ts";
 import { ascending, type Geometry, type ImageSet, imageLength, subset } from "./images.ts";
 import { classesInNames } from "./label-names.ts";
+import { IN_MEMORY, type Pixels, type WritePixels, writtenPixels } from "./pixels.ts";
 
 export interface FolderOptions extends Geometry, ClassRules {
   /** What an image that cannot be decoded does: stop with an error (default) or be left out. */
@@ -20,6 +21,8 @@ export interface FolderOptions extends Geometry, ClassRules {
   readonly labels?: string | undefined;
   /** How pictures are brought to the wanted size; see `decodeImage`. */
   readonly sizing?: Sizing | undefined;
+  /** Bytes up to which the pixels are held in memory (default: `IN_MEMORY`); more are read as they are needed. */
+  readonly inMemory?: number | undefined;
   readonly emit?: Emit | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -151,28 +154,16 @@ async function decodeAll(
   path: string,
   files: readonly LabelledFile[],
   options: FolderOptions,
-): Promise<{ images: Uint8Array; readable: number[] }> {
-  const { emit = silent, signal } = options;
-  const length = imageLength(options);
-  const images = new Uint8Array(files.length * length); // [N,C,H,W]
+): Promise<{ images: Pixels; readable: number[] }> {
+  const { emit = silent, inMemory = IN_MEMORY } = options;
+  const length = files.length * imageLength(options);
   const failures = new Map<number, AntidoteError>();
+  const images = await writtenPixels(
+    length,
+    (write) => decodeInto(write, path, files, options, failures),
+    inMemory,
+  );
   const total = files.length;
-  const everyPercent = Math.ceil(total / 100);
-  let done = 0;
-  await concurrently(total, async (row) => {
-    throwIfCancelled(signal);
-    const file = join(path, files[row]!.name);
-    try {
-      images.set(await decodeImage(file, options, file, options.sizing), row * length);
-    } catch (error) {
-      if (!(error instanceof AntidoteError)) throw error;
-      failures.set(row, error);
-    }
-    done++;
-    if (done % everyPercent === 0 || done === total) {
-      emit({ kind: "step", stage: STAGE, done, total });
-    }
-  });
   const readable = ascending(total).filter((row) => !failures.has(row));
   if (failures.size > 0) {
     const message = summary(ascending(total).flatMap((row) => failures.get(row)?.message ?? []));
@@ -185,6 +176,33 @@ async function decodeAll(
     emit({ kind: "warning", stage: STAGE, message: `Left out: ${message}` });
   }
   return { images, readable };
+}
+
+async function decodeInto(
+  write: WritePixels,
+  path: string,
+  files: readonly LabelledFile[],
+  options: FolderOptions,
+  failures: Map<number, AntidoteError>,
+): Promise<void> {
+  const { emit = silent, signal } = options;
+  const length = imageLength(options);
+  const total = files.length;
+  const everyPercent = Math.ceil(total / 100);
+  let done = 0;
+  await concurrently(total, async (row) => {
+    throwIfCancelled(signal);
+    const file = join(path, files[row]!.name);
+    const image = await decodeImage(file, options, file, options.sizing).catch((error: unknown) => {
+      if (!(error instanceof AntidoteError)) throw error;
+      failures.set(row, error);
+    });
+    if (image) await write(image, row * length);
+    done++;
+    if (done % everyPercent === 0 || done === total) {
+      emit({ kind: "step", stage: STAGE, done, total });
+    }
+  });
 }
 
 /** How many images failed, and why the first few did. */

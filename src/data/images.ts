@@ -1,6 +1,7 @@
 import { invariant, throwIfCancelled } from "../core/errors.ts";
 import type { Random } from "../core/random.ts";
 import { type FloatTensor, type Tensor, tensor } from "../core/tensor.ts";
+import { gathered, type Pixels } from "./pixels.ts";
 
 /** The size of one image. */
 export interface Geometry {
@@ -20,10 +21,13 @@ export interface Origin {
   readonly sizing?: string | undefined;
 }
 
-/** Labelled images in memory, as stored in files: before any preprocessing a model wants. */
+/** Labelled images as stored in files: before any preprocessing a model wants. */
 export interface ImageSet extends Geometry {
-  /** [N,C,H,W], 0 … 255, channels in the order R, G, B (or one channel of grey). */
-  readonly images: Uint8Array;
+  /**
+   * [N,C,H,W], 0 … 255, channels in the order R, G, B (or one channel of grey). In memory, unless there are many
+   * (`IN_MEMORY`): `imageAt` reads one.
+   */
+  readonly images: Pixels;
   /** [N], each an index into `classNames`. */
   readonly labels: Int32Array;
   readonly classNames: readonly string[];
@@ -55,7 +59,7 @@ export function imageLength({ channels, height, width }: Geometry): number {
   return channels * height * width;
 }
 
-/** Image `index` of the set, [C,H,W]; a view, not a copy. */
+/** Image `index` of the set, [C,H,W]; perhaps a view, so not to be written to. */
 export function imageAt(set: ImageSet, index: number): Uint8Array {
   const length = imageLength(set);
   return set.images.subarray(index * length, (index + 1) * length);
@@ -85,13 +89,8 @@ export function occurrences(set: ImageSet, repeats: readonly number[] = []): num
 
 /** A copy of the images at `indices`, in that order; an index may occur more than once. */
 export function subset(set: ImageSet, indices: ArrayLike<number>): ImageSet {
-  const length = imageLength(set);
-  const images = new Uint8Array(indices.length * length);
-  const labels = new Int32Array(indices.length);
-  for (let row = 0; row < indices.length; row++) {
-    images.set(imageAt(set, indices[row]!), row * length);
-    labels[row] = set.labels[indices[row]!]!;
-  }
+  const images = gathered(indices.length, imageLength(set), (row) => imageAt(set, indices[row]!));
+  const labels = Int32Array.from(indices, (index) => set.labels[index]!);
   const names = set.names && Array.from(indices, (index) => set.names![index]!);
   return { ...set, images, labels, names };
 }
@@ -110,15 +109,12 @@ export function concat(first: ImageSet, ...others: readonly ImageSet[]): ImageSe
       "sets of different classes cannot be joined",
     );
   }
-  const total = sets.reduce((sum, set) => sum + count(set), 0);
-  const images = new Uint8Array(total * imageLength(first));
-  const labels = new Int32Array(total);
-  let row = 0;
-  for (const set of sets) {
-    images.set(set.images, row * imageLength(first));
-    labels.set(set.labels, row);
-    row += count(set);
-  }
+  const places = sets.flatMap((set) => ascending(count(set)).map((index) => ({ set, index })));
+  const images = gathered(places.length, imageLength(first), (row) => {
+    const { set, index } = places[row]!;
+    return imageAt(set, index);
+  });
+  const labels = Int32Array.from(places, ({ set, index }) => set.labels[index]!);
   const named = sets.every((set) => set.names !== undefined);
   return {
     ...first,

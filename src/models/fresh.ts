@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { count, type ImageSet } from "../data/images.ts";
+import { count, type ImageSet, imageAt } from "../data/images.ts";
 import type { RunContext } from "../runtime/context.ts";
 import { Classifier } from "./classifier.ts";
 import { resnet18 } from "./resnet18.ts";
@@ -45,17 +45,19 @@ export function channelStatistics(set: ImageSet): { mean: number[]; std: number[
   const plane = set.height * set.width;
   const sums = new Float64Array(set.channels);
   const squares = new Float64Array(set.channels);
-  for (let start = 0; start < set.images.length; start += plane) {
-    let sum = 0;
-    let square = 0;
-    for (let at = start; at < start + plane; at++) {
-      const value = set.images[at]!;
-      sum += value;
-      square += value * value;
+  for (let index = 0; index < count(set); index++) {
+    const image = imageAt(set, index);
+    for (let channel = 0; channel < set.channels; channel++) {
+      let sum = 0;
+      let square = 0;
+      for (let at = channel * plane; at < (channel + 1) * plane; at++) {
+        const value = image[at]!;
+        sum += value;
+        square += value * value;
+      }
+      sums[channel]! += sum;
+      squares[channel]! += square;
     }
-    const channel = (start / plane) % set.channels;
-    sums[channel]! += sum;
-    squares[channel]! += square;
   }
   const pixels = count(set) * plane;
   const rounded = (value: number) => Math.round(value * 1e4) / 1e4;

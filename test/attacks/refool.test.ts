@@ -5,6 +5,7 @@ import { silent } from "../../src/core/progress.ts";
 import { Random } from "../../src/core/random.ts";
 import { float32 } from "../../src/core/tensor.ts";
 import { type Geometry, type ImageSet, subset } from "../../src/data/images.ts";
+import { bytesOf } from "../support/pixels.ts";
 import { byteImages, bytes, same } from "./byte-images.ts";
 import { noDevice } from "./no-device.ts";
 
@@ -147,7 +148,7 @@ describe("refool", () => {
     // Not blurred and opaque over black, each is one of the five photographs, and all of them occur.
     const found = positions.map((_, row) =>
       [0, 1, 2, 3, 4].find((index) =>
-        subset(photographs, [index]).images.every(
+        bytesOf(subset(photographs, [index])).every(
           (value, i) => Math.round(255 * at(row)[i]!) === value,
         ),
       ),

@@ -3,8 +3,10 @@ import { join } from "node:path";
 import sharp from "sharp";
 import { expect, test } from "vitest";
 import type { Progress } from "../../src/core/progress.ts";
+import { digestOf } from "../../src/data/digest.ts";
 import { imageFolder } from "../../src/data/folder.ts";
-import { count, imageAt } from "../../src/data/images.ts";
+import { batchTensors, count, imageAt, subset } from "../../src/data/images.ts";
+import { bytesOf } from "../support/pixels.ts";
 import { folderWith } from "./temporary.ts";
 
 const SIZE = { channels: 3, height: 2, width: 2 };
@@ -22,7 +24,7 @@ const PLANES = [255, 0, 0, 9, 0, 255, 0, 8, 0, 0, 255, 7];
 
 async function only(file: string, content: Buffer, size = SIZE): Promise<number[]> {
   const folder = await folderWith({ [`0/${file}`]: content });
-  return [...(await imageFolder(folder, size)).images];
+  return [...bytesOf(await imageFolder(folder, size))];
 }
 
 test("a picture of the right size keeps its pixels", async () => {
@@ -204,4 +206,25 @@ test("classes without images are allowed where folders bear an index, with a war
     stage: "images",
     message: "No images of 3 of 4 classes (class 0, class 1, class 3).",
   });
+});
+
+test("a folder with more pixels than memory is to hold gives the same set", async () => {
+  const png = (value: number) =>
+    sharp(Buffer.alloc(12, value), { raw: { width: 2, height: 2, channels: 3 } })
+      .png()
+      .toBuffer();
+  const folder = await folderWith({
+    "a/1.png": await png(1),
+    "a/2.png": await png(2),
+    "b/3.png": await png(3),
+  });
+  const [held, stored] = [
+    await imageFolder(folder, SIZE),
+    await imageFolder(folder, { ...SIZE, inMemory: 20 }),
+  ];
+  expect(stored.images).not.toBeInstanceOf(Uint8Array);
+  expect(bytesOf(stored)).toEqual(bytesOf(held));
+  expect(digestOf(stored)).toBe(digestOf(held));
+  expect(batchTensors(stored, [2, 0])).toEqual(batchTensors(held, [2, 0]));
+  expect(subset(stored, [1])).toEqual(subset(held, [1]));
 });

@@ -11,6 +11,7 @@ import { predict } from "../../src/models/predict.ts";
 import { GraphBuilder } from "../../src/onnx/builder.ts";
 import type { Device } from "../../src/runtime/device.ts";
 import { openBatch } from "../support/networks.ts";
+import { bytesOf } from "../support/pixels.ts";
 
 /** Side of the white patch in the top-left corner that backdoors answer to, in pixels. */
 export const PATCH = 2;
@@ -64,7 +65,7 @@ export function pixelNet(images: ImageSet, weights: Weights, device: Device): Pr
 
 /** The images with the white patch on them, as bytes. */
 export function patched(images: ImageSet): ImageSet {
-  const marked = images.images.slice();
+  const marked = bytesOf(images).slice();
   const { width, height } = images;
   for (let at = 0; at < marked.length; at += width * height) {
     for (let y = 0; y < PATCH; y++) marked.fill(255, at + y * width, at + y * width + PATCH);

@@ -19,6 +19,7 @@ import { type Board, type Defence, robustnessGame } from "../../src/games/robust
 import { predict } from "../../src/models/predict.ts";
 import { sameBits } from "../support/contract.ts";
 import { testDevice } from "../support/device.ts";
+import { bytesOf } from "../support/pixels.ts";
 import { recording } from "../support/recording.ts";
 import { countedOut, PATCH, pixelNet, pixelWeights } from "./pixel-net.ts";
 import { type Log, passingThrough, refuses, reserved, suspecting } from "./players.ts";
@@ -28,7 +29,7 @@ const TARGET = 3;
 /** Pictures tinted by class, of which a linear network recognises most. */
 const draw = (name: string, total: number) => {
   const set = proceduralImages({ count: total, size: 8, random: Random.fromSeed(5).fork(name) });
-  const images = set.images.map((value, i) => {
+  const images = bytesOf(set).map((value, i) => {
     const [row, channel] = [Math.floor(i / 192), Math.floor(i / 64) % 3];
     const tint = (set.labels[row]! + 1) * (channel + 2);
     return 0.8 * value + 0.2 * ((tint * 97) % 256);

@@ -1,0 +1,66 @@
+import { readdir } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { describe, expect, test } from "vitest";
+import { gathered, type Pixels, writtenPixels } from "../../src/data/pixels.ts";
+
+const ROWS = [
+  [1, 2, 3],
+  [4, 5, 6],
+  [7, 8, 9],
+];
+const row = (index: number) => Uint8Array.from(ROWS[index]!);
+
+function look(pixels: Pixels) {
+  const at = (begin: number, end: number) => [...pixels.subarray(begin, end)];
+  return {
+    length: pixels.length,
+    one: at(3, 6),
+    across: at(2, 8),
+    over: at(7, 100),
+    none: at(4, 4),
+  };
+}
+
+const EXPECTED = { length: 9, one: [4, 5, 6], across: [3, 4, 5, 6, 7, 8], over: [8, 9], none: [] };
+
+describe("pixels are the same wherever they are", () => {
+  test("in memory", () => {
+    const pixels = gathered(3, 3, row);
+    expect(pixels).toBeInstanceOf(Uint8Array);
+    expect(look(pixels)).toEqual(EXPECTED);
+  });
+
+  test("gathered when they are asked for", () => {
+    const asked: number[] = [];
+    const asking = (index: number) => {
+      asked.push(index);
+      return row(index);
+    };
+    const pixels = gathered(3, 3, asking, 8);
+    expect(asked).toEqual([]);
+    expect(look(pixels)).toEqual(EXPECTED);
+    asked.length = 0;
+    pixels.subarray(3, 6);
+    expect(asked).toEqual([1]);
+  });
+
+  test("in a file that nobody can find", async () => {
+    const fill = async (write: (bytes: Uint8Array, at: number) => Promise<void>) => {
+      for (const index of [2, 0, 1]) await write(row(index), 3 * index);
+    };
+    const pixels = await writtenPixels(9, fill, 8);
+    expect(pixels).not.toBeInstanceOf(Uint8Array);
+    expect((await readdir(tmpdir())).filter((name) => name.startsWith("antidote-pixels-"))).toEqual(
+      [],
+    );
+    expect(look(pixels)).toEqual(EXPECTED);
+    expect(await writtenPixels(9, fill)).toBeInstanceOf(Uint8Array);
+  });
+});
+
+test("what fails while pixels are written leaves nothing behind", async () => {
+  const fail = () => Promise.reject(new Error("unreadable"));
+  await expect(writtenPixels(9, fail, 8)).rejects.toThrow("unreadable");
+  const left = (await readdir(tmpdir())).filter((name) => name.startsWith("antidote-pixels-"));
+  expect(left).toEqual([]);
+});
