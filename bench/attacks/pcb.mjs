@@ -6,7 +6,6 @@
  *     ANTIDOTE_DATA=... node bench/attacks/pcb.mjs --model clean.onnx --surrogate S.onnx --out results/pcb.json
  */
 import { resolve } from "node:path";
-import { parseArgs } from "node:util";
 import {
   CODE_POISONINGS,
   count,
@@ -20,6 +19,7 @@ import { describeHardware, describeVersions } from "../../dist/audit/describe.js
 import { silent } from "../../dist/core/progress.js";
 import { ascending } from "../../dist/data/images.js";
 import { Judge } from "../audits/judge.mjs";
+import { flagsOf } from "../flags.mjs";
 import { runsIn, writeRecord } from "../record.mjs";
 
 const HELP = `node bench/attacks/pcb.mjs --model CLEAN --surrogate S --out RECORD [options]
@@ -47,23 +47,19 @@ const GRID = [
   { fraction: 0.5, iterations: 1600, learningRate: 3e-4, schedule: "cosine" },
 ];
 
-const { values: flags } = parseArgs({
-  options: {
-    model: { type: "string" },
-    surrogate: { type: "string" },
-    out: { type: "string" },
-    test: { type: "string", default: "2000" },
-    target: { type: "string", default: "0" },
-    seed: { type: "string", default: "0" },
-    threads: { type: "string" },
-    help: { type: "boolean", default: false },
+const { flags, data } = flagsOf(
+  HELP,
+  {
+    model: null,
+    surrogate: null,
+    out: null,
+    test: "2000",
+    target: "0",
+    seed: "0",
+    threads: null,
   },
-});
-const data = process.env.ANTIDOTE_DATA;
-if (flags.help || !flags.model || !flags.surrogate || !flags.out || !data) {
-  process.stdout.write(data ? HELP : `${HELP}\nANTIDOTE_DATA names the folder of real data.\n`);
-  process.exit(flags.help ? 0 : 4);
-}
+  ["model", "surrogate", "out"],
+);
 
 const [seed, target, judged] = [flags.seed, flags.target, flags.test].map(Number);
 const runs = runsIn(flags.out);

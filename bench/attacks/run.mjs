@@ -8,7 +8,7 @@
 import { copyFileSync, existsSync, mkdirSync, readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
-import { parseArgs } from "node:util";
+import { flagsOf } from "../flags.mjs";
 import { antidote } from "../program.mjs";
 import { runsIn, writeRecord } from "../record.mjs";
 
@@ -33,28 +33,24 @@ const HELP = `node bench/attacks/run.mjs --models DIR --out RECORD [options]
 const MANIFEST = new URL("manifest.json", import.meta.url);
 const EMBEDDINGS = ["after-augmentation", "before-augmentation"];
 
-const { values: flags } = parseArgs({
-  options: {
-    models: { type: "string" },
-    out: { type: "string" },
-    attacks: { type: "string" },
-    embed: { type: "string", default: "both" },
-    width: { type: "string", default: "12" },
-    epochs: { type: "string", default: "6" },
-    seed: { type: "string", default: "0" },
-    boost: { type: "string", default: "1" },
-    surrogate: { type: "string" },
-    "surrogate-preprocessing": { type: "string", default: "none" },
-    "surrogate-class": { type: "string" },
-    threads: { type: "string", default: String(availableParallelism()) },
-    help: { type: "boolean", default: false },
+const { flags, data } = flagsOf(
+  HELP,
+  {
+    models: null,
+    out: null,
+    attacks: null,
+    embed: "both",
+    width: "12",
+    epochs: "6",
+    seed: "0",
+    boost: "1",
+    surrogate: null,
+    "surrogate-preprocessing": "none",
+    "surrogate-class": null,
+    threads: String(availableParallelism()),
   },
-});
-const data = process.env.ANTIDOTE_DATA;
-if (flags.help || !flags.models || !flags.out || !data) {
-  process.stdout.write(data ? HELP : `${HELP}\nANTIDOTE_DATA names the folder of real data.\n`);
-  process.exit(flags.help ? 0 : 4);
-}
+  ["models", "out"],
+);
 
 const { target: aimedAt, runs: planned } = JSON.parse(readFileSync(MANIFEST, "utf8"));
 const target = String(aimedAt);

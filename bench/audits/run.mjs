@@ -8,7 +8,7 @@
  */
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
-import { isDeepStrictEqual, parseArgs } from "node:util";
+import { isDeepStrictEqual } from "node:util";
 import {
   DETECTORS,
   loadClassifier,
@@ -21,6 +21,7 @@ import {
 import { audit } from "../../dist/audit/audit.js";
 import { auditOptions } from "../../dist/audit/options.js";
 import { ascending } from "../../dist/data/images.js";
+import { flagsOf } from "../flags.mjs";
 import { runsIn, writeRecord } from "../record.mjs";
 import { Judge } from "./judge.mjs";
 
@@ -38,28 +39,23 @@ const HELP = `node bench/audits/run.mjs MANIFEST --out RECORD [options]
   --options J    options of the repair, as JSON
 `;
 
-const { values: flags, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    out: { type: "string" },
-    folder: { type: "string" },
-    models: { type: "string" },
-    seeds: { type: "string", default: "3" },
-    trusted: { type: "string", default: "500" },
-    test: { type: "string", default: "10000" },
-    effort: { type: "string", default: "standard" },
-    repair: { type: "string", default: "trigger-unlearning" },
-    options: { type: "string", default: "{}" },
-    help: { type: "boolean", default: false },
+const { flags, word, data } = flagsOf(
+  HELP,
+  {
+    out: null,
+    folder: null,
+    models: null,
+    seeds: "3",
+    trusted: "500",
+    test: "10000",
+    effort: "standard",
+    repair: "trigger-unlearning",
+    options: "{}",
   },
-});
-const data = process.env.ANTIDOTE_DATA;
-if (flags.help || positionals.length !== 1 || !flags.out || !data) {
-  process.stdout.write(data ? HELP : `${HELP}\nANTIDOTE_DATA names the folder of real data.\n`);
-  process.exit(flags.help ? 0 : 4);
-}
+  ["MANIFEST", "out"],
+);
 
-const manifest = JSON.parse(readFileSync(positionals[0], "utf8"));
+const manifest = JSON.parse(readFileSync(word, "utf8"));
 const options = JSON.parse(flags.options);
 const folder = flags.folder ?? resolve(data, manifest.folder);
 const runs = runsIn(flags.out);
@@ -182,7 +178,7 @@ function oracleOf(before, points) {
 
 function save() {
   writeRecord(flags.out, {
-    manifest: positionals[0],
+    manifest: word,
     trustedImages: Number(flags.trusted),
     testImages: Number(flags.test),
     runs,

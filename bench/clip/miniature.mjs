@@ -8,11 +8,11 @@
  */
 import { copyFileSync, mkdirSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { parseArgs } from "node:util";
 import { encodeSafetensors } from "../../dist/core/safetensors.js";
 import { float32 } from "../../dist/core/tensor.js";
 import { CLIP_CONFIG } from "../../dist/models/clip/config.js";
 import { clipParameters, LOGIT_SCALE } from "../../dist/models/clip/parameters.js";
+import { flagsOf } from "../flags.mjs";
 import { antidote } from "../program.mjs";
 import { randomWeights } from "./random-weights.mjs";
 
@@ -24,20 +24,16 @@ const HELP = `node bench/clip/miniature.mjs --out DIR [options]
   --threads N      threads (2)
 `;
 
-const { values: flags } = parseArgs({
-  options: {
-    out: { type: "string" },
-    record: { type: "string" },
-    epochs: { type: "string", default: "12" },
-    threads: { type: "string", default: "2" },
-    help: { type: "boolean", default: false },
+const { flags, data } = flagsOf(
+  HELP,
+  {
+    out: null,
+    record: null,
+    epochs: "12",
+    threads: "2",
   },
-});
-const data = process.env.ANTIDOTE_DATA;
-if (flags.help || !flags.out || !data) {
-  process.stdout.write(data ? HELP : `${HELP}\nANTIDOTE_DATA names the folder of real data.\n`);
-  process.exit(flags.help ? 0 : 4);
-}
+  ["out"],
+);
 
 const [START, END] = ["<|startoftext|>", "<|endoftext|>"];
 /** One character for every byte, as CLIP's tokenizer writes them: printable ones stand for themselves. */

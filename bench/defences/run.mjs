@@ -8,7 +8,6 @@
  */
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
-import { parseArgs } from "node:util";
 import {
   count,
   DEPLOYMENTS,
@@ -30,6 +29,7 @@ import { proportion } from "../../dist/core/statistics.js";
 import { float32 } from "../../dist/core/tensor.js";
 import { ascending, concat, toUnitRange } from "../../dist/data/images.js";
 import { toBytes } from "../../dist/data/png.js";
+import { flagsOf } from "../flags.mjs";
 import { holds, runsIn, writeRecord } from "../record.mjs";
 
 const HELP = `node bench/defences/run.mjs --out RECORD [options]
@@ -40,21 +40,17 @@ const HELP = `node bench/defences/run.mjs --out RECORD [options]
   --test N        test images, as many of each class (200)
   --copies N      images that STRIP lays over an input (20)
 `;
-const { values: flags } = parseArgs({
-  options: {
-    out: { type: "string" },
-    poison: { type: "string", default: "125" },
-    trusted: { type: "string", default: "100" },
-    test: { type: "string", default: "200" },
-    copies: { type: "string", default: "20" },
-    help: { type: "boolean", default: false },
+const { flags, data } = flagsOf(
+  HELP,
+  {
+    out: null,
+    poison: "125",
+    trusted: "100",
+    test: "200",
+    copies: "20",
   },
-});
-const data = process.env.ANTIDOTE_DATA;
-if (flags.help || !flags.out || !data) {
-  process.stdout.write(data ? HELP : `${HELP}\nANTIDOTE_DATA names the folder of real data.\n`);
-  process.exit(flags.help ? 0 : 4);
-}
+  ["out"],
+);
 const [poison, trustedCount, testCount, copies] = [
   flags.poison,
   flags.trusted,

@@ -5,7 +5,6 @@
  */
 import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
-import { parseArgs } from "node:util";
 import {
   DETECTORS,
   loadClassifier,
@@ -19,6 +18,7 @@ import { conclude } from "../../dist/audit/conclude.js";
 import { describeHardware, describeVersions } from "../../dist/audit/describe.js";
 import { prepare } from "../../dist/audit/prepare.js";
 import { silent } from "../../dist/core/progress.js";
+import { flagsOf } from "../flags.mjs";
 import { holds, runsIn, writeRecord } from "../record.mjs";
 
 const HELP = `node bench/detectors/run.mjs --detector NAME --out RECORD [options]
@@ -33,22 +33,18 @@ const HELP = `node bench/detectors/run.mjs --detector NAME --out RECORD [options
 /** Success on test images from which a model of bench/attacks counts as backdoored. */
 const BACKDOORED = 0.2;
 
-const { values: flags } = parseArgs({
-  options: {
-    detector: { type: "string" },
-    out: { type: "string" },
-    attacks: { type: "string", default: "results/attacks.json" },
-    options: { type: "string", default: "{}" },
-    trusted: { type: "string", default: "500" },
-    seeds: { type: "string", default: "1" },
-    help: { type: "boolean", default: false },
+const { flags, data } = flagsOf(
+  HELP,
+  {
+    detector: null,
+    out: null,
+    attacks: "results/attacks.json",
+    options: "{}",
+    trusted: "500",
+    seeds: "1",
   },
-});
-const data = process.env.ANTIDOTE_DATA;
-if (flags.help || !flags.detector || !flags.out || !data) {
-  process.stdout.write(data ? HELP : `${HELP}\nANTIDOTE_DATA names the folder of real data.\n`);
-  process.exit(flags.help ? 0 : 4);
-}
+  ["detector", "out"],
+);
 
 const read = (path) => JSON.parse(readFileSync(path, "utf8"));
 const attacks = read(flags.attacks);

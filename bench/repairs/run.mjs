@@ -7,7 +7,6 @@
  */
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
-import { parseArgs } from "node:util";
 import {
   ATTACKS,
   count,
@@ -26,6 +25,7 @@ import { silent } from "../../dist/core/progress.js";
 import { ascending } from "../../dist/data/images.js";
 import { searchSmallestTriggers, suspected } from "../../dist/inversion/smallest.js";
 import { Judge } from "../audits/judge.mjs";
+import { flagsOf } from "../flags.mjs";
 import { holds, runsIn, writeRecord } from "../record.mjs";
 
 const HELP = `node bench/repairs/run.mjs --attacks RECORD --out RECORD [options]
@@ -45,24 +45,20 @@ const DELTA = 0.02;
 /** Success from which a model counts as backdoored. */
 const BACKDOORED = 0.2;
 
-const { values: flags } = parseArgs({
-  options: {
-    attacks: { type: "string" },
-    out: { type: "string" },
-    repairs: { type: "string" },
-    only: { type: "string" },
-    options: { type: "string", default: "{}" },
-    trusted: { type: "string", default: "500" },
-    test: { type: "string", default: "2000" },
-    seeds: { type: "string", default: "1" },
-    help: { type: "boolean", default: false },
+const { flags, data } = flagsOf(
+  HELP,
+  {
+    attacks: null,
+    out: null,
+    repairs: null,
+    only: null,
+    options: "{}",
+    trusted: "500",
+    test: "2000",
+    seeds: "1",
   },
-});
-const data = process.env.ANTIDOTE_DATA;
-if (flags.help || !flags.attacks || !flags.out || !data) {
-  process.stdout.write(data ? HELP : `${HELP}\nANTIDOTE_DATA names the folder of real data.\n`);
-  process.exit(flags.help ? 0 : 4);
-}
+  ["attacks", "out"],
+);
 
 const only = flags.only?.split(",");
 const names = flags.repairs?.split(",") ?? Object.keys(REPAIRS);

@@ -7,12 +7,12 @@
  */
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
-import { parseArgs } from "node:util";
 import { exportModel, loadClassifier, openDevice, Random, subset, writeOnnxFile } from "antidote";
 import { describeHardware, describeVersions } from "../../dist/audit/describe.js";
 import { silent } from "../../dist/core/progress.js";
 import { screenClasses } from "../../dist/inversion/screen-classes.js";
 import { searchSmallestTriggers, suspected } from "../../dist/inversion/smallest.js";
+import { flagsOf } from "../flags.mjs";
 import { holds, runsIn, writeRecord } from "../record.mjs";
 import { TRIGGERS } from "./backdoors.mjs";
 import { openExperiment, PREPROCESSING } from "./images.mjs";
@@ -33,28 +33,24 @@ const HELP = `node bench/screening/run.mjs --models DIR --out RECORD [options]
   --threads N       (1)
   --seed N          (0)
 `;
-const { values: flags } = parseArgs({
-  options: {
-    models: { type: "string" },
-    out: { type: "string" },
-    only: { type: "string" },
-    trusted: { type: "string", default: "64" },
-    families: { type: "string", default: "masked,smooth" },
-    survivors: { type: "string", default: "8" },
-    controls: { type: "string", default: "4" },
-    steps: { type: "string", default: "30" },
-    images: { type: "string", default: "4" },
-    search: { type: "boolean", default: false },
-    threads: { type: "string", default: "1" },
-    seed: { type: "string", default: "0" },
-    help: { type: "boolean", default: false },
+const { flags, data } = flagsOf(
+  HELP,
+  {
+    models: null,
+    out: null,
+    only: null,
+    trusted: "64",
+    families: "masked,smooth",
+    survivors: "8",
+    controls: "4",
+    steps: "30",
+    images: "4",
+    search: false,
+    threads: "1",
+    seed: "0",
   },
-});
-const data = process.env.ANTIDOTE_DATA;
-if (flags.help || !flags.models || !flags.out || !data) {
-  process.stdout.write(data ? HELP : `${HELP}\nANTIDOTE_DATA names the folder of real data.\n`);
-  process.exit(flags.help ? 0 : 4);
-}
+  ["models", "out"],
+);
 
 const CLASSES = 1000;
 const TARGETS = 2;
