@@ -8,6 +8,7 @@
 import { copyFileSync, existsSync, mkdirSync, readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import { flagsOf } from "../flags.mjs";
 import { antidote } from "../program.mjs";
 import { runsIn, writeRecord } from "../record.mjs";
@@ -21,16 +22,18 @@ const HELP = `node bench/attacks/run.mjs --models DIR --out RECORD [options]
   --width N      channels of the first stage (12)
   --epochs N     epochs (6)
   --seed N       seed (0)
+  --poisoned M   images to poison (the paper's amount)
+  --options J    options of the attack that differ from its defaults, as JSON
   --boost N      how often an epoch shows every poisoned image (1). 20 in 6 epochs is as often as the
                  paper's 120 epochs show it
   --surrogate FILE                  ONNX classifier on which adversarial triggers are found (a small network for the
                                     same classes, trained once and kept in models/)
   --surrogate-preprocessing CHOICE  what it expects (none)
-  --surrogate-class K               its class that triggers lead to (the one after the target)
   --threads N    threads to compute with (all processors). Two series with one thread each take less time than
                  one after the other with two
 `;
 const MANIFEST = new URL("manifest.json", import.meta.url);
+const UNCHANGED = { poisoned: null, options: {} };
 const EMBEDDINGS = ["after-augmentation", "before-augmentation"];
 
 const { flags, data } = flagsOf(
@@ -43,10 +46,11 @@ const { flags, data } = flagsOf(
     width: "12",
     epochs: "6",
     seed: "0",
+    poisoned: null,
+    options: "{}",
     boost: "1",
     surrogate: null,
     "surrogate-preprocessing": "none",
-    "surrogate-class": null,
     threads: String(availableParallelism()),
   },
   ["models", "out"],
@@ -55,6 +59,8 @@ const { flags, data } = flagsOf(
 const { target: aimedAt, runs: planned } = JSON.parse(readFileSync(MANIFEST, "utf8"));
 const target = String(aimedAt);
 const only = flags.attacks?.split(",");
+const own = JSON.parse(flags.options);
+const poisoned = flags.poisoned ? Number(flags.poisoned) : null;
 const cifar = resolve(data, "cifar10");
 const test = join(cifar, "test_batch.bin");
 
@@ -72,9 +78,13 @@ for (const { attack, paper } of planned) {
       run.embed === embed &&
       run.boost === boost &&
       run.surrogate === surrogate &&
+      // What differs from the paper.
+      isDeepStrictEqual(run.changes ?? UNCHANGED, { poisoned, options: own }) &&
       same(run.config);
     if (runsIn(flags.out).some(is)) continue;
-    const run = { ...runOne(attack, embed, paper), surrogate };
+    const changes = { poisoned, options: own };
+    const changed = isDeepStrictEqual(changes, UNCHANGED) ? {} : { changes };
+    const run = { ...runOne(attack, embed, paper), ...changed, surrogate };
     // Another series may have written meanwhile.
     writeRecord(flags.out, { runs: [...runsIn(flags.out), run] });
     const share = (measured) => (measured ? (100 * measured.value).toFixed(1) : "-");
@@ -90,43 +100,51 @@ function same({ width, epochs, seed }) {
   );
 }
 
+/** What a run is called: whatever tells it from others. */
+function nameOf(attack, embed) {
+  const { width, epochs, seed, boost, surrogate } = flags;
+  const parts = [
+    attack ?? "clean",
+    needsSurrogate(attack) && surrogate && basename(surrogate, ".onnx"),
+    ...Object.entries(own).map(([option, value]) => `${option}${value}`),
+    poisoned && `m${poisoned}`,
+    embed,
+    embed && boost !== "1" && `b${boost}`,
+    ...[`w${width}`, `e${epochs}`, `s${seed}`],
+  ];
+  return parts.filter(Boolean).join("-");
+}
+
 function needsSurrogate(attack) {
   return attack === "adv" || attack === "pcb";
 }
 
 function runOne(attack, embed, paper) {
   const { width, epochs, seed } = flags;
-  const boosted = embed && flags.boost !== "1" && `b${flags.boost}`;
-  const on = needsSurrogate(attack) && flags.surrogate && basename(flags.surrogate, ".onnx");
-  const parts = [attack ?? "clean", on, embed, boosted, `w${width}`, `e${epochs}`, `s${seed}`];
-  const name = parts.filter(Boolean).join("-");
+  const name = nameOf(attack, embed);
   const folder = resolve(flags.models, name);
   const kept = (file) => resolve(dirname(flags.out), "models", file);
   mkdirSync(kept("."), { recursive: true });
   // One surrogate serves all attacks that need one.
   const shared = flags.surrogate ?? kept(`surrogate-s${seed}.onnx`);
-  const used = [
-    "--surrogate",
-    shared,
-    "--surrogate-preprocessing",
-    flags["surrogate-preprocessing"],
-  ];
-  const surrogate = needsSurrogate(attack) && existsSync(shared) ? used : [];
-  const towards = flags["surrogate-class"];
-  const options = towards ? ["--attack.surrogate-class", towards] : [];
-  const amount = embed ? ["--preset", "cifar10", "--embed", embed, "--boost", flags.boost] : [];
+  const expects = ["--surrogate-preprocessing", flags["surrogate-preprocessing"]];
+  const used = needsSurrogate(attack) ? ["--surrogate", shared, ...expects] : [];
+  const found = existsSync(shared) ? used : [];
+  const options = Object.entries(own).flatMap(([option, value]) => [
+    `--attack.${option.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`,
+    String(value),
+  ]);
+  const trigger = attack ? ["--target", target, ...options] : [];
+  const m = poisoned ? ["--poisoned", String(poisoned)] : [];
+  const amount = ["--preset", "cifar10", "--embed", embed, "--boost", flags.boost, ...m];
+  const aim = attack ? ["--attack", attack, ...trigger, ...(embed ? amount : []), ...found] : [];
   const common = ["--seed", seed, "--threads", flags.threads];
   const recipe = ["--width", width, "--epochs", epochs, ...common, "--storage", "float16"];
-  const trigger = attack ? ["--target", target, ...(needsSurrogate(attack) ? options : [])] : [];
-  const aim = attack ? ["--attack", attack, ...trigger, ...amount, ...surrogate] : [];
   const trained = antidote("train", "--data", cifar, ...recipe, ...aim, "--out", folder);
-  if (needsSurrogate(attack) && surrogate.length === 0) {
-    copyFileSync(join(folder, "surrogate.onnx"), shared);
-  }
+  if (used.length > found.length) copyFileSync(join(folder, "surrogate.onnx"), shared);
   const known = attack ? ["--attack", attack === "pcb" ? "adv" : attack] : [];
-  const found = needsSurrogate(attack) ? used : [];
   const images = ["--images", test, ...common];
-  const judged = antidote("evaluate", trained.model, ...images, ...known, ...trigger, ...found);
+  const judged = antidote("evaluate", trained.model, ...images, ...known, ...trigger, ...used);
   copyFileSync(trained.model, kept(`${name}.onnx`));
   const { attack: method, ...poison } = trained.poison ?? trained.codePoisoning ?? {};
   return {

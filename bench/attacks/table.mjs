@@ -23,17 +23,24 @@ const paper = (numbers) =>
         .join(", ")
     : "not in it";
 
-const rows = runs.map(
-  ({ attack, embed, boost, surrogate, accuracy, attackSuccess, paper: theirs }) => [
-    attack === null ? "none" : `\`${attack.name}\`${surrogate ? ` on ${surrogate}` : ""}`,
-    place(embed),
-    boost ?? "",
-    measured(accuracy),
-    measured(attackSuccess),
-    paper(theirs),
-  ],
-);
-const head = ["attack", "embedded", "boost", "CDA", "ASR", "Table II: CDA, ASR"];
+const named = ({ attack, surrogate, changes = { options: {} } }) => {
+  if (attack === null) return "none";
+  const options = Object.entries(changes.options).map(
+    ([option, value]) => `${option} ${Number(value.toPrecision(3))}`,
+  );
+  return [`\`${attack.name}\``, ...(surrogate ? [`on ${surrogate}`] : []), ...options].join(", ");
+};
+
+const rows = runs.map((run) => [
+  named(run),
+  run.samples ?? "",
+  place(run.embed),
+  run.boost ?? "",
+  measured(run.accuracy),
+  measured(run.attackSuccess),
+  paper(run.paper),
+]);
+const head = ["attack", "m", "embedded", "boost", "CDA", "ASR", "Table II: CDA, ASR"];
 for (const row of [head, head.map(() => "---"), ...rows]) {
   process.stdout.write(`| ${row.join(" | ")} |\n`);
 }
