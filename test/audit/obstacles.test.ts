@@ -11,8 +11,9 @@ import { Classifier } from "../../src/models/classifier.ts";
 import { newModelFile } from "../../src/models/new-file.ts";
 import { GraphBuilder } from "../../src/onnx/builder.ts";
 import { writeOnnxFile } from "../../src/onnx/file.ts";
+import { openBatch } from "../../src/onnx/graph.ts";
 import { testDevice } from "../support/device.ts";
-import { conv, linear, noise, openBatch, pooled } from "../support/networks.ts";
+import { conv, linear, noise, pooled } from "../support/networks.ts";
 
 const device = await testDevice();
 const scratch = await mkdtemp(join(tmpdir(), "obstacles-"));
@@ -27,7 +28,7 @@ async function cropping(): Promise<Classifier> {
   const attributes = { mode: "linear", coordinate_transformation_mode: "tf_crop_and_resize" };
   const cut = b.op("Resize", [images, box, scales], attributes, images);
   b.output("logits", linear(b, pooled(b, b.unary("Relu", conv(b, cut, "conv", 6))), 5));
-  return Classifier.fromGraph(openBatch(b), device);
+  return Classifier.fromGraph(openBatch(b.build()), device);
 }
 
 test("a model whose form has no gradient is shown as such, and refused before any work", async () => {

@@ -7,9 +7,10 @@ import { silent } from "../../src/core/progress.ts";
 import { Random } from "../../src/core/random.ts";
 import { GraphBuilder } from "../../src/onnx/builder.ts";
 import { encodeGraph } from "../../src/onnx/encode.ts";
+import { openBatch } from "../../src/onnx/graph.ts";
 import { failureOf, folderWith } from "../data/temporary.ts";
 import { testDevice } from "../support/device.ts";
-import { linear, noise, openBatch, pooled } from "../support/networks.ts";
+import { linear, noise, pooled } from "../support/networks.ts";
 
 const device = await testDevice();
 
@@ -18,7 +19,7 @@ async function fileWith(op: string, domain: string): Promise<string> {
   const b = new GraphBuilder();
   const mean = pooled(b, b.input("images", "float32", [1, 3, 8, 8])); // [N,3]
   b.output("logits", linear(b, b.op(op, [mean], {}, mean), 5));
-  const graph = openBatch(b);
+  const graph = openBatch(b.build());
   const nodes = graph.nodes.map((node) => (node.op === op ? { ...node, domain } : node));
   const path = join(await folderWith({}), "model.onnx");
   await writeFile(path, encodeGraph({ ...graph, nodes, values: new Map() }));

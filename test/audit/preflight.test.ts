@@ -11,9 +11,9 @@ import {
   usualPreprocessings,
 } from "../../src/models/preprocessing.ts";
 import { GraphBuilder } from "../../src/onnx/builder.ts";
-import type { Graph } from "../../src/onnx/graph.ts";
+import { type Graph, openBatch } from "../../src/onnx/graph.ts";
 import { testDevice } from "../support/device.ts";
-import { openBatch, pooled } from "../support/networks.ts";
+import { pooled } from "../support/networks.ts";
 
 /** A colour per class, in R, G, B. */
 const COLOURS = [
@@ -67,7 +67,7 @@ function colourModel(
     { type: "float32", shape: [1, CLASSES] },
   );
   b.output("scores", product);
-  return openBatch(b);
+  return openBatch(b.build());
 }
 
 const device = await testDevice();

@@ -7,10 +7,11 @@ import { count, type ImageSet } from "../../src/data/images.ts";
 import { Classifier } from "../../src/models/classifier.ts";
 import { GraphBuilder } from "../../src/onnx/builder.ts";
 import { encodeGraph } from "../../src/onnx/encode.ts";
+import { openBatch } from "../../src/onnx/graph.ts";
 import { parseModel } from "../../src/onnx/parse.ts";
 import { failureOf, folderWith } from "../data/temporary.ts";
 import { testDevice } from "../support/device.ts";
-import { openBatch, pooled } from "../support/networks.ts";
+import { pooled } from "../support/networks.ts";
 
 const device = await testDevice();
 const context = { device, random: Random.fromSeed(0), emit: silent };
@@ -21,7 +22,7 @@ async function subject(...labels: number[]) {
   const colours = pooled(b, b.input("images", "float32", [1, 3, 4, 4])); // [N,3]
   const weight = b.constant(float32([3, 3], [9, 0, 0, 0, 9, 0, 0, 0, 9]), "weight");
   b.output("logits", b.matmul(colours, weight));
-  const graph = openBatch(b);
+  const graph = openBatch(b.build());
   const bytes = encodeGraph({ ...graph, values: new Map() });
   const folder = await folderWith({ "model.onnx": bytes });
   const file = { path: `${folder}/model.onnx`, model: parseModel(bytes.slice(), "model.onnx") };

@@ -9,8 +9,8 @@ import {
 import { Classifier, type Weights } from "../../src/models/classifier.ts";
 import { predict } from "../../src/models/predict.ts";
 import { GraphBuilder } from "../../src/onnx/builder.ts";
+import { openBatch } from "../../src/onnx/graph.ts";
 import type { Device } from "../../src/runtime/device.ts";
-import { openBatch } from "../support/networks.ts";
 import { bytesOf } from "../support/pixels.ts";
 
 /** Side of the white patch in the top-left corner that backdoors answer to, in pixels. */
@@ -60,7 +60,7 @@ export function pixelNet(images: ImageSet, weights: Weights, device: Device): Pr
   );
   const result = { type: "float32", shape: [1, classes] } as const;
   b.output("logits", b.op("Gemm", [flat, weight!, bias!], { transB: 1 }, result));
-  return Classifier.fromGraph(openBatch(b), device);
+  return Classifier.fromGraph(openBatch(b.build()), device);
 }
 
 /** The images with the white patch on them, as bytes. */

@@ -5,9 +5,9 @@ import { searchLargestMargins } from "../../src/inversion/largest-margins.ts";
 import { marginOutliers } from "../../src/inversion/margin-outlier.ts";
 import { Classifier } from "../../src/models/classifier.ts";
 import { GraphBuilder } from "../../src/onnx/builder.ts";
+import { openBatch } from "../../src/onnx/graph.ts";
 import { expectProgress, watched } from "../support/contract.ts";
 import { testDevice } from "../support/device.ts";
-import { openBatch } from "../support/networks.ts";
 
 const device = await testDevice();
 const GEOMETRY = { channels: 1, height: 2, width: 3 };
@@ -22,7 +22,7 @@ async function linear(): Promise<Classifier> {
   const columns = WEIGHTS.slice(0, 6).flatMap((weight, at) => [weight, WEIGHTS[6 + at]!]);
   const flat = b.op("Flatten", [x], {}, { type: "float32", shape: [2, 6] });
   b.output("logits", b.matmul(flat, b.constant(float32([6, 2], columns), "weight")));
-  return Classifier.fromGraph(openBatch(b), device);
+  return Classifier.fromGraph(openBatch(b.build()), device);
 }
 
 describe("the largest margin of a class", () => {

@@ -12,9 +12,10 @@ import { boundedFamily } from "../../src/inversion/search-plan.ts";
 import { Classifier } from "../../src/models/classifier.ts";
 import { predict } from "../../src/models/predict.ts";
 import { GraphBuilder } from "../../src/onnx/builder.ts";
+import { openBatch } from "../../src/onnx/graph.ts";
 import { expectProgress, watched } from "../support/contract.ts";
 import { testDevice } from "../support/device.ts";
-import { noise, openBatch } from "../support/networks.ts";
+import { noise } from "../support/networks.ts";
 
 const CLASSES = 60;
 const SIDE = 8;
@@ -45,7 +46,7 @@ function backdooredNet() {
   const weight = b.constant(float32([CLASSES, length], weights), "fc.weight");
   const result = { type: "float32", shape: [1, CLASSES] } as const;
   b.output("logits", b.op("Gemm", [flat, weight], { transB: 1 }, result));
-  return openBatch(b);
+  return openBatch(b.build());
 }
 
 const device = await testDevice();

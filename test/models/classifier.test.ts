@@ -9,10 +9,10 @@ import {
   usualPreprocessings,
 } from "../../src/models/preprocessing.ts";
 import { GraphBuilder } from "../../src/onnx/builder.ts";
-import type { Graph } from "../../src/onnx/graph.ts";
+import { type Graph, openBatch } from "../../src/onnx/graph.ts";
 import { testDevice } from "../support/device.ts";
 import { execute } from "../support/execute.ts";
-import { conv, linear, noise, openBatch, plainNet, pooled } from "../support/networks.ts";
+import { conv, linear, noise, plainNet, pooled } from "../support/networks.ts";
 import { fill } from "../train/fill.ts";
 import { tinyNet } from "../train/tiny.ts";
 
@@ -27,7 +27,7 @@ function channelsLast(): Graph {
   const x = b.unary("Relu", conv(b, b.transpose(images, [0, 3, 1, 2]), "conv1", 4, { seed: 0 }));
   const y = b.unary("Relu", conv(b, x, "conv2", 6, { stride: 2, seed: 2 }));
   b.output("probabilities", b.softmax(linear(b, pooled(b, y), 5, 4)));
-  return openBatch(b);
+  return openBatch(b.build());
 }
 
 async function latentOf(classifier: Classifier): Promise<Tensor> {
@@ -59,7 +59,7 @@ describe("a classifier", () => {
     const head = b.constant(fill(9, [5, 4, 1, 1]), "head.weight");
     const window = { strides: [1, 1], dilations: [1, 1], pads: [0, 0, 0, 0] };
     b.output("logits", pooled(b, b.conv(maps, head, undefined, window)));
-    const classifier = await Classifier.fromGraph(openBatch(b), device);
+    const classifier = await Classifier.fromGraph(openBatch(b.build()), device);
     const latent = (await latentOf(classifier)) as FloatTensor;
     expect(latent.shape).toEqual([7, 4]);
     // Averaging and a 1×1 convolution commute.

@@ -8,12 +8,12 @@ import { predict } from "../../src/models/predict.ts";
 import { usualPreprocessing } from "../../src/models/preprocessing.ts";
 import { pretrainedClassifier } from "../../src/models/pretrained.ts";
 import { GraphBuilder } from "../../src/onnx/builder.ts";
-import type { Graph } from "../../src/onnx/graph.ts";
+import { type Graph, openBatch } from "../../src/onnx/graph.ts";
 import { importGraph } from "../../src/onnx/import.ts";
 import { TRAINING } from "../../src/train/config.ts";
 import { train } from "../../src/train/loop.ts";
 import { testDevice } from "../support/device.ts";
-import { conv, noise, openBatch, plainNet, pooled } from "../support/networks.ts";
+import { conv, noise, plainNet, pooled } from "../support/networks.ts";
 import { startValue } from "../train/fill.ts";
 
 const device = await testDevice();
@@ -41,7 +41,7 @@ function convolutionalHead(): Graph {
     { type: "float32", shape: [1, 5] },
   );
   b.output("scores", b.op("Softmax", [mean], { axis: 1 }, mean));
-  return openBatch(b);
+  return openBatch(b.build());
 }
 
 describe("pretrainedClassifier", () => {
@@ -115,7 +115,7 @@ describe("pretrainedClassifier", () => {
       "square",
     );
     b.output("logits", b.matmul(x, w));
-    const model = await Classifier.fromGraph(openBatch(b), device);
+    const model = await Classifier.fromGraph(openBatch(b.build()), device);
     await expect(pretrainedClassifier(context, model, three)).rejects.toMatchObject({
       code: "CLASSES_MISMATCH",
       place: "square",

@@ -9,11 +9,11 @@ import { newModelFile } from "../../src/models/new-file.ts";
 import { ReinsertedBatchNorm } from "../../src/models/reinserted-batch-norm.ts";
 import { GraphBuilder } from "../../src/onnx/builder.ts";
 import { exportModel } from "../../src/onnx/export.ts";
-import type { Graph, StaticGraph } from "../../src/onnx/graph.ts";
+import { type Graph, openBatch, type StaticGraph } from "../../src/onnx/graph.ts";
 import { ModelProtoSchema } from "../../src/onnx/proto/generated/onnx_pb.ts";
 import { runModel } from "../onnx/run.ts";
 import { testDevice } from "../support/device.ts";
-import { conv, noise, openBatch, pooled } from "../support/networks.ts";
+import { conv, noise, pooled } from "../support/networks.ts";
 import { fill, startValue } from "../train/fill.ts";
 
 const CLASSES = 5;
@@ -41,7 +41,7 @@ function assorted(): Graph {
   const bias = b.constant(fill(11, [CLASSES]), "head.bias");
   const scores = b.conv(last, head, bias, { ...WINDOW, pads: [0, 0, 0, 0] });
   b.output("logits", pooled(b, scores));
-  return openBatch(b);
+  return openBatch(b.build());
 }
 
 const IMAGES = noise(Array.from({ length: 20 }, (_, i) => i % CLASSES));
@@ -161,7 +161,7 @@ describe("reinserted batch norm", () => {
     const y = conv(b, images, "bare", 6, { bias: false });
     const head = b.constant(fill(10, [6, CLASSES]), "head.weight");
     b.output("logits", b.matmul(pooled(b, y), head));
-    const other = await Classifier.fromGraph(openBatch(b), device);
+    const other = await Classifier.fromGraph(openBatch(b.build()), device);
     const context = { device, random: Random.fromSeed(0), emit: silent };
     const none = await ReinsertedBatchNorm.measure(context, other, IMAGES);
     expect(none.parameters.size).toBe(0);

@@ -2,10 +2,11 @@ import { expect, test } from "vitest";
 import type { FloatTensor } from "../../src/core/tensor.ts";
 import { Classifier } from "../../src/models/classifier.ts";
 import { GraphBuilder } from "../../src/onnx/builder.ts";
+import { openBatch } from "../../src/onnx/graph.ts";
 import { finePruning } from "../../src/repairs/fine-pruning.ts";
 import { watched } from "../support/contract.ts";
 import { testDevice } from "../support/device.ts";
-import { linear, noise, openBatch, plainNet } from "../support/networks.ts";
+import { linear, noise, plainNet } from "../support/networks.ts";
 
 const TRUSTED = noise(Array.from({ length: 20 }, (_, i) => i % 5));
 const device = await testDevice();
@@ -41,7 +42,7 @@ test("refuses a model without convolutions", async () => {
   const images = b.input("images", "float32", [1, 3, 8, 8]);
   const flat = b.op("Flatten", [images], {}, { type: "float32", shape: [1, 192] });
   b.output("logits", linear(b, flat, 5));
-  const model = await Classifier.fromGraph(openBatch(b), device);
+  const model = await Classifier.fromGraph(openBatch(b.build()), device);
   const { context } = watched(device, 0);
   const checkpoints = finePruning.run(context, { model, trusted: TRUSTED }, config());
   await expect(checkpoints[Symbol.asyncIterator]().next()).rejects.toMatchObject({

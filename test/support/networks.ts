@@ -1,18 +1,8 @@
 import { sizeOf } from "../../src/core/tensor.ts";
 import type { ImageSet } from "../../src/data/images.ts";
 import { GraphBuilder } from "../../src/onnx/builder.ts";
-import type { Graph, Value } from "../../src/onnx/graph.ts";
+import { type Graph, openBatch, type Value } from "../../src/onnx/graph.ts";
 import { fill, startValue } from "../train/fill.ts";
-
-/** The graph with the first axis of its inputs open, as a file has it. */
-export function openBatch(b: GraphBuilder): Graph {
-  const graph = b.build();
-  const inputs = graph.inputs.map((input) => ({
-    ...input,
-    shape: [null, ...input.shape.slice(1)],
-  }));
-  return { ...graph, inputs };
-}
 
 /** A 3×3 convolution with padding 1 and constants `name.weight` and, if wanted, `name.bias`. */
 export function conv(
@@ -54,7 +44,7 @@ export function plainNet(side: number, classes = 5): Graph {
   const x = b.unary("Relu", conv(b, images, "conv1", 4, { seed: 0 }));
   const y = b.unary("Relu", conv(b, x, "conv2", 6, { stride: 2, seed: 2 }));
   b.output("logits", linear(b, pooled(b, y), classes, 4));
-  return openBatch(b);
+  return openBatch(b.build());
 }
 
 /** A linear layer on pixels: its latents are the images themselves, [N,3·S·S]. */
@@ -63,7 +53,7 @@ export function flatNet(side: number, classes = 5): Graph {
   const images = b.input("images", "float32", [1, 3, side, side]); // [N,3,S,S]
   const flat = b.op("Flatten", [images], {}, { type: "float32", shape: [1, 3 * side * side] });
   b.output("logits", linear(b, flat, classes));
-  return openBatch(b);
+  return openBatch(b.build());
 }
 
 /** Images in which nothing is to be seen, [n,3,side,side], with the given labels. */

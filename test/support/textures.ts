@@ -1,8 +1,8 @@
 import { Random } from "../../src/core/random.ts";
 import type { ImageSet } from "../../src/data/images.ts";
 import { GraphBuilder } from "../../src/onnx/builder.ts";
-import type { Graph, Value } from "../../src/onnx/graph.ts";
-import { conv, linear, openBatch, pooled } from "./networks.ts";
+import { type Graph, openBatch, type Value } from "../../src/onnx/graph.ts";
+import { conv, linear, pooled } from "./networks.ts";
 
 const SIDE = 16;
 
@@ -55,5 +55,5 @@ export function textureNet(): Graph {
   const x = block(images, "conv1", 12, 1, 0);
   const y = block(block(x, "conv2", 24, 2, 1), "conv3", 32, 2, 2);
   b.output("logits", linear(b, pooled(b, y), Object.keys(TEXTURES).length, 3));
-  return openBatch(b);
+  return openBatch(b.build());
 }
