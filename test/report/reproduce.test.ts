@@ -52,6 +52,27 @@ describe("figures", () => {
     await expect(svg).toMatchFileSnapshot(`snapshots/reproduce/${name}.svg`);
   });
 
+  test("slant names that are longer than their bars are wide", () => {
+    const named = (...names: string[]): Figure => ({
+      ...bars,
+      panels: [
+        {
+          ...{ kind: "chart", title: "repair" },
+          x: { label: "attack", scale: "linear", names },
+          y: { label: "loss", scale: "linear", share: true },
+          series: [{ name: "loss", mark: "bars", points: names.map((_, x) => ({ x, y: 0.01 })) }],
+        },
+      ],
+    });
+    const isSlanted = (figure: Figure) => figureSvg(figure, pictures, 330).includes("rotate(-35)");
+    const long = ["adaptive-blend", "adaptive-patch", "badnets", "refool", "wanet"];
+    expect(isSlanted(named(...long))).toBe(true);
+    expect(isSlanted(named("adv", "tsb"))).toBe(false);
+    expect(isSlanted(named(...Array.from({ length: 200 }, (_, x) => String(1000 + x))))).toBe(
+      false,
+    );
+  });
+
   test.each(Object.entries(FIGURES))("%s have no coordinate that is not a number", (_, figure) => {
     for (const width of [920, 330]) {
       expect(figureSvg(figure, pictures, width)).not.toMatch(/NaN|Infinity|undefined/);

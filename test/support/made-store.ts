@@ -19,11 +19,15 @@ import { type Scale, scaleNamed } from "../../src/experiments/reproduce/scales.t
 
 const tiny = scaleNamed("tiny");
 
+const AMOUNT = { poisoned: 50 };
+
 /** The tiny scale with more points, several models per point, and amounts of poison of its own. */
 export const MADE_SCALE: Scale = {
   ...tiny,
   base: { ...tiny.base, count: 1000 },
-  poison: Object.fromEntries(Object.keys(tiny.poison).map((name) => [name, { poisoned: 50 }])),
+  poison: Object.fromEntries(
+    Object.entries(tiny.poison).map(([name, poison]) => [name, name === "pcb" ? poison : AMOUNT]),
+  ),
   models: { poisoned: 3, clean: 4 },
   amounts: { badnets: [5, 10, 20, 50], "c-badnets": [25, 75] },
   shares: [0.05, 0.1, 0.2],

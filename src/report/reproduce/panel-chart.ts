@@ -1,6 +1,6 @@
 import * as Plot from "@observablehq/plot";
 import type { Axis, Chart } from "../../experiments/reproduce/artefact.ts";
-import { chart, LINE, MUTED } from "../charts/plot.ts";
+import { chart, LINE, MUTED, textWidth } from "../charts/plot.ts";
 import { type Drawn, MARGIN } from "./frame.ts";
 import { legend } from "./legend.ts";
 import { type Look, looksOf, seriesWords } from "./looks.ts";
@@ -11,9 +11,11 @@ import { NOT_MEASURED } from "./words.ts";
 
 /** A chart of a figure with its legend, all kinds of series in one way. */
 export function panelChart(panel: Chart, width: number): Drawn {
-  const height = Math.round(Math.min(360, Math.max(250, 0.66 * width)));
   const looks = looksOf(panel);
   const isBars = looks.some(({ series }) => series.mark === "bars");
+  const slanted = isBars && isCrowded(panel.x, looks, width);
+  const under = MARGIN.bottom + (slanted ? SLANT.room : 0);
+  const height = Math.round(Math.min(360, Math.max(250, 0.66 * width))) - MARGIN.bottom + under;
   const ranges = rangesOf(panel);
   const { marks, linesNamed } = isBars
     ? { marks: [], linesNamed: false }
@@ -27,14 +29,14 @@ export function panelChart(panel: Chart, width: number): Drawn {
   const svg = chart({
     label: `${panel.title}: ${panel.y.label} against ${panel.x.label}.`,
     ...{ width, height, marginLeft: MARGIN.left, marginRight: MARGIN.right },
-    ...{ marginTop: MARGIN.top, marginBottom: MARGIN.bottom },
+    ...{ marginTop: MARGIN.top, marginBottom: under },
     x: isBars
       ? { type: "band", domain: classesOf(looks), padding: 0.25, label: null }
       : { type: panel.x.scale, domain: [x.from, x.to], label: null },
     y: { domain: [y.from, y.to], label: null },
     marks: [
       Plot.gridY({ ticks: 5, stroke: LINE, strokeOpacity: 1 }),
-      isBars ? bandAxis(panel.x, looks, width) : xAxis(panel, width),
+      isBars ? bandAxis(panel.x, looks, width, slanted) : xAxis(panel, width),
       Plot.axisY({
         ...{ ticks: 5, tickSize: 0, fill: MUTED, label: panel.y.label },
         ...{ labelArrow: "none", labelOffset: MARGIN.left, ...percentTicks(panel.y) },
@@ -70,11 +72,26 @@ function xAxis({ x, series }: Chart, width: number): Plot.Markish {
   });
 }
 
+/** How names stand that are longer than the bars are wide, in degrees, and the room that takes, in pixels. */
+const SLANT = { degrees: -35, room: 48 };
+
+/** Whether names of several letters are longer than their bars have room; numbers are left out instead. */
+function isCrowded({ names = [] }: Axis, looks: readonly Look[], width: number): boolean {
+  const longest = Math.max(0, ...names.map((name) => (/\D/.test(name) ? textWidth(name) : 0)));
+  return longest > width / Math.max(1, classesOf(looks).length);
+}
+
 /** Names of classes, about one per 24 pixels at most. */
-function bandAxis({ label, names = [] }: Axis, looks: readonly Look[], width: number) {
+function bandAxis(
+  { label, names = [] }: Axis,
+  looks: readonly Look[],
+  width: number,
+  slanted: boolean,
+) {
   const classes = classesOf(looks);
   const every = Math.ceil((24 * classes.length) / width);
   return Plot.axisX({
+    ...(slanted ? { tickRotate: SLANT.degrees } : {}),
     ticks: classes.filter((_, at) => at % every === 0),
     tickFormat: (value: number) => names[classes.indexOf(value)] ?? String(value),
     ...{ tickSize: 0, fill: MUTED },
