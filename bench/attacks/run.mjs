@@ -106,13 +106,18 @@ function nameOf(attack, embed) {
   const parts = [
     attack ?? "clean",
     needsSurrogate(attack) && surrogate && basename(surrogate, ".onnx"),
-    ...Object.entries(own).map(([option, value]) => `${option}${value}`),
+    ...Object.entries(own).map(([option, value]) => `${option}${short(value)}`),
     poisoned && `m${poisoned}`,
     embed,
     embed && boost !== "1" && `b${boost}`,
     ...[`w${width}`, `e${epochs}`, `s${seed}`],
   ];
   return parts.filter(Boolean).join("-");
+}
+
+/** A number to three digits, anything else as it is. */
+function short(value) {
+  return typeof value === "number" ? Number(value.toPrecision(3)) : value;
 }
 
 function needsSurrogate(attack) {

@@ -122,7 +122,7 @@ const SCALES = {
       "adaptive-patch": { poisoned: 500, boost: SMALL_BOOST / 2 },
       refool: { poisoned: 500, boost: SMALL_BOOST },
       adv: {
-        ...{ poisoned: 500, boost: SMALL_BOOST, embed: BEFORE },
+        ...{ poisoned: 500, boost: 3 * SMALL_BOOST, embed: BEFORE },
         ...{ stepSize: 4 / 255, surrogateClass: 6 },
       },
       wanet: { poisoned: 500, boost: SMALL_BOOST, grid: 8 },
