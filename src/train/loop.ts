@@ -102,7 +102,7 @@ class Run {
     this.#size = size;
     this.#parts = parts;
     this.#step = step;
-    const run = fingerprint(context, input, config);
+    const run = fingerprint(context, input, config, parts);
     this.#progress = { run, epoch: 0, step: 0, lossSum: 0, correct: 0, history: [] };
   }
 
@@ -234,11 +234,12 @@ function fingerprint(
   { random }: RunContext,
   { classifier, images, repeats = [], unaugmented = new Set() }: TrainingInput,
   config: TrainingConfig,
+  parts: number,
 ): string {
   const hash = createHash("sha256");
-  hash.update(
-    JSON.stringify([config, repeats, [...unaugmented], random.fork("fingerprint").uniform()]),
-  );
+  const drawn = random.fork("fingerprint").uniform();
+  const divided = parts > 1 ? [parts] : [];
+  hash.update(JSON.stringify([config, repeats, [...unaugmented], drawn, ...divided]));
   hashImages(hash, images);
   for (const { data } of classifier.weights.values()) {
     hash.update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));

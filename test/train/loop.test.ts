@@ -128,6 +128,12 @@ describe("train", () => {
       code: "INVALID_CONFIG",
       place: checkpoint,
     });
+    // Batch norm takes the statistics of a part, so the parts of a step decide as well.
+    const divided = context({ memory: 1 });
+    const once = { ...config, epochs: 1 };
+    await expect(train(divided, await input({ checkpoint }), once)).rejects.toMatchObject({
+      code: "INVALID_CONFIG",
+    });
     await writeFile(checkpoint, (await readFile(checkpoint)).subarray(0, 1000));
     await expect(train(context(), await input({ checkpoint }), config)).rejects.toMatchObject({
       code: "DATA_INVALID",
