@@ -85,7 +85,11 @@ async function inFile(
     try {
       await file.truncate(length);
       await fill(async (bytes, at) => {
-        await file.write(bytes, 0, bytes.length, at);
+        // A system may take less than it is given; where nothing fits any more, the next write fails.
+        for (let done = 0; done < bytes.length; ) {
+          const { bytesWritten } = await file.write(bytes, done, bytes.length - done, at + done);
+          done += bytesWritten;
+        }
       });
     } finally {
       await file.close();

@@ -102,8 +102,8 @@ export interface Step<Metric extends string = never> {
 const SLOT = "optimiser/";
 const METRIC = "metric/";
 const SUM = "sum/";
-/** Scalars of a divided step: what the sum of the earlier parts counts (0 before the first), and 1 at the last part. */
-const EARLIER = "parts/earlier";
+/** Scalars of a divided step: 1 at the first part, and 1 at the last one. */
+const FIRST = "parts/first";
 const LAST = "parts/last";
 
 /** Differentiates, adds the optimiser and compiles. Everything starts at the values of the definition. */
@@ -183,13 +183,13 @@ export async function compileStep<Metric extends string = never>(
 class DividedStep {
   readonly #b: GraphBuilder;
   readonly #share: Value;
-  readonly #earlier: Value;
+  readonly #isFirst: Value;
   readonly #isLast: Value;
 
   constructor(b: GraphBuilder, parts: number) {
     this.#b = b;
     this.#share = b.scalar(1 / parts);
-    this.#earlier = b.input(EARLIER, "float32", []);
+    this.#isFirst = b.cast(b.input(FIRST, "float32", []), "bool");
     this.#isLast = b.cast(b.input(LAST, "float32", []), "bool");
   }
 
@@ -197,7 +197,9 @@ class DividedStep {
   average(name: string, slope: Value, state: Record<string, string | null>): Value {
     const b = this.#b;
     const sum = b.input(SUM + name, "float32", slope.shape);
-    const next = b.add(b.mul(sum, this.#earlier), b.mul(slope, this.#share));
+    const own = b.mul(slope, this.#share);
+    // Chosen, not multiplied by zero: whatever an earlier step left, even no number, is forgotten.
+    const next = b.where(this.#isFirst, own, b.add(sum, own));
     state[SUM + name] = next.name;
     b.output(next.name, next);
     return next;
@@ -256,7 +258,7 @@ class CompiledStep<Metric extends string> implements Step<Metric> {
     for (const [i, feeds] of parts.entries()) {
       const place =
         parts.length > 1
-          ? { [EARLIER]: Number(i > 0), [LAST]: Number(i === parts.length - 1) }
+          ? { [FIRST]: Number(i === 0), [LAST]: Number(i === parts.length - 1) }
           : {};
       const all: Record<string, Tensor> = { ...feeds };
       for (const [name, value] of [...named, ...Object.entries(place)]) {

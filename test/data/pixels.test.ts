@@ -1,7 +1,19 @@
-import { readdir } from "node:fs/promises";
+import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { describe, expect, test } from "vitest";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { gathered, type Pixels, writtenPixels } from "../../src/data/pixels.ts";
+
+/** For temporary files of these tests alone. */
+let folder = "";
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "antidote-test-"));
+  vi.stubEnv("TMPDIR", folder);
+});
+afterAll(async () => {
+  vi.unstubAllEnvs();
+  await rm(folder, { recursive: true });
+});
 
 const ROWS = [
   [1, 2, 3],
@@ -50,9 +62,7 @@ describe("pixels are the same wherever they are", () => {
     };
     const pixels = await writtenPixels(9, fill, 8);
     expect(pixels).not.toBeInstanceOf(Uint8Array);
-    expect((await readdir(tmpdir())).filter((name) => name.startsWith("antidote-pixels-"))).toEqual(
-      [],
-    );
+    expect(await readdir(folder)).toEqual([]);
     expect(look(pixels)).toEqual(EXPECTED);
     expect(await writtenPixels(9, fill)).toBeInstanceOf(Uint8Array);
   });
@@ -61,6 +71,5 @@ describe("pixels are the same wherever they are", () => {
 test("what fails while pixels are written leaves nothing behind", async () => {
   const fail = () => Promise.reject(new Error("unreadable"));
   await expect(writtenPixels(9, fail, 8)).rejects.toThrow("unreadable");
-  const left = (await readdir(tmpdir())).filter((name) => name.startsWith("antidote-pixels-"));
-  expect(left).toEqual([]);
+  expect(await readdir(folder)).toEqual([]);
 });

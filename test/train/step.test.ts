@@ -142,6 +142,18 @@ describe("a step in parts", () => {
     expect((await divided.read(["count"])).get("count")).toEqual(float32([], [9]));
   });
 
+  it("forgets a slope that was no number once it starts again", async () => {
+    const step = await compileStep(device, rows(3, 2));
+    const start = await step.read();
+    const feeds = (last: number) => inParts({ centres: float32([6], [1, 2, -3, 5, 0.5, last]) }, 2);
+    await step.runParts(feeds(Number.POSITIVE_INFINITY), 0.1);
+    expect((await x(step))[0]).toBeNaN();
+    await step.write(start);
+    await step.resetOptimiser();
+    await step.runParts(feeds(8), 0.1);
+    expect((await x(step))[0]).toBeCloseTo(3.9, 5);
+  });
+
   it("has as many parts as it was compiled for", async () => {
     const step = await compileStep(device, rows(3, 2));
     const feeds = { centres: float32([3], [1, 2, 3]) };
