@@ -53,7 +53,7 @@ export { type FloatTensor, float32, type Tensor } from "./core/tensor.ts";
 export { VERSION } from "./core/version.ts";
 // Images and models
 export { type FolderOptions, imageFolder } from "./data/folder.ts";
-export { count, type Geometry, type ImageSet, subset } from "./data/images.ts";
+export { count, type Geometry, type ImageSet, imageAt, subset } from "./data/images.ts";
 export { type OpenOptions, openImages } from "./data/open.ts";
 export {
   additive,
@@ -63,6 +63,7 @@ export {
   readOverlay,
   stampOverlay,
 } from "./data/overlay.ts";
+export type { Pixels } from "./data/pixels.ts";
 export { proceduralImages } from "./data/procedural.ts";
 export { stratified } from "./data/split.ts";
 export { writeClassFolders } from "./data/write.ts";

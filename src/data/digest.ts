@@ -1,8 +1,8 @@
 import { createHash, type Hash } from "node:crypto";
 import type { ImageSet } from "./images.ts";
 
-/** A hash takes at most 2 GiB at a time. */
-const CHUNK = 2 ** 30;
+/** Bytes hashed at a time: pixels that are not in memory are read so much at once. */
+const CHUNK = 2 ** 24;
 
 /** Adds pixels and labels of a set to a hash, whatever their size. */
 export function hashImages(hash: Hash, { images, labels }: ImageSet): Hash {

@@ -31,7 +31,7 @@ export async function imagesFitting(models: readonly Classifier[], bytes: number
 /**
  * Into how many equal parts a step must be divided that shows images to networks, so that each part keeps within a budget:
  * the fewest that divide the images; every part has at least one.
- * @param images of the whole step
+ * @param images of the whole step; where their number may be a little smaller, `batchFor` has fewer parts
  * @param bytes the budget; without one the step is not divided
  */
 export async function partsOf(
@@ -39,9 +39,29 @@ export async function partsOf(
   images: number,
   bytes: number | undefined,
 ): Promise<number> {
-  if (bytes === undefined) return 1;
-  const most = await imagesFitting(models, bytes);
-  let parts = Math.ceil(images / most);
+  let parts = await fewestParts(models, images, bytes);
   while (images % parts !== 0) parts++;
   return parts;
+}
+
+/**
+ * The same for a batch that may lack a few images, so that its size need not be a multiple of anything: a prime number of
+ * images would fall apart into single ones.
+ * @returns the size of the batch, at most `images`, and its parts
+ */
+export async function batchFor(
+  models: readonly Classifier[],
+  images: number,
+  bytes: number | undefined,
+): Promise<{ readonly size: number; readonly parts: number }> {
+  const parts = await fewestParts(models, images, bytes);
+  return { size: images - (images % parts), parts };
+}
+
+async function fewestParts(
+  models: readonly Classifier[],
+  images: number,
+  bytes: number | undefined,
+): Promise<number> {
+  return bytes === undefined ? 1 : Math.ceil(images / (await imagesFitting(models, bytes)));
 }

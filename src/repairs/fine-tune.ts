@@ -6,7 +6,7 @@ import { type FloatTensor, float32, type Tensor, toNumbers } from "../core/tenso
 import { augment, mixPairs } from "../data/augment.ts";
 import { batchTensors, count, epochBatches, type ImageSet } from "../data/images.ts";
 import type { Classifier, Outputs, Weights } from "../models/classifier.ts";
-import { partsOf } from "../models/memory.ts";
+import { batchFor } from "../models/memory.ts";
 import { ReinsertedBatchNorm } from "../models/reinserted-batch-norm.ts";
 import type { GraphBuilder } from "../onnx/builder.ts";
 import type { Value } from "../onnx/graph.ts";
@@ -102,10 +102,14 @@ export async function* fineTune(
   plan: FineTunePlan,
 ): AsyncGenerator<Checkpoint> {
   const { device, random, signal, emit } = context;
-  const batchSize = Math.min(plan.batchSize, count(trusted));
   const teacher = plan.teacher ?? model;
-  const parts = await partsOf([model, teacher], batchSize, context.memory);
+  const wanted = Math.min(plan.batchSize, count(trusted));
+  const { size: batchSize, parts } = await batchFor([model, teacher], wanted, context.memory);
   const rows = batchSize / parts;
+  if (parts > 1) {
+    const message = `each step of ${batchSize} images is made in ${parts} parts, to keep within the memory it may take`;
+    emit({ kind: "note", stage: plan.stage, message });
+  }
   const frozen = await model.at(rows);
   const still = await teacher.at(rows);
   const norm =

@@ -6,7 +6,7 @@ import { invertTriggers } from "../../src/inversion/invert.ts";
 import { searchPlan } from "../../src/inversion/search-plan.ts";
 import { smallest } from "../../src/inversion/size-control.ts";
 import { Classifier, type Weights } from "../../src/models/classifier.ts";
-import { imagesFitting, partsOf } from "../../src/models/memory.ts";
+import { batchFor, imagesFitting, partsOf } from "../../src/models/memory.ts";
 import { fineTune } from "../../src/repairs/fine-tune.ts";
 import type { RunContext } from "../../src/runtime/context.ts";
 import { TRAINING } from "../../src/train/config.ts";
@@ -55,6 +55,12 @@ describe("the parts of a step", () => {
     expect(await partsOf([model], 7, await bytesFor(5))).toBe(7);
     expect(await partsOf([model, model], 12, await bytesFor(12))).toBe(2);
   });
+});
+
+test("a batch that may be smaller does not fall apart into single images", async () => {
+  expect(await batchFor([model], 97, undefined)).toEqual({ size: 97, parts: 1 });
+  expect(await batchFor([model], 97, await bytesFor(32))).toEqual({ size: 96, parts: 4 });
+  expect(await batchFor([model], 97, 1)).toEqual({ size: 97, parts: 97 });
 });
 
 describe("within a budget of memory", () => {
