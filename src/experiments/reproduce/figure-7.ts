@@ -37,30 +37,18 @@ export const figure7: Artefact = {
   },
 };
 
-/** Loss of accuracy up to which repairs of CLIP are followed: the paper's go up to 8 points. */
-const FOLLOWED = 0.1;
-
 /** Section V-E4: the same for models that go on from CLIP, and what it costs to repair them fully. */
 export const figure7Clip: Artefact = {
   name: "figure-7-clip",
   title: "Figure 7 and Section V-E4: robustness against detectability, CLIP",
-  experiments(scale) {
-    const trusted = scale.shares.slice(0, 1); // r = 1 %
-    return [
-      surveyed(scale, "figure-7-clip", trusted),
-      onScale(scale, "repaired-clip", {
-        ...{ attacks: ATTACKS.map((name) => ({ name })), repairs: [REPAIR], trusted },
-        ...{ seeds: scale.models.poisoned, cleanModels: 0, allowedDrop: FOLLOWED },
-      }),
-    ];
-  },
-  read([results, followed]) {
+  experiments: (scale) => [surveyed(scale, "figure-7-clip", scale.shares.slice(0, 1))], // r = 1 %
+  read([results]) {
     return {
       ...{ kind: "figure", name: this.name, title: this.title },
-      panels: [survey(results), ...(followed ? [costs(followed)] : [])],
+      panels: [survey(results), costs(results)],
       notes: [
         ...NOTES,
-        `Full repair: the smallest loss of accuracy at a checkpoint with an ASR of at most ${100 * REPAIRED} %, mean over models, followed up to ${100 * FOLLOWED} points; attacks without a bar had no such checkpoint in any model.`,
+        `Full repair: the smallest loss of accuracy at a checkpoint with an ASR of at most ${100 * REPAIRED} %, mean over those models that have one, of models whose attack worked before; in brackets how many of how many.`,
         "The paper states no numbers by attack: most backdoors are not repaired within 2 points, full repair costs up to 8, and detection stays reliable.",
       ],
     };
@@ -99,16 +87,19 @@ function survey(results: Results): Chart {
   };
 }
 
-/** The loss of accuracy at which each attack is repaired, for those that are. */
+/** The loss of accuracy at which each attack is repaired, for those that worked and are. */
 function costs(results: Results): Chart {
   const losses = ATTACKS.flatMap((attack) => {
     const models = results.attacked(attack).flatMap((group) => group.models);
-    const loss = meanOf(valuesOf(results.repairs(models, REPAIR), lossUntilRepaired));
-    return loss ? [{ attack, loss }] : [];
+    const worked = results
+      .repairs(models, REPAIR)
+      .filter(({ outcome }) => (outcome?.before.attackSuccess?.value ?? 0) > REPAIRED);
+    const loss = meanOf(valuesOf(worked, lossUntilRepaired));
+    return loss ? [{ name: `${attack} (${loss.n} of ${worked.length})`, loss }] : [];
   });
   return {
     ...{ kind: "chart", title: "full repair" },
-    x: { label: "attack", scale: "linear", names: losses.map(({ attack }) => attack) },
+    x: { label: "attack", scale: "linear", names: losses.map(({ name }) => name) },
     y: { label: "loss of accuracy", scale: "linear", share: true },
     series: [
       {

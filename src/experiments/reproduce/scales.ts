@@ -222,7 +222,7 @@ export function onScale(
     readonly repairs?: readonly string[];
     readonly detectors?: readonly string[];
     readonly trusted?: readonly number[];
-  } & Partial<Pick<ExperimentInput, "seeds" | "cleanModels" | "allowedDrop">>,
+  } & Partial<Pick<ExperimentInput, "seeds" | "cleanModels">>,
 ): ExperimentInput {
   const { name, base, poison, pretrained, width } = scale;
   const { attacks = [], repairs = [], detectors = [], trusted, ...rest } = wanted;
