@@ -42,7 +42,7 @@ export const auditOptions = z.strictObject({
     .positive()
     .default(4)
     .describe(
-      "GiB that a step may take, about: fewer classes share a step of a search where all of them would take more, and a step that still would is made in parts whose gradients are averaged",
+      "GiB that a step of a trigger search or of fine-tuning may take, about: fewer classes share a step of a search where all of them would take more, and a step that still would is made in parts whose gradients are averaged",
     ),
   allowedDrop: z
     .number()

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { mkdir, open, readdir, rename, rm, rmdir, stat } from "node:fs/promises";
+import { type FileHandle, mkdir, open, readdir, rename, rm, rmdir, stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import { AntidoteError } from "./errors.ts";
 
@@ -19,14 +19,7 @@ export async function writeAtomically(path: string, pieces: readonly Piece[]): P
   try {
     {
       await using file = await open(temporary, "w");
-      for (const { offset, bytes } of pieces) {
-        let written = 0;
-        while (written < bytes.length) {
-          const rest = bytes.length - written;
-          const result = await file.write(bytes, written, rest, offset + written);
-          written += result.bytesWritten;
-        }
-      }
+      for (const { offset, bytes } of pieces) await writeWhole(file, bytes, offset);
       await file.sync();
     }
     await rename(temporary, path);
@@ -44,6 +37,14 @@ export function writeText(path: string, text: string): Promise<void> {
 /** The same for a document as indented JSON. */
 export function writeJson(path: string, document: unknown): Promise<void> {
   return writeText(path, `${JSON.stringify(document, null, 2)}\n`);
+}
+
+/** Writes all bytes, from byte `at` of the file on: a system may take less than it is given. */
+export async function writeWhole(file: FileHandle, bytes: Uint8Array, at: number): Promise<void> {
+  for (let done = 0; done < bytes.length; ) {
+    const { bytesWritten } = await file.write(bytes, done, bytes.length - done, at + done);
+    done += bytesWritten;
+  }
 }
 
 /**

@@ -89,7 +89,8 @@ export function occurrences(set: ImageSet, repeats: readonly number[] = []): num
 
 /** A copy of the images at `indices`, in that order; an index may occur more than once. */
 export function subset(set: ImageSet, indices: ArrayLike<number>): ImageSet {
-  const images = gathered(indices.length, imageLength(set), (row) => imageAt(set, indices[row]!));
+  const chosen = Int32Array.from(indices);
+  const images = gathered(chosen.length, imageLength(set), (row) => imageAt(set, chosen[row]!));
   const labels = Int32Array.from(indices, (index) => set.labels[index]!);
   const names = set.names && Array.from(indices, (index) => set.names![index]!);
   return { ...set, images, labels, names };

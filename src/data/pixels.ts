@@ -1,8 +1,9 @@
-import { closeSync, openSync, readSync, rmSync } from "node:fs";
-import { mkdtemp, open } from "node:fs/promises";
+import { readSync } from "node:fs";
+import { type FileHandle, open, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { AntidoteError, invariant } from "../core/errors.ts";
+import { besides, notWritable, writeWhole } from "../core/write-file.ts";
 
 /** Bytes of images, one image after the other. An array of bytes is one; others read or gather what they are asked for. */
 export interface Pixels {
@@ -60,8 +61,8 @@ export type WritePixels = (bytes: Uint8Array, at: number) => Promise<void>;
 
 /**
  * Pixels as somebody writes them, in any order: in memory if they are few enough, else in a file in the system's folder for
- * temporary files. The file has no name any more, so it is gone with the process, however that ends.
- * @throws `OUTPUT_NOT_WRITABLE` if there is no room for the file, and the errors of `fill`
+ * temporary files. The file has no name, so it is gone with the process, however that ends.
+ * @throws `OUTPUT_NOT_WRITABLE` if the file cannot be made or there is no room for it, and the errors of `fill`
  */
 export async function writtenPixels(
   length: number,
@@ -78,39 +79,37 @@ async function inFile(
   length: number,
   fill: (write: WritePixels) => Promise<void>,
 ): Promise<Pixels> {
-  const folder = await mkdtemp(join(tmpdir(), "antidote-pixels-"));
+  const orAdvice = <T>(work: Promise<T>) =>
+    work.catch((cause: unknown) => {
+      throw notHeld(length, cause);
+    });
+  const file = await orAdvice(namelessFile());
   try {
-    const path = join(folder, "pixels");
-    const file = await open(path, "w");
-    try {
-      await file.truncate(length);
-      await fill(async (bytes, at) => {
-        // A system may take less than it is given; where nothing fits any more, the next write fails.
-        for (let done = 0; done < bytes.length; ) {
-          const { bytesWritten } = await file.write(bytes, done, bytes.length - done, at + done);
-          done += bytesWritten;
-        }
-      });
-    } finally {
-      await file.close();
-    }
-    return new FilePixels(openSync(path, "r"), length);
-  } catch (cause) {
-    throw isFull(cause) ? noRoom(length, cause) : cause;
-  } finally {
-    // What is open stays readable.
-    rmSync(folder, { recursive: true, force: true });
+    await orAdvice(file.truncate(length));
+    await fill((bytes, at) => orAdvice(writeWhole(file, bytes, at)));
+  } catch (error) {
+    await file.close();
+    throw error;
   }
+  return new FilePixels(file, length);
+}
+
+/** A file to write and read that has lost its name already. */
+async function namelessFile(): Promise<FileHandle> {
+  const path = besides(join(tmpdir(), "antidote-pixels"));
+  const file = await open(path, "wx+", 0o600);
+  await rm(path); // What is open stays.
+  return file;
 }
 
 /** Closes the files of pixels that nobody can ask for any more. */
-const abandoned = new FinalizationRegistry<number>((file) => closeSync(file));
+const abandoned = new FinalizationRegistry<FileHandle>((file) => void file.close());
 
 class FilePixels implements Pixels {
   readonly length: number;
-  readonly #file: number;
+  readonly #file: FileHandle;
 
-  constructor(file: number, length: number) {
+  constructor(file: FileHandle, length: number) {
     this.#file = file;
     this.length = length;
     abandoned.register(this, file);
@@ -118,21 +117,22 @@ class FilePixels implements Pixels {
 
   subarray(begin: number, end: number): Uint8Array {
     const bytes = new Uint8Array(Math.max(0, Math.min(end, this.length) - begin));
-    const read = readSync(this.#file, bytes, 0, bytes.length, begin);
+    const read = readSync(this.#file.fd, bytes, 0, bytes.length, begin);
     invariant(read === bytes.length, "the file of pixels is shorter than it was");
     return bytes;
   }
 }
 
-function isFull(error: unknown): boolean {
-  return error instanceof Error && "code" in error && error.code === "ENOSPC";
-}
-
-function noRoom(length: number, cause: unknown): AntidoteError {
+function notHeld(length: number, cause: unknown): AntidoteError {
+  const { message } = notWritable(tmpdir(), cause);
   const needed = `${(length / 2 ** 30).toFixed(1)} GiB`;
-  return new AntidoteError("OUTPUT_NOT_WRITABLE", `There is no room for ${needed} of pixels.`, {
-    place: tmpdir(),
-    next: "Make room there, name another folder in the environment variable TMPDIR, or give fewer images.",
-    cause,
-  });
+  return new AntidoteError(
+    "OUTPUT_NOT_WRITABLE",
+    `${message} It was to hold ${needed} of pixels.`,
+    {
+      place: tmpdir(),
+      next: "Make room there, name another folder in the environment variable TMPDIR, or give fewer images.",
+      cause,
+    },
+  );
 }

@@ -58,6 +58,8 @@ describe("pixels are the same wherever they are", () => {
 
   test("in a file that nobody can find", async () => {
     const fill = async (write: (bytes: Uint8Array, at: number) => Promise<void>) => {
+      // Not even while it is written: a process may be killed.
+      expect(await readdir(folder)).toEqual([]);
       for (const index of [2, 0, 1]) await write(row(index), 3 * index);
     };
     const pixels = await writtenPixels(9, fill, 8);
@@ -72,4 +74,18 @@ test("what fails while pixels are written leaves nothing behind", async () => {
   const fail = () => Promise.reject(new Error("unreadable"));
   await expect(writtenPixels(9, fail, 8)).rejects.toThrow("unreadable");
   expect(await readdir(folder)).toEqual([]);
+});
+
+test("a folder for temporary files that is not there is named, with what to do", async () => {
+  vi.stubEnv("TMPDIR", join(folder, "none"));
+  try {
+    const write = writtenPixels(9, async () => {}, 8);
+    await expect(write).rejects.toMatchObject({
+      code: "OUTPUT_NOT_WRITABLE",
+      place: join(folder, "none"),
+      next: expect.stringContaining("TMPDIR"),
+    });
+  } finally {
+    vi.stubEnv("TMPDIR", folder);
+  }
 });

@@ -67,7 +67,7 @@ const options = z.strictObject({
       .positive()
       .optional()
       .describe(
-        "GiB that a step may take, about: one that would take more is made in parts whose gradients are averaged; batch norm then takes the statistics of a part (default: no limit)",
+        "GiB that a step may take, about: one that would take more is made in parts whose gradients are averaged; batch norm then takes the statistics of a part; PCB's steps are not divided (default: no limit)",
       ),
   }),
   ...POISON_OPTIONS,
