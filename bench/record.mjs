@@ -20,3 +20,8 @@ export function writeRecord(file, document) {
   mkdirSync(dirname(file), { recursive: true });
   writeFileSync(file, `${JSON.stringify(document, null, 1)}\n`);
 }
+
+/** A value as a table or a file's name says it: a number to three digits, anything else as it is. */
+export function short(value) {
+  return typeof value === "number" ? Number(value.toPrecision(3)) : value;
+}

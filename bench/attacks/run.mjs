@@ -11,7 +11,7 @@ import { basename, dirname, join, resolve } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { flagsOf } from "../flags.mjs";
 import { antidote } from "../program.mjs";
-import { runsIn, writeRecord } from "../record.mjs";
+import { runsIn, short, writeRecord } from "../record.mjs";
 
 const HELP = `node bench/attacks/run.mjs --models DIR --out RECORD [options]
 
@@ -23,7 +23,7 @@ const HELP = `node bench/attacks/run.mjs --models DIR --out RECORD [options]
   --epochs N     epochs (6)
   --seed N       seed (0)
   --poisoned M   images to poison (the paper's amount)
-  --options J    options of the attack that differ from its defaults, as JSON
+  --options J    options of the attack that differ from its defaults, as JSON (PCB: bench/attacks/pcb.mjs)
   --boost N      how often an epoch shows every poisoned image (1). 20 in 6 epochs is as often as the
                  paper's 120 epochs show it
   --surrogate FILE                  ONNX classifier on which adversarial triggers are found (a small network for the
@@ -61,6 +61,8 @@ const target = String(aimedAt);
 const only = flags.attacks?.split(",");
 const own = JSON.parse(flags.options);
 const poisoned = flags.poisoned ? Number(flags.poisoned) : null;
+/** What differs from the paper in attacks that poison images. */
+const changes = { poisoned, options: own };
 const cifar = resolve(data, "cifar10");
 const test = join(cifar, "test_batch.bin");
 
@@ -73,18 +75,17 @@ for (const { attack, paper } of planned) {
     if (embed && flags.embed !== "both" && flags.embed !== embed) continue;
     const boost = embed ? Number(flags.boost) : null;
     const surrogate = needsSurrogate(attack) && flags.surrogate ? basename(flags.surrogate) : null;
+    const changed = embed ? changes : UNCHANGED;
     const is = (run) =>
       (run.attack?.name ?? null) === attack &&
       run.embed === embed &&
       run.boost === boost &&
       run.surrogate === surrogate &&
-      // What differs from the paper.
-      isDeepStrictEqual(run.changes ?? UNCHANGED, { poisoned, options: own }) &&
+      isDeepStrictEqual(run.changes ?? UNCHANGED, changed) &&
       same(run.config);
     if (runsIn(flags.out).some(is)) continue;
-    const changes = { poisoned, options: own };
-    const changed = isDeepStrictEqual(changes, UNCHANGED) ? {} : { changes };
-    const run = { ...runOne(attack, embed, paper), ...changed, surrogate };
+    const stated = isDeepStrictEqual(changed, UNCHANGED) ? {} : { changes };
+    const run = { ...runOne(attack, embed, paper), ...stated, surrogate };
     // Another series may have written meanwhile.
     writeRecord(flags.out, { runs: [...runsIn(flags.out), run] });
     const share = (measured) => (measured ? (100 * measured.value).toFixed(1) : "-");
@@ -106,18 +107,13 @@ function nameOf(attack, embed) {
   const parts = [
     attack ?? "clean",
     needsSurrogate(attack) && surrogate && basename(surrogate, ".onnx"),
-    ...Object.entries(own).map(([option, value]) => `${option}${short(value)}`),
-    poisoned && `m${poisoned}`,
+    ...(embed ? Object.entries(own) : []).map(([option, value]) => `${option}${short(value)}`),
+    embed && poisoned && `m${poisoned}`,
     embed,
     embed && boost !== "1" && `b${boost}`,
     ...[`w${width}`, `e${epochs}`, `s${seed}`],
   ];
   return parts.filter(Boolean).join("-");
-}
-
-/** A number to three digits, anything else as it is. */
-function short(value) {
-  return typeof value === "number" ? Number(value.toPrecision(3)) : value;
 }
 
 function needsSurrogate(attack) {
@@ -139,7 +135,7 @@ function runOne(attack, embed, paper) {
     `--attack.${option.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`,
     String(value),
   ]);
-  const trigger = attack ? ["--target", target, ...options] : [];
+  const trigger = attack ? ["--target", target, ...(embed ? options : [])] : [];
   const m = poisoned ? ["--poisoned", String(poisoned)] : [];
   const amount = ["--preset", "cifar10", "--embed", embed, "--boost", flags.boost, ...m];
   const aim = attack ? ["--attack", attack, ...trigger, ...(embed ? amount : []), ...found] : [];

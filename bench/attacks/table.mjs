@@ -4,6 +4,7 @@
  *     node bench/attacks/table.mjs results/attacks.json
  */
 import { readFileSync } from "node:fs";
+import { short } from "../record.mjs";
 
 const [file] = process.argv.slice(2);
 if (!file) {
@@ -26,7 +27,7 @@ const paper = (numbers) =>
 const named = ({ attack, surrogate, changes = { options: {} } }) => {
   if (attack === null) return "none";
   const options = Object.entries(changes.options).map(
-    ([option, value]) => `${option} ${Number(value.toPrecision(3))}`,
+    ([option, value]) => `${option} ${short(value)}`,
   );
   return [`\`${attack.name}\``, ...(surrogate ? [`on ${surrogate}`] : []), ...options].join(", ");
 };

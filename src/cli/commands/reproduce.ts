@@ -15,6 +15,7 @@ import {
   type ReproduceRecord,
 } from "../../experiments/reproduce/reproduce-record.ts";
 import {
+  ofClip,
   onClip,
   SCALE_NAMES,
   type Scale,
@@ -119,7 +120,7 @@ export const reproduce = command({
         next: "Leave out --render-only.",
       });
     }
-    const scale = renderOnly ? scaleNamed(options.scale) : await scaleOf(input);
+    const scale = renderOnly ? scaleToRead(options) : await scaleOf(input);
     if (!renderOnly) await announce(input, artefacts, scale);
     const runs: ReproduceRecord["runs"][number][] = [];
     const parts: Made[] = [];
@@ -151,8 +152,8 @@ export const reproduce = command({
 /** What an argument names. Throws `USAGE`, with the nearest name there is. */
 function namesOf(argument: string, model: Input["options"]["model"]): readonly string[] {
   if (model === "clip") {
-    const onClip = ON_CLIP[argument];
-    if (onClip !== undefined) return [onClip];
+    const figure = ON_CLIP[argument];
+    if (figure !== undefined) return [figure];
     throw new AntidoteError("USAGE", `The paper shows no ${argument} of CLIP.`, {
       place: "--model",
       next: `Choose ${Object.keys(ON_CLIP).join(" or ")}, or leave out --model.`,
@@ -165,6 +166,11 @@ function namesOf(argument: string, model: Input["options"]["model"]): readonly s
     place: "<name>",
     next: similar ? `Did you mean ${similar}?` : `Choose one of ${NAMES.join(", ")}, or all.`,
   });
+}
+
+/** The scale without images and model. */
+function scaleToRead({ scale, model }: Input["options"]): Scale {
+  return model === "clip" ? ofClip(scaleNamed(scale)) : scaleNamed(scale);
 }
 
 /**

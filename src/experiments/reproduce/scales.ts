@@ -27,7 +27,8 @@ export interface Scale {
   readonly repairs: Options;
   readonly detectors: Options;
   /** What differs where models go on from CLIP; the paper does not publish its settings. */
-  readonly clip: Pick<Scale, "models" | "repairs"> & Pick<ExperimentInput, "training">;
+  readonly clip: Pick<Scale, "description" | "models" | "repairs"> &
+    Pick<ExperimentInput, "training">;
 }
 
 /** A classifier to go on from. */
@@ -101,6 +102,7 @@ const SCALES = {
       "neural-cleanse": { steps: 20, images: 16 },
     },
     clip: {
+      description: "procedural images and a CLIP classifier for them: shows that everything runs",
       training: { ...GENTLE, epochs: 6, batch: 32, learningRate: 0.001 },
       models: { poisoned: 1, clean: 2 },
       repairs: { "pivotal-tuning": SHORT },
@@ -140,6 +142,7 @@ const SCALES = {
     },
     detectors: {},
     clip: {
+      description: "CIFAR-10 and two epochs of fine-tuning from a small CLIP classifier: hours",
       training: { ...GENTLE, epochs: 2, learningRate: 0.0005 },
       models: { poisoned: 2, clean: 4 },
       repairs: { "pivotal-tuning": { steps: 500 } },
@@ -165,6 +168,8 @@ const SCALES = {
     repairs: {},
     detectors: {},
     clip: {
+      description:
+        "CIFAR-10 at the size of CLIP's images and ten epochs of fine-tuning; weeks without a GPU",
       training: { ...GENTLE, epochs: 10, learningRate: 1e-5 },
       models: { poisoned: 3, clean: 3 },
       repairs: {},
@@ -197,13 +202,19 @@ export function scaleOn(name: ScaleName, data: string | undefined): Scale {
   return { ...scale, base: { ...scale.base, data } };
 }
 
+/** A scale as it is where models go on from a CLIP classifier (Section V-E4), without one: enough to read a store. */
+export function ofClip(scale: Scale): Scale {
+  const { training, ...differing } = scale.clip;
+  return { ...scale, ...differing, base: { ...scale.base, training } };
+}
+
 /**
- * A scale whose models go on from a CLIP classifier, as in Section V-E4.
+ * The same on a classifier.
  * @param size side of its images, to which images in folders and drawn ones are brought
  */
 export function onClip(scale: Scale, pretrained: Pretrained, size: number): Scale {
-  const { models, repairs, training } = scale.clip;
-  return { ...scale, models, repairs, pretrained, base: { ...scale.base, training, size } };
+  const { base, ...rest } = ofClip(scale);
+  return { ...rest, pretrained, base: { ...base, size } };
 }
 
 /** An attack; without an amount it has the scale's. */

@@ -129,9 +129,9 @@ describe("figure 7 of CLIP", () => {
       preprocessing: "none",
       sha256: "0".repeat(64),
     } as const;
-    const [surveyed, ...others] = ARTEFACTS["figure-7-clip"].experiments(
-      onClip(scaleNamed("tiny"), pretrained, 224),
-    );
+    const scale = onClip(scaleNamed("tiny"), pretrained, 224);
+    expect(scale.description).toContain("CLIP");
+    const [surveyed, ...others] = ARTEFACTS["figure-7-clip"].experiments(scale);
     expect(surveyed).toMatchObject({ name: "figure-7-clip-tiny", network: pretrained, size: 224 });
     expect(surveyed!.training).toMatchObject({ optimiser: "adam" });
     expect(others).toEqual([]);
