@@ -1,7 +1,8 @@
+import { proportion } from "../../core/statistics.ts";
 import type { Artefact, TableCell } from "./artefact.ts";
 import { meanOf } from "./measured.ts";
 import { TABLE_3, TABLED_ATTACKS, TABLED_REPAIRS, TABLED_SHARES } from "./paper.ts";
-import { valuesOf } from "./results.ts";
+import { type Results, valuesOf } from "./results.ts";
 import { onScale } from "./scales.ts";
 
 /** Table III: what is left of attacks after repairs with few trusted images. */
@@ -53,7 +54,21 @@ export const table3: Artefact = {
       notes: [
         "Oracle: lowest ASR of all checkpoints within Δ = 2 points of CDA, judged on test data, as in the paper.",
         "Deployable: the checkpoint that a defender ships, chosen without test data.",
+        ...keptDrop(results),
       ],
     };
   },
 };
+
+/** How often what a defender ships kept Δ on test data, a sentence for every repair that was tried. */
+function keptDrop(results: Results): string[] {
+  const models = results.groups.flatMap((group) => group.models);
+  return TABLED_REPAIRS.flatMap((repair) => {
+    const kept = valuesOf(results.repairs(models, repair), (o) => Number(o.keptDrop));
+    if (kept.length === 0) return [];
+    const held = kept.filter(Boolean).length;
+    const { low, high } = proportion(held, kept.length);
+    const interval = `${(100 * low).toFixed(0)} to ${(100 * high).toFixed(0)} %`;
+    return `${repair}: what a defender ships kept Δ on test data in ${held} of ${kept.length} repairs (95 % interval ${interval}).`;
+  });
+}

@@ -56,7 +56,7 @@ export class MadeResults {
         ...{ kind: "repair", before, oracle: after, deployable: after, deployed: before },
         curve: [{ step: 0, loss: null, ...before }, after],
         estimatedDrop: { value: 0.01, low: 0, high: 0.02 },
-        ...{ keptDrop: true, stopped: null },
+        ...{ keptDrop: cda >= 0.93, stopped: null },
       },
     );
     return this;

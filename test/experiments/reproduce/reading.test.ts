@@ -138,6 +138,18 @@ describe("figure 7 of CLIP", () => {
   });
 });
 
+describe("table 3", () => {
+  test("says how often what is shipped kept the allowed drop", () => {
+    const made = new MadeResults();
+    made.repair(made.model("badnets"), "weight-decay", { cda: 0.94 });
+    made.repair(made.model("wanet"), "weight-decay", { cda: 0.9 });
+    const { notes } = ARTEFACTS["table-3"].read([made.results]);
+    expect(notes.filter((note) => note.includes("kept Δ"))).toEqual([
+      "weight-decay: what a defender ships kept Δ on test data in 1 of 2 repairs (95 % interval 9 to 91 %).",
+    ]);
+  });
+});
+
 describe("table 2", () => {
   test("has an interval for several models, and none for one", () => {
     const made = new MadeResults();
