@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { silent } from "../../src/core/progress.ts";
-import type { FloatTensor } from "../../src/core/tensor.ts";
+import { type FloatTensor, sizeOf } from "../../src/core/tensor.ts";
 import { Classifier } from "../../src/models/classifier.ts";
 import { featureShiftTuning } from "../../src/repairs/feature-shift-tuning.ts";
 import { finePruning } from "../../src/repairs/fine-pruning.ts";
@@ -79,22 +79,42 @@ async function expectSteps(checkpoints: AsyncIterable<Checkpoint>, expected: Cas
 }
 
 describe("three steps of Pivotal Tuning agree with PyTorch", () => {
-  test.each(
-    golden<PivotalCase>("pivotal-tuning").map(
-      (it) =>
-        [`${it.network}, batch norm ${it.batchNorm}, ${it.slol}, ${it.paramDistance}`, it] as const,
-    ),
-  )("%s", async (_, { network, learningRate, steps, ...switches }) => {
+  const cases = golden<PivotalCase>("pivotal-tuning");
+
+  async function expectCase(
+    { network, learningRate, steps, ...switches }: PivotalCase,
+    distance: (model: Classifier) => Readonly<Record<string, unknown>>,
+  ) {
     const graph = network === "Tiny" ? tinyNet(8) : plainNet(8);
     const model = await Classifier.fromGraph(graph, device);
-    const { batchNorm, slol, paramDistance, lambdaS, lambdaP } = switches;
+    const { batchNorm, slol, lambdaS } = switches;
     const config = pivotalTuning.config.parse({
       ...COMMON,
-      ...{ steps: steps.length, learningRate, batchNorm, slol, paramDistance, lambdaS, lambdaP },
+      ...{ steps: steps.length, learningRate, batchNorm, slol, lambdaS, ...distance(model) },
       ...{ optimiser: "sgd", weightDecay: 0 },
     });
     await expectSteps(pivotalTuning.run(context(), { model, trusted: TRUSTED }, config), steps);
-  });
+  }
+
+  test.each(
+    cases.map(
+      (it) =>
+        [`${it.network}, batch norm ${it.batchNorm}, ${it.slol}, ${it.paramDistance}`, it] as const,
+    ),
+  )("%s", (_, it) =>
+    expectCase(it, () => ({ paramDistance: it.paramDistance, lambdaP: it.lambdaP })),
+  );
+
+  // The weights of the batch norm that is put back count as well.
+  const plain = cases.filter(
+    (it) => it.paramDistance === "mean-squared" && it.batchNorm === "live",
+  );
+  test.each(plain)("a mean of squares is the scaled distance with the λ_P of its size", (it) =>
+    expectCase(it, ({ weights }) => {
+      const count = [...weights.values()].reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+      return { paramDistance: "scaled", lambdaP: (it.lambdaP * 11_173_962) / count };
+    }),
+  );
 });
 
 describe.each([weightDecay, finePruning, nad, ftSam] as Repair[])(

@@ -121,7 +121,7 @@ const SCALES = {
     poison: {
       badnets: { poisoned: 50, boost: SMALL_BOOST },
       "adaptive-blend": { poisoned: 50, boost: 10 * SMALL_BOOST, embed: BEFORE },
-      "adaptive-patch": { poisoned: 500, boost: SMALL_BOOST / 2 },
+      "adaptive-patch": { poisoned: 500, boost: SMALL_BOOST, conservatism: 0.1 },
       refool: { poisoned: 500, boost: SMALL_BOOST },
       adv: {
         ...{ poisoned: 500, boost: 3 * SMALL_BOOST, embed: BEFORE },
