@@ -10,7 +10,7 @@ import type { ImageSet } from "./data/images.ts";
 import { DETECTORS, type DetectorName } from "./detectors/index.ts";
 import type { ClassifierOptions } from "./models/classifier.ts";
 import type { Preprocessing } from "./models/preprocessing.ts";
-import { REPAIRS, type RepairName } from "./repairs/index.ts";
+import { DEFAULT_REPAIR, REPAIRS, type RepairName } from "./repairs/index.ts";
 import { AuditFolder } from "./report/folder.ts";
 import type { Device, DeviceName } from "./runtime/device.ts";
 import { openDevice } from "./runtime/process-device.ts";
@@ -100,7 +100,7 @@ export interface AuditRequest extends Computing, z.input<typeof auditOptions> {
 export async function audit(request: AuditRequest): Promise<AuditResult> {
   const { model, images, classes, labels, size, preprocessing, seed = 0, signal } = request;
   const { resize, onProgress: emit = silent, device, threads } = request;
-  const repair = chooseMethod("repair", REPAIRS, request.repair ?? { name: "trigger-unlearning" });
+  const repair = chooseMethod("repair", REPAIRS, request.repair ?? { name: DEFAULT_REPAIR });
   const chosen = request.detector ?? { name: "smallest-trigger" };
   const detector = chooseMethod("detector", DETECTORS, chosen);
   const own = Object.keys(auditOptions.shape) as (keyof typeof auditOptions.shape)[];

@@ -5,7 +5,7 @@ import type { Deployment } from "../deployments/deployment.ts";
 import { DEPLOYMENTS } from "../deployments/index.ts";
 import type { Detector } from "../detectors/detector.ts";
 import { DETECTORS } from "../detectors/index.ts";
-import { REPAIRS } from "../repairs/index.ts";
+import { DEFAULT_REPAIR, REPAIRS } from "../repairs/index.ts";
 import type { Repair } from "../repairs/repair.ts";
 import { SANITIZERS } from "../sanitizers/index.ts";
 import type { Sanitizer } from "../sanitizers/sanitizer.ts";
@@ -42,7 +42,7 @@ export function byKind(attack: TrainingAttack | undefined): {
 export const REPAIR = {
   description: "repair to apply",
   group: "Methods:",
-  default: "trigger-unlearning",
+  default: DEFAULT_REPAIR,
   methods: REPAIRS as Readonly<Record<string, Repair>>,
 } satisfies Slot;
 

@@ -26,3 +26,6 @@ export const REPAIRS = {
 } as const;
 
 export type RepairName = keyof typeof REPAIRS;
+
+/** The repair of whoever names none. */
+export const DEFAULT_REPAIR = "trigger-unlearning" satisfies RepairName;

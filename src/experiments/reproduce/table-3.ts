@@ -1,9 +1,13 @@
 import { proportion } from "../../core/statistics.ts";
+import { DEFAULT_REPAIR } from "../../repairs/index.ts";
 import type { Artefact, TableCell } from "./artefact.ts";
 import { meanOf } from "./measured.ts";
 import { TABLE_3, TABLED_ATTACKS, TABLED_REPAIRS, TABLED_SHARES } from "./paper.ts";
 import { type Results, valuesOf } from "./results.ts";
 import { onScale } from "./scales.ts";
+
+/** Those of the paper, and the one of whoever names none. */
+const REPAIRS = [...TABLED_REPAIRS, DEFAULT_REPAIR];
 
 /** Table III: what is left of attacks after repairs with few trusted images. */
 export const table3: Artefact = {
@@ -12,7 +16,7 @@ export const table3: Artefact = {
   experiments: (scale) => [
     onScale(scale, "table-3", {
       attacks: TABLED_ATTACKS.map((name) => ({ name })),
-      repairs: TABLED_REPAIRS,
+      repairs: REPAIRS,
       ...{ seeds: 1, cleanModels: 0, trusted: [...scale.shares] },
     }),
   ],
@@ -31,13 +35,13 @@ export const table3: Artefact = {
             valuesOf(models, (o) => o.attackSuccess?.value),
             null,
           ),
-          ...TABLED_REPAIRS.flatMap((repair, column): TableCell[] => {
+          ...REPAIRS.flatMap((repair, column): TableCell[] => {
             const repaired = results.repairs(models, repair, r);
             const oracle = valuesOf(repaired, (o) => o.oracle.attackSuccess?.value);
             const shipped = valuesOf(repaired, (o) => o.deployable.attackSuccess?.value);
             const paper =
               trusted.length === TABLED_SHARES.length || at === 0
-                ? TABLE_3[attack]![column]![at]!
+                ? (TABLE_3[attack]![column]?.[at] ?? null)
                 : null;
             return [success(oracle, paper), success(shipped, null)];
           }),
@@ -48,12 +52,13 @@ export const table3: Artefact = {
       ...{ kind: "table", name: "table-3", title: this.title },
       head: [
         ...["attack", "r", "before"],
-        ...TABLED_REPAIRS.flatMap((repair) => [`${repair}, oracle`, `${repair}, deployable`]),
+        ...REPAIRS.flatMap((repair) => [`${repair}, oracle`, `${repair}, deployable`]),
       ],
       rows,
       notes: [
         "Oracle: lowest ASR of all checkpoints within Δ = 2 points of CDA, judged on test data, as in the paper.",
         "Deployable: the checkpoint that a defender ships, chosen without test data.",
+        `${DEFAULT_REPAIR} is not in the paper: it is what repairs here unless another one is named.`,
         ...keptDrop(results),
       ],
     };
@@ -63,7 +68,7 @@ export const table3: Artefact = {
 /** How often what a defender ships kept Δ on test data, a sentence for every repair that was tried. */
 function keptDrop(results: Results): string[] {
   const models = results.groups.flatMap((group) => group.models);
-  return TABLED_REPAIRS.flatMap((repair) => {
+  return REPAIRS.flatMap((repair) => {
     const kept = valuesOf(results.repairs(models, repair), (o) => Number(o.keptDrop));
     if (kept.length === 0) return [];
     const held = kept.filter(Boolean).length;
