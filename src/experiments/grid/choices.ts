@@ -109,8 +109,15 @@ function attackOf(choice: AttackChoice, presets: Readonly<Record<string, Preset>
 }
 
 function inWords({ name, ...options }: Choice): string {
-  const parts = Object.entries(options).map(([option, value]) =>
-    typeof value === "object" ? `${option}=${JSON.stringify(value)}` : `${option}=${value}`,
+  const parts = Object.entries(options).map(
+    ([option, value]) => `${option}=${valueInWords(value)}`,
   );
   return [name, ...parts].join(" ");
+}
+
+/** Fractions to four digits: 4/255 reads as 0.01569. */
+function valueInWords(value: unknown): string {
+  if (typeof value === "object") return JSON.stringify(value);
+  const isFraction = typeof value === "number" && !Number.isInteger(value);
+  return String(isFraction ? Number(value.toPrecision(4)) : value);
 }

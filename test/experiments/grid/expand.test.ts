@@ -116,6 +116,12 @@ describe("the trials of an experiment", () => {
     const labels = kinds(trialsOf({ attacks, cleanModels: 0 }), "model").map(({ label }) => label);
     expect(labels).toEqual(["badnets size=2 m=5 seed 0", "badnets size=3 m=5 seed 0"]);
   });
+
+  test("give fractions four digits", () => {
+    const attacks = [{ name: "adaptive-blend", poisoned: 5, conservatism: 1 / 3 }];
+    const labels = kinds(trialsOf({ attacks, cleanModels: 0 }), "model").map(({ label }) => label);
+    expect(labels).toEqual(["adaptive-blend conservatism=0.3333 m=5 seed 0"]);
+  });
 });
 
 test("labels tell embeddings apart where they differ", () => {
