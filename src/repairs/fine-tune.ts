@@ -104,6 +104,7 @@ export async function* fineTune(
   const { device, random, signal, emit } = context;
   const teacher = plan.teacher ?? model;
   const wanted = Math.min(plan.batchSize, count(trusted));
+  // The teacher counts whether or not the loss turns out to ask for it: rather one part too many.
   const { size: batchSize, parts } = await batchFor([model, teacher], wanted, context.memory);
   const rows = batchSize / parts;
   if (parts > 1) {
