@@ -144,7 +144,8 @@ const SCALES = {
       },
       "weight-decay": { ...FROZEN, steps: 300, learningRate: 0.01, weightDecay: 0.01 },
       "fine-pruning": { ...FROZEN, steps: 300, learningRate: 0.01, pruned: 0.7 },
-      "neural-cleanse": { ...FROZEN, steps: 300 },
+      "neural-cleanse": { ...FROZEN, steps: 300, learningRate: 0.003, normWeight: 1e-6 },
+      // Not searched yet.
       nad: { ...FROZEN, steps: 600, teacherSteps: 300, checkpointEvery: 100 },
     },
     detectors: {},
