@@ -22,7 +22,7 @@ export const table3: Artefact = {
   ],
   read([results]) {
     const { trusted } = results;
-    const success = (values: readonly number[], paper: number | null): TableCell => ({
+    const share = (values: readonly number[], paper: number | null = null): TableCell => ({
       ...{ as: "share", measured: meanOf(values), paper },
     });
     const rows = TABLED_ATTACKS.flatMap((attack) =>
@@ -31,19 +31,18 @@ export const table3: Artefact = {
         return [
           attack,
           String(r),
-          success(
-            valuesOf(models, (o) => o.attackSuccess?.value),
-            null,
-          ),
+          share(valuesOf(models, (o) => o.accuracy.value)),
+          share(valuesOf(models, (o) => o.attackSuccess?.value)),
           ...REPAIRS.flatMap((repair, column): TableCell[] => {
             const repaired = results.repairs(models, repair, r);
             const oracle = valuesOf(repaired, (o) => o.oracle.attackSuccess?.value);
             const shipped = valuesOf(repaired, (o) => o.deployable.attackSuccess?.value);
+            const kept = valuesOf(repaired, (o) => o.deployable.accuracy.value);
             const paper =
               trusted.length === TABLED_SHARES.length || at === 0
                 ? (TABLE_3[attack]![column]?.[at] ?? null)
                 : null;
-            return [success(oracle, paper), success(shipped, null)];
+            return [share(oracle, paper), share(shipped), share(kept)];
           }),
         ];
       }),
@@ -51,8 +50,12 @@ export const table3: Artefact = {
     return {
       ...{ kind: "table", name: "table-3", title: this.title },
       head: [
-        ...["attack", "r", "before"],
-        ...REPAIRS.flatMap((repair) => [`${repair}, oracle`, `${repair}, deployable`]),
+        ...["attack", "r", "CDA before", "ASR before"],
+        ...REPAIRS.flatMap((repair) => [
+          `${repair}, oracle`,
+          `${repair}, deployable`,
+          `${repair}, CDA of deployable`,
+        ]),
       ],
       rows,
       notes: [

@@ -139,6 +139,20 @@ describe("figure 7 of CLIP", () => {
 });
 
 describe("table 3", () => {
+  test("shows what success a shipped model has, and at what accuracy", () => {
+    const made = new MadeResults();
+    made.repair(made.model("badnets"), "weight-decay", { cda: 0.7, asr: 0.03 });
+    const read = ARTEFACTS["table-3"].read([made.results]);
+    if (read.kind !== "table") throw new Error("Table III is a table");
+    const cell = (column: string) => {
+      const found = read.rows[0]![read.head.indexOf(column)]!;
+      return typeof found === "string" ? found : found.measured?.value;
+    };
+    expect(cell("CDA before")).toBe(0.95);
+    expect(cell("weight-decay, deployable")).toBe(0.03);
+    expect(cell("weight-decay, CDA of deployable")).toBe(0.7);
+  });
+
   test("says how often what is shipped kept the allowed drop", () => {
     const made = new MadeResults();
     made.repair(made.model("badnets"), "weight-decay", { cda: 0.94 });
