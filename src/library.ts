@@ -7,7 +7,7 @@ import type { AuditRecord } from "./audit/record.ts";
 import { type Emit, silent } from "./core/progress.ts";
 import { Random } from "./core/random.ts";
 import type { ImageSet } from "./data/images.ts";
-import { DETECTORS, type DetectorName } from "./detectors/index.ts";
+import { DEFAULT_DETECTOR, DETECTORS, type DetectorName } from "./detectors/index.ts";
 import type { ClassifierOptions } from "./models/classifier.ts";
 import type { Preprocessing } from "./models/preprocessing.ts";
 import { DEFAULT_REPAIR, REPAIRS, type RepairName } from "./repairs/index.ts";
@@ -101,7 +101,7 @@ export async function audit(request: AuditRequest): Promise<AuditResult> {
   const { model, images, classes, labels, size, preprocessing, seed = 0, signal } = request;
   const { resize, onProgress: emit = silent, device, threads } = request;
   const repair = chooseMethod("repair", REPAIRS, request.repair ?? { name: DEFAULT_REPAIR });
-  const chosen = request.detector ?? { name: "smallest-trigger" };
+  const chosen = request.detector ?? { name: DEFAULT_DETECTOR };
   const detector = chooseMethod("detector", DETECTORS, chosen);
   const own = Object.keys(auditOptions.shape) as (keyof typeof auditOptions.shape)[];
   const given = Object.fromEntries(own.map((name) => [name, request[name]]));

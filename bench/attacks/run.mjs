@@ -59,10 +59,11 @@ const { flags, data } = flagsOf(
 const { target: aimedAt, runs: planned } = JSON.parse(readFileSync(MANIFEST, "utf8"));
 const target = String(aimedAt);
 const only = flags.attacks?.split(",");
-const own = JSON.parse(flags.options);
-const poisoned = flags.poisoned ? Number(flags.poisoned) : null;
 /** What differs from the paper in attacks that poison images. */
-const changes = { poisoned, options: own };
+const changes = {
+  poisoned: flags.poisoned ? Number(flags.poisoned) : null,
+  options: JSON.parse(flags.options),
+};
 const cifar = resolve(data, "cifar10");
 const test = join(cifar, "test_batch.bin");
 
@@ -85,7 +86,7 @@ for (const { attack, paper } of planned) {
       same(run.config);
     if (runsIn(flags.out).some(is)) continue;
     const stated = isDeepStrictEqual(changed, UNCHANGED) ? {} : { changes };
-    const run = { ...runOne(attack, embed, paper), ...stated, surrogate };
+    const run = { ...runOne(attack, embed, changed, paper), ...stated, surrogate };
     // Another series may have written meanwhile.
     writeRecord(flags.out, { runs: [...runsIn(flags.out), run] });
     const share = (measured) => (measured ? (100 * measured.value).toFixed(1) : "-");
@@ -102,13 +103,13 @@ function same({ width, epochs, seed }) {
 }
 
 /** What a run is called: whatever tells it from others. */
-function nameOf(attack, embed) {
+function nameOf(attack, embed, changed) {
   const { width, epochs, seed, boost, surrogate } = flags;
   const parts = [
     attack ?? "clean",
     needsSurrogate(attack) && surrogate && basename(surrogate, ".onnx"),
-    ...(embed ? Object.entries(own) : []).map(([option, value]) => `${option}${short(value)}`),
-    embed && poisoned && `m${poisoned}`,
+    ...Object.entries(changed.options).map(([option, value]) => `${option}${short(value)}`),
+    changed.poisoned && `m${changed.poisoned}`,
     embed,
     embed && boost !== "1" && `b${boost}`,
     ...[`w${width}`, `e${epochs}`, `s${seed}`],
@@ -120,9 +121,9 @@ function needsSurrogate(attack) {
   return attack === "adv" || attack === "pcb";
 }
 
-function runOne(attack, embed, paper) {
+function runOne(attack, embed, changed, paper) {
   const { width, epochs, seed } = flags;
-  const name = nameOf(attack, embed);
+  const name = nameOf(attack, embed, changed);
   const folder = resolve(flags.models, name);
   const kept = (file) => resolve(dirname(flags.out), "models", file);
   mkdirSync(kept("."), { recursive: true });
@@ -131,12 +132,12 @@ function runOne(attack, embed, paper) {
   const expects = ["--surrogate-preprocessing", flags["surrogate-preprocessing"]];
   const used = needsSurrogate(attack) ? ["--surrogate", shared, ...expects] : [];
   const found = existsSync(shared) ? used : [];
-  const options = Object.entries(own).flatMap(([option, value]) => [
+  const options = Object.entries(changed.options).flatMap(([option, value]) => [
     `--attack.${option.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`,
     String(value),
   ]);
-  const trigger = attack ? ["--target", target, ...(embed ? options : [])] : [];
-  const m = poisoned ? ["--poisoned", String(poisoned)] : [];
+  const trigger = attack ? ["--target", target, ...options] : [];
+  const m = changed.poisoned ? ["--poisoned", String(changed.poisoned)] : [];
   const amount = ["--preset", "cifar10", "--embed", embed, "--boost", flags.boost, ...m];
   const aim = attack ? ["--attack", attack, ...trigger, ...(embed ? amount : []), ...found] : [];
   const common = ["--seed", seed, "--threads", flags.threads];

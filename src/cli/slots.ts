@@ -4,7 +4,7 @@ import { ATTACKS, TRAINING_ATTACKS } from "../attacks/index.ts";
 import type { Deployment } from "../deployments/deployment.ts";
 import { DEPLOYMENTS } from "../deployments/index.ts";
 import type { Detector } from "../detectors/detector.ts";
-import { DETECTORS } from "../detectors/index.ts";
+import { DEFAULT_DETECTOR, DETECTORS } from "../detectors/index.ts";
 import { DEFAULT_REPAIR, REPAIRS } from "../repairs/index.ts";
 import type { Repair } from "../repairs/repair.ts";
 import { SANITIZERS } from "../sanitizers/index.ts";
@@ -50,7 +50,7 @@ export const REPAIR = {
 export const DETECTOR = {
   description: "detector to apply",
   group: "Methods:",
-  default: "smallest-trigger",
+  default: DEFAULT_DETECTOR,
   methods: DETECTORS as Readonly<Record<string, Detector>>,
 } satisfies Slot;
 

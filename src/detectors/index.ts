@@ -14,3 +14,6 @@ export const DETECTORS = {
 } as const;
 
 export type DetectorName = keyof typeof DETECTORS;
+
+/** The detector of whoever names none. */
+export const DEFAULT_DETECTOR = "smallest-trigger" satisfies DetectorName;
