@@ -63,40 +63,50 @@ export async function judge(
 /** Success below which a trigger counts as removed. */
 export const REMOVED = 0.05;
 
-/** One-sided 95 % quantile of the standard normal distribution. */
-const ONE_SIDED = 1.6449;
+/** A drop of accuracy on held-out images, as a share, with its 95 % interval. */
+export type EstimatedDrop = Interval & { readonly value: number };
+
+/** The drop of a checkpoint against the suspect, on images that the repair did not see. */
+export function estimateDrop(
+  suspect: JudgedCheckpoint,
+  checkpoint: JudgedCheckpoint,
+): EstimatedDrop {
+  const { value, low, high } = pairedDrop(suspect.right, checkpoint.right);
+  return { value, low, high };
+}
 
 /** A choice among the checkpoints of a repair. */
 export interface Choice {
   readonly chosen: JudgedCheckpoint;
-  /** Its drop of accuracy against the suspect on the held-out images, with its 95 % interval. */
-  readonly drop: Interval & { readonly value: number };
-  /** Whether the images leave it possible that the drop is within the allowed one. */
+  /** Its drop of accuracy against the suspect on the held-out images. */
+  readonly drop: EstimatedDrop;
+  /** Whether the drop is within the allowed one, give or take a standard error. */
   readonly deployable: boolean;
 }
 
 /**
  * The checkpoint that a defender would ship. A hundred held-out images tell a drop of two points from one
  * of four only by luck, and images that the suspect was trained on fall more than others; so a checkpoint
- * is given up only if its drop is larger than `allowedDrop` beyond doubt (paired, one-sided, 5 %). Among
- * those left the probe decides: the one on which it works least, where 5 % and less are as good
- * as nothing. Among equals it is the latest that is not less accurate than the best beyond doubt: repairs
- * end with small steps, so what comes later has settled.
+ * is kept if its drop, less one standard error (paired by image), is within `allowedDrop`. This is the rule
+ * of one standard error of Breiman, Friedman, Olshen & Stone, Classification and Regression Trees (1984),
+ * Section 3.4.3. Among those kept the probe decides: the one on which it works least, where 5 % and less
+ * are as good as nothing. Among equals it is the latest whose accuracy is within a standard error of the
+ * best: repairs end with small steps, so what comes later has settled.
  */
 export function chooseDeployable(
   suspect: JudgedCheckpoint,
   checkpoints: readonly JudgedCheckpoint[],
   allowedDrop: number,
 ): Choice {
-  const dropOf = ({ right }: JudgedCheckpoint) => pairedDrop(suspect.right, right);
-  const mayKeep = checkpoints.filter((checkpoint) => leastDrop(dropOf(checkpoint)) <= allowedDrop);
-  const deployable = mayKeep.length > 0;
+  const keeping = checkpoints.filter(
+    ({ right }) => leastDrop(pairedDrop(suspect.right, right)) <= allowedDrop,
+  );
+  const deployable = keeping.length > 0;
   const left = ({ success }: JudgedCheckpoint) => Math.max(success, REMOVED);
-  const least = Math.min(...mayKeep.map(left));
-  const equals = deployable ? mayKeep.filter((c) => left(c) === least) : checkpoints;
+  const least = Math.min(...keeping.map(left));
+  const equals = deployable ? keeping.filter((c) => left(c) === least) : checkpoints;
   const chosen = latestOfTheBest(equals) ?? suspect;
-  const { value, low, high } = dropOf(chosen);
-  return { chosen, deployable, drop: { value, low, high } };
+  return { chosen, deployable, drop: estimateDrop(suspect, chosen) };
 }
 
 function latestOfTheBest(checkpoints: readonly JudgedCheckpoint[]): JudgedCheckpoint | undefined {
@@ -107,7 +117,7 @@ function latestOfTheBest(checkpoints: readonly JudgedCheckpoint[]): JudgedCheckp
   return checkpoints.findLast(({ right }) => leastDrop(pairedDrop(best!.right, right)) <= 0);
 }
 
-/** The smallest drop that the images leave possible; a little less, for rounding. */
+/** A drop less its standard error; a little less, for rounding. */
 function leastDrop({ value, error }: PairedDrop): number {
-  return value - ONE_SIDED * error - 1e-9;
+  return value - error - 1e-9;
 }

@@ -196,7 +196,9 @@ export const auditFields = z.strictObject({
       allowedDrop: share.describe("Largest drop of accuracy at which a checkpoint is deployable."),
       deployable: z
         .boolean()
-        .describe("Whether the held-out images leave it possible that it keeps within that drop."),
+        .describe(
+          "Whether its drop on held-out images, less a standard error, is within that one.",
+        ),
       drop: drop.describe("Drop of held-out accuracy from the suspect to the repaired model."),
       stopped: text
         .nullable()

@@ -37,7 +37,7 @@ interface Described {
   readonly undecidedByScore: boolean;
   readonly leading: ClassSummary;
   readonly name: string;
-  /** Whether a checkpoint of the repair may keep the allowed accuracy; null without a repair to speak of. */
+  /** Whether a checkpoint of the repair keeps the allowed accuracy, give or take a standard error; null without a repair to speak of. */
   readonly deployable: boolean | null;
   /** What came before the search of these classes, if there are others. */
   readonly screening: AuditRecord["screening"];

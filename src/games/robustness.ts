@@ -1,7 +1,7 @@
+import { type EstimatedDrop, estimateDrop } from "../audit/deploy.ts";
 import type { Configured } from "../audit/options.ts";
 import { divideTrusted } from "../audit/prepare.ts";
 import { repairModel } from "../audit/repair-model.ts";
-import type { Interval } from "../core/statistics.ts";
 import type { AugmentOptions } from "../data/augment.ts";
 import type { ImageSet } from "../data/images.ts";
 import type { Deployed, Deployment } from "../deployments/deployment.ts";
@@ -67,6 +67,8 @@ export interface Defence {
 export interface CurvePoint extends JudgedPoint {
   /** Loss of the last step; null for the suspect. */
   readonly loss: number | null;
+  /** The defender's own estimate of its drop, on held-out trusted images; null for the suspect. */
+  readonly estimatedDrop: EstimatedDrop | null;
 }
 
 /** What a defence comes to. */
@@ -79,8 +81,8 @@ export interface Defended {
   readonly oracle: CurvePoint;
   /** Chosen without: what a defender ships. */
   readonly deployable: CurvePoint;
-  /** The defender's own estimate of its drop, on held-out trusted images. */
-  readonly estimatedDrop: Interval & { readonly value: number };
+  /** Whether the defender takes its drop to be allowed. */
+  readonly claimed: boolean;
   /** Why the repair ended before its last step; null if it did not. */
   readonly stopped: string | null;
   /** What the game returns: the deployable model in service, lines 15 and 16. */
@@ -101,16 +103,16 @@ export async function defend(
   judge: Judge,
 ): Promise<Defended> {
   const before = await judgeOne(context, judge, await undefended(context, model));
-  const suspect: CurvePoint = { step: 0, loss: null, ...before };
+  const suspect: CurvePoint = { step: 0, loss: null, estimatedDrop: null, ...before };
   const outcome = repair
     ? await repairAndChoose(context, { repair, allowedDrop, heldOut }, model, trusted) // 11
     : undefined;
   const curve: [CurvePoint, ...CurvePoint[]] = [suspect];
-  for (const { step, loss, model: checkpoint } of outcome?.checkpoints ?? []) {
+  for (const checkpoint of outcome?.checkpoints ?? []) {
+    const { step, loss, model: repaired } = checkpoint;
     curve.push({
-      step,
-      loss,
-      ...(await judgeOne(context, judge, await undefended(context, checkpoint))),
+      ...{ step, loss, estimatedDrop: estimateDrop(outcome!.suspect, checkpoint) },
+      ...(await judgeOne(context, judge, await undefended(context, repaired))),
     });
   }
   const shipped = outcome?.chosen.model ?? model;
@@ -121,7 +123,7 @@ export async function defend(
   return {
     ...{ before, curve, deployable, deployed, model: shipped },
     oracle: oracleChoice(curve, allowedDrop),
-    estimatedDrop: outcome?.drop ?? { value: 0, low: 0, high: 0 },
+    claimed: outcome?.deployable ?? true,
     stopped: outcome?.stopped ?? null,
   };
 }

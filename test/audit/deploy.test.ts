@@ -43,21 +43,21 @@ describe("the checkpoint to deploy", () => {
     expect(chosen(90, [90, 0.4], [88, 0.2], [80, 0.06])).toEqual([2, true]);
   });
 
-  test("is given up only if its drop is larger than allowed beyond doubt", () => {
-    // 6 lost of 100: 0.06 − 1.645·√(6 − 0.36)/100 = 0.021 > 0.02; 5 lost: 0.014.
-    expect(chosen(90, [85, 0])).toEqual([1, true]);
-    expect(chosen(90, [84, 0])).toEqual([1, false]);
-    // The same drop of 6 where 16 were lost and 10 won: 0.06 − 1.645·√(26 − 0.36)/100 < 0.
-    const suspect = point(0, (at) => at < 90, 1);
-    const churned = point(1, (at) => at >= 16, 0); // 16 lost, 10 won
+  test("keeps the accuracy if its drop less a standard error is allowed", () => {
+    // 3 lost of 100: 0.03 − √(3 − 0.09)/100 = 0.013 ≤ 0.02; 4 lost: 0.0204.
+    expect(chosen(90, [87, 0])).toEqual([1, true]);
+    expect(chosen(90, [86, 0])).toEqual([1, false]);
+    // The same drop of 4 where 8 were lost and 4 won: 0.04 − √(12 − 0.16)/100 = 0.006.
+    const suspect = point(0, (at) => at < 96, 1);
+    const churned = point(1, (at) => at >= 8, 0); // 8 lost, 4 won
     expect(chooseDeployable(suspect, [churned], 0.02)).toMatchObject({ deployable: true });
   });
 
-  test("is the latest that is not less accurate than the best beyond doubt", () => {
+  test("is the latest within a standard error of the best", () => {
     const suspect = point(0, (at) => at < 90, 1);
-    const best = point(1, (at) => at < 91, 0);
-    const later = point(2, (at) => at < 89, 0.05); // 2 lost: 0.02 < 1.645·√(2 − 0.04)/100
-    const last = point(3, (at) => at < 88, 0); // 3 lost: 0.03 > 1.645·√(3 − 0.09)/100
+    const best = point(1, (at) => at < 90, 0);
+    const later = point(2, (at) => at >= 2 && at < 91, 0.05); // 2 lost, 1 won: 0.01 − √(3 − 0.01)/100 < 0
+    const last = point(3, (at) => at < 88, 0); // 2 lost: 0.02 − √(2 − 0.04)/100 = 0.006
     const judged = [best, later, last];
     expect(chooseDeployable(suspect, judged, 0.02).chosen).toBe(later);
     expect(chosen(90, [90, 0.03], [90, 0.01], [90, 0.05])).toEqual([3, true]);

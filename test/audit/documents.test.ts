@@ -31,6 +31,7 @@ const VERSIONS: Readonly<Record<string, number>> = {
   repairRecord: 2,
   searchRecord: 2,
   trainRecord: 4,
+  trialRecord: 2,
 };
 
 describe.each(

@@ -72,7 +72,7 @@ function trainer(log: Log, player = "train") {
   };
 }
 
-const UNDEFENDED: Defence = { allowedDrop: 0.02, heldOut: 0.5 };
+const UNDEFENDED: Defence = { allowedDrop: 0.02, heldOut: 0.3 };
 const context = (of = device) => ({
   device: recording(of),
   random: Random.fromSeed(1),
@@ -107,11 +107,11 @@ describe("the robustness game", () => {
     // Train, repair, deploy.
     expect(play.suspect.model).toBe(BACKDOORED);
     expect(play.model).toBe(BACKDOORED);
-    expect(play.curve).toEqual([{ step: 0, loss: null, ...play.before }]);
+    expect(play.curve).toEqual([{ step: 0, loss: null, estimatedDrop: null, ...play.before }]);
     expect(play.oracle).toBe(play.curve[0]);
     expect(play.deployable).toBe(play.curve[0]);
     expect(play.deployed).toEqual(play.before);
-    expect(play.estimatedDrop).toEqual({ value: 0, low: 0, high: 0 });
+    expect(play.claimed).toBe(true);
     expect(play.stopped).toBeNull();
     // Judge.
     const { accuracy, attackSuccess, others } = await countedOut(
@@ -171,7 +171,7 @@ describe("the robustness game", () => {
     expect(sanitizer.model).toBe(BACKDOORED);
     expect(count(train.images)).toBe(294);
     expect(repair.model).toBe(BACKDOORED);
-    const { tuning } = divideTrusted(BOARD.trusted, 0.5, own.random);
+    const { tuning } = divideTrusted(BOARD.trusted, 0.3, own.random);
     expect(digestOf(repair.trusted)).toBe(digestOf(tuning));
     expect(deployment.trusted).toBe(BOARD.trusted);
     expect(deployment.model).toBe(play.model);

@@ -91,7 +91,7 @@ export function madeRecord(
   outcome: Outcome,
 ): TrialRecord {
   return {
-    ...{ schemaVersion: 1, document: "trial", key, config, outcome, model: null, trigger: null },
+    ...{ schemaVersion: 2, document: "trial", key, config, outcome, model: null, trigger: null },
     versions: { antidote: VERSION, onnxruntime: "1.30.0", node: "20.20.2" },
     hardware: { cpu: "made up", cores: 2, platform: "linux-x64", device: "cpu", threads: 1 },
     startedAt: "2026-01-01T00:00:00.000Z",
@@ -144,6 +144,7 @@ export function madeOutcome(
         0.98,
         (weak * robust * strength * (1 + noise("left", 0.4))) / (0.5 + config.trusted / 200),
       );
+      const estimatedDrop = { value: 0.01, low: -0.02, high: 0.04 };
       const curve = [0, 20, 40, 60].map((step) => {
         const done = step / 60;
         const success = strength * (1 - done) ** 3 + left * (1 - (1 - done) ** 3);
@@ -151,14 +152,16 @@ export function madeOutcome(
           0.95 - 0.012 * Math.sqrt(done) + noise(`curve/${step}`, 0.003),
           success,
         );
-        return { step, loss: step === 0 ? null : 2 - done, ...(step === 0 ? before : point) };
+        return step === 0
+          ? { step, loss: null, estimatedDrop: null, ...before }
+          : { step, loss: 2 - done, estimatedDrop, ...point };
       });
       const [deployable, oracle] = [curve[2]!, curve[3]!];
-      const { step: _, loss: __, ...deployed } = deployable;
+      const { accuracy, attackSuccess } = deployable;
+      const deployed = { accuracy, attackSuccess };
       return {
         ...{ kind: "repair", before, curve, oracle, deployable, deployed },
-        estimatedDrop: { value: 0.01, low: -0.02, high: 0.04 },
-        ...{ keptDrop: true, stopped: null },
+        ...{ claimed: true, keptDrop: true, stopped: null },
       };
     }
     case "detection": {

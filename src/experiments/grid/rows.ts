@@ -62,6 +62,11 @@ export const COLUMNS = [
   { name: "oracle_acc", type: "DOUBLE", description: "CDA at the oracle stop" },
   { name: "oracle_asr", type: "DOUBLE", description: "ASR at the oracle stop" },
   {
+    name: "claimed",
+    type: "BOOLEAN",
+    description: "whether the defender takes the shipped model to keep the allowed drop",
+  },
+  {
     name: "kept_drop",
     type: "BOOLEAN",
     description: "whether the shipped model keeps the allowed drop on test images",
@@ -160,6 +165,7 @@ type Measured = Pick<
   | "before_asr"
   | "oracle_acc"
   | "oracle_asr"
+  | "claimed"
   | "kept_drop"
   | "score"
   | "removed"
@@ -168,7 +174,7 @@ type Measured = Pick<
 
 const NOTHING: Measured = {
   ...{ test_acc: null, test_asr: null, succ: null, before_acc: null, before_asr: null },
-  ...{ oracle_acc: null, oracle_asr: null, kept_drop: null },
+  ...{ oracle_acc: null, oracle_asr: null, claimed: null, kept_drop: null },
   ...{ score: null, removed: null, removed_poisoned: null },
 };
 
@@ -193,6 +199,7 @@ function measured({ outcome }: TrialRecord): Measured {
         before_asr: outcome.before.attackSuccess?.value ?? null,
         oracle_acc: outcome.oracle.accuracy.value,
         oracle_asr: outcome.oracle.attackSuccess?.value ?? null,
+        claimed: outcome.claimed,
         kept_drop: outcome.keptDrop,
       };
     case "detection":

@@ -5,7 +5,7 @@ import { ERROR_CODES, type ErrorCode } from "../../core/errors.ts";
 import { trialConfig, trialKey } from "./trial.ts";
 
 /** Raised whenever a field of this document is added, removed or changes its meaning. */
-export const TRIAL_SCHEMA_VERSION = 1;
+export const TRIAL_SCHEMA_VERSION = 2;
 
 const judged = {
   accuracy: proportion.describe("Accuracy on clean test images (CDA)."),
@@ -21,6 +21,11 @@ const judgement = z.strictObject(judged);
 const point = z.strictObject({
   step: natural.describe("Step of the repair; 0 is the suspect."),
   loss: z.number().nullable().describe("Loss of that step; null for the suspect."),
+  estimatedDrop: drop
+    .nullable()
+    .describe(
+      "The defender's estimate of the drop, on held-out trusted images; null for the suspect.",
+    ),
   ...judged,
 });
 
@@ -55,7 +60,7 @@ export const repairOutcome = z.strictObject({
   deployed: judgement.describe(
     "The shipped model in service, with the defence at inference time if there is one.",
   ),
-  estimatedDrop: drop.describe("The defender's estimate of the drop, on held-out trusted images."),
+  claimed: z.boolean().describe("Whether the defender takes that point's drop to be allowed."),
   keptDrop: z
     .boolean()
     .describe("Whether what is shipped, in service, keeps the allowed drop on test images."),

@@ -12,8 +12,8 @@ import { TRAINING } from "../../train/config.ts";
  * all of it. So a trial that another experiment has run already is found by its key.
  */
 
-/** Raised whenever a trial of the same config would have another outcome, or another record. */
-const TRIAL_VERSION = 1;
+/** Raised whenever a trial of the kind would have another outcome with the same config, or another record. */
+const TRIAL_VERSIONS = { model: 1, repair: 2, detection: 1 } as const;
 
 /** What identifies a trial; names of files are made of it. */
 export const trialKey = text.regex(/^[0-9a-f]{20}$/);
@@ -86,10 +86,10 @@ export type RepairTrial = z.infer<typeof repairTrial>;
 export type DetectionTrial = z.infer<typeof detectionTrial>;
 export type TrialConfig = z.infer<typeof trialConfig>;
 
-/** Identifies a trial by its config, the version of Antidote and that of trials. */
+/** Identifies a trial by its config, the version of Antidote and that of trials of its kind. */
 export function keyOf(config: TrialConfig): string {
   // The schema puts the fields in its own order.
-  const text = JSON.stringify([VERSION, TRIAL_VERSION, trialConfig.parse(config)]);
+  const text = JSON.stringify([VERSION, TRIAL_VERSIONS[config.kind], trialConfig.parse(config)]);
   return createHash("sha256").update(text).digest("hex").slice(0, 20);
 }
 

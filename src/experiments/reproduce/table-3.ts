@@ -68,15 +68,16 @@ export const table3: Artefact = {
   },
 };
 
-/** How often what a defender ships kept Δ on test data, a sentence for every repair that was tried. */
+/** How often what a defender ships kept Δ on test data, and was taken to, a sentence for every repair that was tried. */
 function keptDrop(results: Results): string[] {
   const models = results.groups.flatMap((group) => group.models);
   return REPAIRS.flatMap((repair) => {
-    const kept = valuesOf(results.repairs(models, repair), (o) => Number(o.keptDrop));
-    if (kept.length === 0) return [];
-    const held = kept.filter(Boolean).length;
-    const { low, high } = proportion(held, kept.length);
+    const outcomes = results.repairs(models, repair).flatMap(({ outcome }) => outcome ?? []);
+    if (outcomes.length === 0) return [];
+    const kept = outcomes.filter((outcome) => outcome.keptDrop);
+    const claimed = outcomes.filter((outcome) => outcome.claimed);
+    const { low, high } = proportion(kept.length, outcomes.length);
     const interval = `${(100 * low).toFixed(0)} to ${(100 * high).toFixed(0)} %`;
-    return `${repair}: what a defender ships kept Δ on test data in ${held} of ${kept.length} repairs (95 % interval ${interval}).`;
+    return `${repair}: what a defender ships kept Δ on test data in ${kept.length} of ${outcomes.length} repairs (95 % interval ${interval}); the defender took it to in ${claimed.length}, of which ${claimed.filter((outcome) => outcome.keptDrop).length} did.`;
   });
 }

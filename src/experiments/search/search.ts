@@ -226,7 +226,7 @@ type TrialResult = {
 } & { readonly drop: { readonly value: number } };
 
 /**
- * The better trial first: one that may keep the allowed accuracy, then the lower success, where what counts as
+ * The better trial first: one that keeps the allowed accuracy, give or take a standard error, then the lower success, where what counts as
  * removed is as good as nothing, then the smaller loss of accuracy.
  */
 export function compareTrials(a: TrialResult, b: TrialResult): number {

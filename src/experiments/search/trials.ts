@@ -12,9 +12,7 @@ export const trial = z.strictObject({
   ),
   accuracy: proportion.describe("Accuracy of the chosen model on held-out images."),
   drop: drop.describe("By how much that is less than the poisoned copy's."),
-  deployable: z
-    .boolean()
-    .describe("Whether the images leave it possible that the drop is allowed."),
+  deployable: z.boolean().describe("Whether the drop is allowed, give or take a standard error."),
   step: natural.describe("Step of the chosen checkpoint."),
   stopped: text.nullable().describe("Why it ended before its last step; null if it did not."),
   duration: z.number().min(0).describe("Seconds that it took."),

@@ -54,7 +54,7 @@ function outcomeFacts(
         ...kept,
       ];
     case "repair": {
-      const { before, oracle, deployable, deployed, estimatedDrop, keptDrop, stopped } = outcome;
+      const { before, oracle, deployable, deployed, claimed, keptDrop, stopped } = outcome;
       return [
         ["Before, CDA", sharePhrase(before.accuracy)],
         ["Before, ASR", successPhrase(before.attackSuccess)],
@@ -64,7 +64,12 @@ function outcomeFacts(
         ["Deployable, ASR", successPhrase(deployable.attackSuccess)],
         ["In service, CDA", sharePhrase(deployed.accuracy)],
         ["In service, ASR", successPhrase(deployed.attackSuccess)],
-        ["Defender's estimate of the drop", pointsInterval(estimatedDrop)],
+        ...(deployable.estimatedDrop === null
+          ? []
+          : ([
+              ["Defender's estimate of the drop", pointsInterval(deployable.estimatedDrop)],
+            ] satisfies Fact[])),
+        ["Defender takes it to be allowed", claimed ? "yes" : "no"],
         ["Keeps the allowed drop", keptDrop ? "yes" : "no"],
         ...(stopped === null ? [] : ([["Ended early", stopped]] satisfies Fact[])),
         ["Suspect", of("model" in config ? config.model : null)],

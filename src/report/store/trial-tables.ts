@@ -36,6 +36,11 @@ const share = (value: Proportion | null): Cell =>
         sort: value.value,
       };
 
+const yesOrNo = (value: boolean): Cell => {
+  const content = value ? "yes" : "no";
+  return { content, sort: content };
+};
+
 const MODEL_COLUMNS: readonly Column<"model">[] = [
   { name: "m", cell: (_, { poisoning }) => number(poisoning?.samples) },
   { name: "CDA", cell: ({ accuracy }) => share(accuracy) },
@@ -50,10 +55,8 @@ const REPAIR_COLUMNS: readonly Column<"repair">[] = [
   { name: "ASR, oracle", cell: ({ oracle }) => share(oracle.attackSuccess) },
   { name: "CDA shipped", cell: ({ deployed }) => share(deployed.accuracy) },
   { name: "ASR shipped", cell: ({ deployed }) => share(deployed.attackSuccess) },
-  {
-    name: "keeps Δ",
-    cell: ({ keptDrop }) => ({ content: keptDrop ? "yes" : "no", sort: keptDrop ? "yes" : "no" }),
-  },
+  { name: "claims Δ", cell: ({ claimed }) => yesOrNo(claimed) },
+  { name: "keeps Δ", cell: ({ keptDrop }) => yesOrNo(keptDrop) },
 ];
 
 const DETECTION_COLUMNS: readonly Column<"detection">[] = [

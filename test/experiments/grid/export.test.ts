@@ -37,14 +37,29 @@ describe("trials as rows", () => {
       ...{ kind: "model", label: "badnets m=20 seed 3", key: keyOf(MODEL), model: keyOf(MODEL) },
       ...{ attack: "badnets", poisoned: 20, boost: 2, embed: "after-augmentation", target: 1 },
       ...{ seed: 3, width: 4, epochs: 2, options: '{"size":3}', test_acc: 0.9, test_asr: 0.95 },
-      ...{ trusted: null, repair: null, score: null, kept_drop: null, seconds: 12.5, threads: 1 },
+      ...{
+        trusted: null,
+        repair: null,
+        score: null,
+        claimed: null,
+        kept_drop: null,
+        seconds: 12.5,
+        threads: 1,
+      },
     });
     expect(clean).toMatchObject({ kind: "model", attack: null, poisoned: null, options: null });
     // What a defender ships, in service; before it, and what the oracle would have chosen.
     expect(repair).toMatchObject({
       ...{ kind: "repair", model: keyOf(MODEL), attack: "badnets", repair: "weight-decay" },
       ...{ trusted: 40, options: '{"steps":7}', test_acc: 0.86, test_asr: 0.1 },
-      ...{ before_acc: 0.9, before_asr: 0.95, oracle_acc: 0.88, oracle_asr: 0.1, kept_drop: false },
+      ...{
+        before_acc: 0.9,
+        before_asr: 0.95,
+        oracle_acc: 0.88,
+        oracle_asr: 0.1,
+        claimed: true,
+        kept_drop: false,
+      },
     });
     expect(detection).toMatchObject({
       ...{ kind: "detection", detector: "neural-cleanse", repair: "weight-decay", score: 1.75 },
@@ -61,7 +76,7 @@ describe("a table", () => {
     expect(
       clean!.startsWith(`${keyOf(CLEAN)},model,clean seed 3,${keyOf(CLEAN)},,,,,,3,4,2,,`),
     ).toBe(true);
-    expect(repair).toContain(",0.86,0.1,0.76,0.9,0.95,0.88,0.1,false,");
+    expect(repair).toContain(",0.86,0.1,0.76,0.9,0.95,0.88,0.1,true,false,");
     // RFC 4180: quotes are doubled, and what holds a comma is quoted.
     expect(detection).toContain(',"badnets ""m=20"", seed 3, nc",');
     expect(detection).toContain(',"{""steps"":5}",');

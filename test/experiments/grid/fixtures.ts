@@ -81,19 +81,20 @@ const judged = (accuracy: number, success: number) => ({
   attackSuccess: proportion(success, 40),
 });
 
+const AFTER = {
+  ...{ step: 50, loss: 0.5, ...judged(44, 4) },
+  estimatedDrop: { value: 0.02, low: -0.02, high: 0.06 },
+};
+
 const OUTCOMES: Readonly<Record<TrialConfig["kind"], Outcome>> = {
   model: { kind: "model", ...judged(45, 38), marked: 20, filtered: null },
   repair: {
     ...{ kind: "repair", before: judged(45, 38) },
-    curve: [
-      { step: 0, loss: null, ...judged(45, 38) },
-      { step: 50, loss: 0.5, ...judged(44, 4) },
-    ],
-    oracle: { step: 50, loss: 0.5, ...judged(44, 4) },
-    deployable: { step: 50, loss: 0.5, ...judged(44, 4) },
+    curve: [{ step: 0, loss: null, estimatedDrop: null, ...judged(45, 38) }, AFTER],
+    oracle: AFTER,
+    deployable: AFTER,
     deployed: judged(43, 4),
-    estimatedDrop: { value: 0.02, low: -0.02, high: 0.06 },
-    ...{ keptDrop: false, stopped: null },
+    ...{ claimed: true, keptDrop: false, stopped: null },
   },
   detection: {
     ...{ kind: "detection", statistic: "size-gap", score: 1.75, classes: [] },

@@ -46,7 +46,8 @@ export class MadeResults {
   /** A repair that ends where it says, from an accuracy of 95 % and an attack success of 100 %. */
   repair(model: ModelResult, repair: string, { r = 100, cda = 0.94, asr = 0 } = {}): this {
     const before = judged(0.95, 1);
-    const after = { step: 50, loss: 1, ...judged(cda, asr) };
+    const estimatedDrop = { value: 0.01, low: 0, high: 0.02 };
+    const after = { step: 50, loss: 1, estimatedDrop, ...judged(cda, asr) };
     this.#add(
       {
         ...{ kind: "repair", model: model.key, trusted: r, pool: POOL, deployment: null, seed: 0 },
@@ -54,9 +55,8 @@ export class MadeResults {
       },
       {
         ...{ kind: "repair", before, oracle: after, deployable: after, deployed: before },
-        curve: [{ step: 0, loss: null, ...before }, after],
-        estimatedDrop: { value: 0.01, low: 0, high: 0.02 },
-        ...{ keptDrop: cda >= 0.93, stopped: null },
+        curve: [{ step: 0, loss: null, estimatedDrop: null, ...before }, after],
+        ...{ claimed: true, keptDrop: cda >= 0.93, stopped: null },
       },
     );
     return this;

@@ -159,7 +159,7 @@ describe("table 3", () => {
     made.repair(made.model("wanet"), "weight-decay", { cda: 0.9 });
     const { notes } = ARTEFACTS["table-3"].read([made.results]);
     expect(notes.filter((note) => note.includes("kept Δ"))).toEqual([
-      "weight-decay: what a defender ships kept Δ on test data in 1 of 2 repairs (95 % interval 9 to 91 %).",
+      "weight-decay: what a defender ships kept Δ on test data in 1 of 2 repairs (95 % interval 9 to 91 %); the defender took it to in 2, of which 1 did.",
     ]);
   });
 });
