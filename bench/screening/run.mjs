@@ -5,18 +5,14 @@
  *
  *     npm run build && ANTIDOTE_DATA=... node bench/screening/run.mjs --models DIR --out results/screening.json
  */
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
-import { mkdir } from "node:fs/promises";
-import { exportModel, loadClassifier, openDevice, Random, subset, writeOnnxFile } from "antidote";
+import { openDevice, Random, subset } from "antidote";
 import { describeHardware, describeVersions } from "../../dist/audit/describe.js";
 import { silent } from "../../dist/core/progress.js";
 import { screenClasses } from "../../dist/inversion/screen-classes.js";
 import { searchSmallestTriggers, suspected } from "../../dist/inversion/smallest.js";
 import { flagsOf } from "../flags.mjs";
 import { holds, runsIn, writeRecord } from "../record.mjs";
-import { TRIGGERS } from "./backdoors.mjs";
-import { openExperiment, PREPROCESSING } from "./images.mjs";
-import { PLANTING, plant } from "./plant.mjs";
+import { CLASSES, openModels, TEN, upTo } from "./models.mjs";
 
 const HELP = `node bench/screening/run.mjs --models DIR --out RECORD [options]
 
@@ -52,56 +48,14 @@ const { flags, data } = flagsOf(
   ["models", "out"],
 );
 
-const CLASSES = 1000;
-const TARGETS = 2;
-/** Classes of the full search that a screened one is compared with. */
-const TEN = 10;
-
-const upTo = (n) => Array.from({ length: n }, (_, i) => i);
-const root = Random.fromSeed(0);
-const targets = root.fork("screening/targets").sample(upTo(CLASSES), TARGETS);
-const network = `${data}/models/imagenet_squeezenet1_1.onnx`;
 const device = await openDevice({ name: "cpu", threads: Number(flags.threads) });
-const opened = await loadClassifier(network, { device });
-const { attacker, defender } = await openExperiment(opened, data);
-
-const models = [
-  { name: "clean", file: network, trigger: null, target: null },
-  ...targets.flatMap((target) =>
-    Object.keys(TRIGGERS).map((trigger) => {
-      const name = `${trigger}-${target}`;
-      return { name, file: `${flags.models}/${name}.onnx`, trigger, target };
-    }),
-  ),
-].filter(({ name }) => !flags.only || flags.only.split(",").includes(name));
-
-/** Plants what is not there yet; returns what planting did. */
-async function planted({ file, trigger, target }) {
-  if (trigger === null) return null;
-  const facts = file.replace(/onnx$/, "json");
-  if (!existsSync(file)) {
-    await mkdir(flags.models, { recursive: true });
-    const start = performance.now();
-    const random = root.fork(`plant/${trigger}/${target}`);
-    const model = opened.classifier.withPreprocessing(PREPROCESSING);
-    const images = { model, attacker, defender };
-    const overlay = TRIGGERS[trigger](opened.classifier.image);
-    const { model: made, ...said } = await plant(
-      { device, random, emit: silent },
-      images,
-      overlay,
-      target,
-    );
-    await writeOnnxFile(file, exportModel(opened.file, made.changes, {}));
-    const seconds = (performance.now() - start) / 1000;
-    writeFileSync(facts, JSON.stringify({ ...said, recipe: PLANTING, seconds }));
-  }
-  return JSON.parse(readFileSync(facts, "utf8"));
-}
+const { models, defender, open } = await openModels(device, data, {
+  ...{ folder: flags.models, only: flags.only },
+});
 
 const runs = runsIn(flags.out);
 for (const one of models) {
-  const { name, file, trigger, target } = one;
+  const { name, trigger, target } = one;
   const plan = {
     families: flags.families.split(","),
     survivors: Number(flags.survivors),
@@ -111,9 +65,7 @@ for (const one of models) {
   const seed = Number(flags.seed);
   const about = { model: name, trusted: Number(flags.trusted), plan, seed, searched: flags.search };
   if (holds(runs, about)) continue;
-  const facts = await planted(one);
-  const { classifier } = await loadClassifier(file, { device });
-  const model = classifier.withPreprocessing(PREPROCESSING);
+  const { facts, model } = await open(one);
   const random = Random.fromSeed(seed);
   const images = subset(
     defender,

@@ -1,0 +1,94 @@
+/**
+ * The verdict of `antidote detect` on a network of 1000 classes, screened as by default: SqueezeNet 1.1 as it is, and with
+ * backdoors planted as in run.mjs. Beside it, what the same search costs on ten classes of the same network that are drawn
+ * at random.
+ *
+ *     npm run build && ANTIDOTE_DATA=... node bench/screening/verdict.mjs --models DIR --out results/screening-verdicts.json
+ */
+import { DETECTORS, leadingClass, openDevice, Random, subset } from "antidote";
+import { describeHardware, describeVersions } from "../../dist/audit/describe.js";
+import { detect } from "../../dist/audit/detect.js";
+import { auditOptions, scaled } from "../../dist/audit/options.js";
+import { divideTrusted } from "../../dist/audit/prepare.js";
+import { silent } from "../../dist/core/progress.js";
+import { DEFAULT_DETECTOR } from "../../dist/detectors/index.js";
+import { flagsOf } from "../flags.mjs";
+import { holds, runsIn, writeRecord } from "../record.mjs";
+import { PREPROCESSING } from "./images.mjs";
+import { CLASSES, openModels, TEN, upTo } from "./models.mjs";
+
+const HELP = `node bench/screening/verdict.mjs --models DIR --out RECORD [options]
+
+  --models DIR      folder of the planted models; what it holds is not planted again
+  --out FILE        the record; what it holds is not measured again
+  --only NAMES      models, with commas between (all): clean, badnets-T, blended-T
+  --effort WORD     quick, standard or thorough (quick)
+  --trusted N       images of the defender (500)
+  --ten             the search of ten classes beside it
+  --threads N       (1)
+  --seed N          (0)
+`;
+const { flags, data } = flagsOf(
+  HELP,
+  {
+    models: null,
+    out: null,
+    only: null,
+    effort: "quick",
+    trusted: "500",
+    ten: false,
+    threads: "1",
+    seed: "0",
+  },
+  ["models", "out"],
+);
+
+const device = await openDevice({ name: "cpu", threads: Number(flags.threads) });
+const { models, defender, open } = await openModels(device, data, {
+  ...{ folder: flags.models, only: flags.only },
+});
+const seed = Number(flags.seed);
+const method = DETECTORS[DEFAULT_DETECTOR];
+const detector = { method, config: method.config.parse({}) };
+const options = auditOptions.parse({ effort: flags.effort });
+const runs = runsIn(flags.out);
+for (const one of models) {
+  const { name, trigger, target } = one;
+  const about = { model: name, effort: flags.effort, trusted: Number(flags.trusted), seed };
+  if (holds(runs, about)) continue;
+  const { facts, file, model } = await open(one);
+  const random = Random.fromSeed(seed);
+  const drawn = random.fork("trusted").sample(upTo(defender.labels.length), about.trusted);
+  const trusted = subset(defender, drawn);
+  const context = { device, random, emit: silent };
+  const subject = { file, model, trusted, preprocessing: PREPROCESSING };
+  const said = await detect(context, { ...subject, detector, seed }, options);
+  runs.push({
+    ...{ ...about, trigger, target, planted: facts, verdict: said.verdict, score: said.score },
+    leading: leadingClass(said).index,
+    screening: said.screening,
+    classes: said.classes.map(({ index, score, success }) => ({
+      ...{ index, score, success: success.suspect.value },
+    })),
+    reasons: said.reasons,
+    seconds: Object.fromEntries(said.stages.map((stage) => [stage.name, stage.seconds])),
+    ten: flags.ten ? await searchOfTen(context, subject) : null,
+    ...{ hardware: describeHardware(device), versions: describeVersions() },
+  });
+  writeRecord(flags.out, { detector: DEFAULT_DETECTOR, runs });
+  process.stdout.write(
+    `${name}: ${said.verdict}, ${said.score.toFixed(2)} (truth: ${target ?? "clean"})\n`,
+  );
+}
+await device.close();
+
+/** Seconds of the same search on ten classes drawn at random. */
+async function searchOfTen(context, { model, trusted }) {
+  const targets = context.random.fork("ten").sample(upTo(CLASSES), TEN);
+  const { tuning: search } = divideTrusted(trusted, options.heldOut, context.random);
+  const { config } = scaled(detector, options.effort);
+  const examined = { targets, controls: targets };
+  const start = performance.now();
+  await method.search(context, { model, search, examined }, config);
+  return { classes: targets, seconds: (performance.now() - start) / 1000 };
+}
