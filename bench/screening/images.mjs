@@ -13,7 +13,7 @@ export const PREPROCESSING = {
 /**
  * The images of the experiment: `attacker` are those that backdoors are planted with (every second class of
  * `imagenet-1000`, and ten training images of every class of `imagenette`), `defender` the other classes' images, which nothing
- * was tuned on.
+ * was tuned on, and `one` has an image of every class.
  */
 export async function openExperiment(opened, data) {
   const one = await openImagesFor(opened, `${data}/imagenet-1000`); // image k is of class k
@@ -21,6 +21,7 @@ export async function openExperiment(opened, data) {
   const ten = await openTen(opened, `${data}/imagenette/train`, one.classNames, identifiers);
   const indices = Array.from(one.labels, (_, k) => k);
   return {
+    one,
     attacker: concat(
       subset(
         one,

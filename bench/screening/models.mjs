@@ -17,13 +17,13 @@ export const upTo = (n) => Array.from({ length: n }, (_, i) => i);
  * SqueezeNet 1.1 as it is, and with every trigger planted for every target.
  * @param folder of the planted models; what it holds is not planted again
  * @param only names with commas between, or nothing for all: clean, badnets-T, blended-T
- * @returns the models, the defender's images, and what opens a model, planted if it has to be
+ * @returns the models, images that nothing was tuned on, one of every class, and what opens a model, planted if it has to be
  */
 export async function openModels(device, data, { folder, only }) {
   const root = Random.fromSeed(0);
   const network = `${data}/models/imagenet_squeezenet1_1.onnx`;
   const opened = await loadClassifier(network, { device });
-  const { attacker, defender } = await openExperiment(opened, data);
+  const { one: trusted, attacker, defender } = await openExperiment(opened, data);
   const targets = root.fork("screening/targets").sample(upTo(CLASSES), TARGETS);
   const planted = targets.flatMap((target) =>
     Object.keys(TRIGGERS).map((trigger) => {
@@ -56,6 +56,7 @@ export async function openModels(device, data, { folder, only }) {
   return {
     models: models.filter(({ name }) => !only || only.split(",").includes(name)),
     defender,
+    trusted,
     async open(one) {
       const facts = await factsOf(one);
       const { file, classifier } = await loadClassifier(one.file, { device });
