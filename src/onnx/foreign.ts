@@ -13,17 +13,33 @@ interface ForeignFormat {
   readonly offset?: number;
 }
 
+/** A path that stays within its quotes, in Python's text and in the shell's, and hides nothing that is printed. */
+const QUOTABLE = /^[\p{L}\p{N} ./_+@:,=-]+$/u;
+
+/** Where training scripts keep the weights, if their checkpoint holds more than these. */
+const WEIGHTS_KEYS = ["state_dict", "model_state_dict", "model", "net"];
+
 /**
  * How a checkpoint is converted. `weights_only=True` makes PyTorch refuse whatever is more than tensors, so that
- * nothing in the file is executed.
+ * nothing in the file is executed, but for holes closed in 2.6 (CVE-2025-32434) and 2.10 (CVE-2026-24747). safetensors
+ * refuses tensors that share memory, hence the copies.
  */
 function convertCheckpoint(path: string): string {
   // A name in a command that a user copies must not end the quotes around it.
-  const name = /^[\w.-]+$/.test(basename(path)) ? basename(path) : "model.pth";
+  const isQuotable = QUOTABLE.test(path);
+  const program = [
+    "import torch",
+    "from safetensors.torch import save_file",
+    `d = torch.load('${isQuotable ? path : "model.pth"}', map_location='cpu', weights_only=True)`,
+    `d = next((d[k] for k in (${WEIGHTS_KEYS.map((key) => `'${key}'`).join(", ")}) if isinstance(d.get(k), dict)), d)`,
+    "save_file({k: v.clone().contiguous() for k, v in d.items() if torch.is_tensor(v)}, 'model.safetensors')",
+  ];
   return (
     'Load the weights in the network\'s own code and export that: `torch.onnx.export(model.eval(), example_images, "model.onnx")`. ' +
     "Or, for a ResNet-18 or a CLIP model, make safetensors of them, which runs nothing that is in the file: " +
-    `\`python3 -c "import torch; from safetensors.torch import save_file; d = torch.load('${name}', map_location='cpu', weights_only=True); save_file({k: v.contiguous() for k, v in d.get('state_dict', d).items()}, 'model.safetensors')"\`.`
+    '`pip install "torch>=2.10" safetensors` (older versions can be made to run it all the same), ' +
+    (isQuotable ? "then " : "copy the checkpoint to model.pth, then ") +
+    `\`python3 -c "${program.join("; ")}"\`.`
   );
 }
 

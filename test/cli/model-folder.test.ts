@@ -67,7 +67,7 @@ test("a folder of timm with weights alone: network, size and names are found", a
   expect(refused.code).toBe(3);
   expect(refused.stderr).toContain('error MODEL_NOT_ONNX: "pytorch_model.bin" is a checkpoint');
   expect(refused.stderr).toContain(
-    "torch.load('pytorch_model.bin', map_location='cpu', weights_only=True)",
+    `torch.load('${join(timm, "pytorch_model.bin")}', map_location='cpu', weights_only=True)`,
   );
 });
 

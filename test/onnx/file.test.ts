@@ -58,6 +58,16 @@ vi.mock("node:crypto", async (original) => ({
   randomBytes: (size: number) => Buffer.alloc(size),
 }));
 
+/** The error for a file of this content and name. */
+function refused(content: string, name: string): AntidoteError {
+  try {
+    parseModel(Uint8Array.from(Buffer.from(content, "latin1")), name);
+  } catch (error) {
+    return error as AntidoteError;
+  }
+  throw new Error("expected a failure");
+}
+
 describe("reading", () => {
   it("refuses what is not there, or not a file", async () => {
     const missing = readOnnxFile(join(folder, "missing.onnx"));
@@ -79,24 +89,43 @@ describe("reading", () => {
   });
 
   it("refuses checkpoints by content or by name, with a line that converts them and runs nothing", () => {
-    const refused = (content: string, name: string) => {
-      try {
-        parseModel(Uint8Array.from(Buffer.from(content, "latin1")), name);
-      } catch (error) {
-        return error as AntidoteError;
-      }
-      throw new Error("expected a failure");
-    };
     for (const content of ["PK\x03\x04 as newer versions", "\x80\x02 as older ones", "(dp0\n"]) {
       const { code, message, next } = refused(content, "runs/best.ckpt");
       expect(code).toBe("MODEL_NOT_ONNX");
       expect(message).toContain('"best.ckpt" is a checkpoint');
-      expect(next).toContain("torch.load('best.ckpt', map_location='cpu', weights_only=True)");
+      expect(next).toContain("torch.load('runs/best.ckpt', map_location='cpu', weights_only=True)");
     }
     // What a user copies into a shell must not be chosen by the file's maker.
-    const { next } = refused("(dp0\n", "x');import os;os.system('id').pkl");
-    expect(next).toContain("torch.load('model.pth'");
-    expect(next).not.toContain("os.system");
+    const hostile = [
+      "x');import os;os.system('id').pkl",
+      "$(id).pt",
+      "`id`.pt",
+      '"; id; ".pt',
+      "a\\.pt",
+      "a\n.pt",
+    ];
+    for (const name of hostile) {
+      const { next } = refused("(dp0\n", name);
+      expect(next, name).toContain("torch.load('model.pth'");
+      expect(next, name).toContain("copy the checkpoint to model.pth");
+      expect(next, name).not.toContain(name);
+    }
+  });
+
+  it("converts the checkpoints that training scripts write", () => {
+    const convert = (name: string) => {
+      const { next } = refused("(dp0\n", name);
+      expect(next).toContain('pip install "torch>=2.10" safetensors');
+      return /`python3 -c "(.*)"`\.$/.exec(next!)![1]!;
+    };
+    const program = convert("/my models/größer/best-1.ckpt");
+    expect(program).toContain("torch.load('/my models/größer/best-1.ckpt', ");
+    // Nothing in it that the shell would expand or that would end its quotes.
+    expect(program).not.toMatch(/["$`\\!]/);
+    expect(program).toContain("('state_dict', 'model_state_dict', 'model', 'net')");
+    expect(program).toContain(
+      "{k: v.clone().contiguous() for k, v in d.items() if torch.is_tensor(v)}",
+    );
   });
 
   it("refuses text, images and nothing at all", async () => {
