@@ -11,6 +11,7 @@ import {
   type StoredTensor,
 } from "../core/safetensors.ts";
 import { fromBytes, type Tensor } from "../core/tensor.ts";
+import { refusedFormat, SIGNATURE_BYTES } from "../onnx/foreign.ts";
 import { readAt } from "../onnx/read.ts";
 
 /** Bytes of an index at most. */
@@ -36,6 +37,7 @@ export class WeightsFile implements AsyncDisposable {
   readonly files: readonly string[];
   readonly metadata: Readonly<Record<string, string>>;
   readonly tensors: ReadonlyMap<string, StoredTensor>;
+  readonly #handles: readonly FileHandle[];
   readonly #handleOf: ReadonlyMap<string, FileHandle>;
 
   private constructor(path: string, parts: readonly Part[], isIndex: boolean) {
@@ -43,6 +45,7 @@ export class WeightsFile implements AsyncDisposable {
     this.files = isIndex ? [path, ...parts.map(({ file }) => file)] : [path];
     this.metadata = parts[0]?.header.metadata ?? {};
     this.tensors = new Map(parts.flatMap(({ header }) => [...header.entries]));
+    this.#handles = parts.map(({ handle }) => handle);
     this.#handleOf = new Map(
       parts.flatMap(({ header, handle }) =>
         [...header.entries.keys()].map((name) => [name, handle] as const),
@@ -84,7 +87,7 @@ export class WeightsFile implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all(Array.from(new Set(this.#handleOf.values()), (handle) => handle.close()));
+    await Promise.all(this.#handles.map((handle) => handle.close()));
   }
 }
 
@@ -119,7 +122,11 @@ async function openPart(file: string, shownAs: string): Promise<Part> {
     if (header.length < length) throw new Error("it ends within its header");
     return { file, bytes, handle, header: parseHeader(header, bytes) };
   } catch (cause) {
+    // Asked only now: the length in front of a sound header may look like another format's signature.
+    const head = await readAt(handle, 0, Math.min(bytes, SIGNATURE_BYTES));
     await handle.close();
+    const refused = refusedFormat(head, shownAs, "safetensors");
+    if (refused) throw refused;
     throw damaged(shownAs, cause instanceof Error ? cause.message : String(cause), cause);
   }
 }

@@ -1,7 +1,7 @@
 import { basename } from "node:path";
 import { AntidoteError } from "../core/errors.ts";
 
-/** A file format that people take for ONNX, how to tell it, and how to get an ONNX file instead. */
+/** A file format that people take for a model's, how to tell it, and what to do instead. */
 interface ForeignFormat {
   readonly name: string;
   /** What to do instead. @param path of the file */
@@ -63,7 +63,16 @@ export function checkpointRefused(path: string): AntidoteError {
 const CONVERT_TENSORFLOW =
   "Convert it with tf2onnx: `python -m tf2onnx.convert --keras model.keras --output model.onnx`.";
 
+const SAFETENSORS: ForeignFormat = {
+  name: "a safetensors file without its ending",
+  next: "Call it model.safetensors.",
+  magic: ['{"'],
+  offset: 8,
+};
+
 const FOREIGN_FORMATS: readonly ForeignFormat[] = [
+  // Before pickles: the length in front of a header may begin like one.
+  SAFETENSORS,
   {
     name: "a zip archive, as PyTorch and Keras save them",
     next: convertCheckpoint,
@@ -90,23 +99,43 @@ const FOREIGN_FORMATS: readonly ForeignFormat[] = [
     offset: 4,
   },
   {
-    name: "a safetensors file without its ending",
-    next: "Call it model.safetensors.",
-    magic: ['{"'],
-    offset: 8,
-  },
-  {
-    name: "a Git LFS pointer, not the model itself",
+    name: "a Git LFS pointer to the model",
     next: "Fetch the model with `git lfs pull`.",
     magic: ["version https://git-lfs"],
+  },
+  {
+    name: "a web page",
+    next: "Open it in a browser to see what it says, and download the file itself.",
+    magic: ["<!DOCTYPE", "<!doctype", "<html", "<HTML"],
   },
   { name: "a gzip archive", next: "Unpack it first.", magic: ["\x1f\x8b"] },
 ];
 
-/** The format whose signature a file starts with, if it is one that is not ONNX. */
-export function foreignFormat(bytes: Uint8Array): ForeignFormat | undefined {
-  const head = String.fromCharCode(...bytes.subarray(0, 64));
-  return FOREIGN_FORMATS.find(({ magic, offset = 0 }) =>
+/** Bytes in which `refusedFormat` finds any signature. */
+export const SIGNATURE_BYTES = 64;
+
+/**
+ * The error for a file that starts with the signature of another format than the wanted one; undefined for any other.
+ * @param bytes the first of the file
+ */
+export function refusedFormat(
+  bytes: Uint8Array,
+  path: string,
+  wanted: "ONNX" | "safetensors",
+): AntidoteError | undefined {
+  const head = String.fromCharCode(...bytes.subarray(0, SIGNATURE_BYTES));
+  const format = FOREIGN_FORMATS.find(({ magic, offset = 0 }) =>
     magic.some((text) => head.startsWith(text, offset)),
   );
+  if (!format || (format === SAFETENSORS && wanted === "safetensors")) return undefined;
+  if (format.isCheckpoint && isCheckpoint(path)) return checkpointRefused(path);
+  const { name, next } = format;
+  const [code, other] =
+    wanted === "ONNX"
+      ? (["MODEL_NOT_ONNX", "an ONNX file"] as const)
+      : (["MODEL_INVALID", "a safetensors file"] as const);
+  return new AntidoteError(code, `This is ${name}, not ${other}.`, {
+    place: path,
+    next: typeof next === "string" ? next : next(path),
+  });
 }

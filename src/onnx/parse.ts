@@ -1,7 +1,7 @@
 import { fromBinary } from "@bufbuild/protobuf";
 import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
 import { AntidoteError } from "../core/errors.ts";
-import { checkpointRefused, foreignFormat, isCheckpoint } from "./foreign.ts";
+import { checkpointRefused, isCheckpoint, refusedFormat } from "./foreign.ts";
 import { type ModelProto, ModelProtoSchema } from "./proto/generated/onnx_pb.ts";
 
 /**
@@ -21,15 +21,8 @@ export function parseModel(bytes: Uint8Array<ArrayBuffer>, place: string): Model
   if (bytes.length === 0) {
     throw new AntidoteError("MODEL_TRUNCATED", "The file is empty.", { place, next: EXPORT_AGAIN });
   }
-  const foreign = foreignFormat(bytes);
-  if (foreign?.isCheckpoint && isCheckpoint(place)) throw checkpointRefused(place);
-  if (foreign) {
-    const { name, next } = foreign;
-    throw new AntidoteError("MODEL_NOT_ONNX", `This is ${name}, not an ONNX file.`, {
-      place,
-      next: typeof next === "string" ? next : next(place),
-    });
-  }
+  const refused = refusedFormat(bytes, place, "ONNX");
+  if (refused) throw refused;
   const kind = outermostFields(bytes);
   if (kind === "foreign" && isCheckpoint(place)) throw checkpointRefused(place);
   if (kind === "foreign") {

@@ -16,6 +16,7 @@ import { type ResNetShape, resnet18Parameters } from "../../src/models/resnet18.
 import { GraphBuilder } from "../../src/onnx/builder.ts";
 import { exportModel } from "../../src/onnx/export.ts";
 import { importGraph } from "../../src/onnx/import.ts";
+import { parseModel } from "../../src/onnx/parse.ts";
 import { convertFloat } from "../../src/onnx/tensors.ts";
 import { failureOf, folderWith } from "../data/temporary.ts";
 import { testDevice } from "../support/device.ts";
@@ -215,6 +216,41 @@ describe("other weights", () => {
     all.set(name, value);
     const failing = importWeights(await saved(all), SIZE);
     expect(await failureOf(failing)).toMatchObject({ code, place: name });
+  });
+});
+
+describe("files of another format", () => {
+  test.each([
+    [
+      "a Git LFS pointer",
+      "version https://git-lfs.github.com/spec/v1\noid sha256:0",
+      "git lfs pull",
+    ],
+    ["a web page", "<!DOCTYPE html><html>404</html>", "download"],
+    ["a zip archive", "PK\x03\x04 as PyTorch writes", "weights_only=True"],
+    ["a Python pickle", "\x80\x02}q\x00 and so on", "weights_only=True"],
+  ])("%s is told from damaged weights", async (name, content, advice) => {
+    const folder = await folderWith({ "model.safetensors": Buffer.from(content, "latin1") });
+    const failure = await failureOf(importWeights(join(folder, "model.safetensors"), SIZE));
+    expect(failure).toMatchObject({
+      code: "MODEL_INVALID",
+      message: expect.stringMatching(`^This is ${name}.*, not a safetensors file\\.$`),
+      next: expect.stringContaining(advice),
+    });
+  });
+
+  test("is no file whose header happens to have the length that a pickle begins with", async () => {
+    // 0x0280 bytes, little-endian: "\x80\x02".
+    const unpadded = encodeSafetensors({ tensors: new Map(), metadata: { pad: "" } }).length - 8;
+    const metadata = { pad: " ".repeat(0x280 - unpadded) };
+    const sound = encodeSafetensors({ tensors: new Map(), metadata });
+    expect([...sound.subarray(0, 2)]).toEqual([0x80, 0x02]);
+    const folder = await folderWith({ "a.safetensors": sound, "b.onnx": sound });
+    const refused = await failureOf(importWeights(join(folder, "a.safetensors"), SIZE));
+    expect(refused).toMatchObject({ code: "MODEL_UNKNOWN_WEIGHTS" });
+    expect(() => parseModel(Uint8Array.from(sound), "b.onnx")).toThrow(
+      "This is a safetensors file",
+    );
   });
 });
 
