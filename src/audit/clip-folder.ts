@@ -1,5 +1,6 @@
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
+import { z } from "zod";
 import { AntidoteError } from "../core/errors.ts";
 import { CLIP_CONFIG, type ClipShape } from "../models/clip/config.ts";
 import { type ClipTokenizer, clipTokenizer } from "../models/clip/tokenizer.ts";
@@ -34,6 +35,11 @@ const USUAL: NamedPreprocessing = {
   std: [0.26862954, 0.26130258, 0.27577711],
 };
 
+/** What `config.json` says the model is. */
+const MODEL_KIND = z.looseObject({ model_type: z.string().max(60).nullish() });
+
+const AGAIN = "Fetch it again from where the model came from.";
+
 /**
  * Opens a CLIP model in the layout of Hugging Face: `config.json`; `model.safetensors` or its index;
  * `preprocessor_config.json`, without which CLIP's own values are taken; `tokenizer.json`, else `vocab.json` with
@@ -43,18 +49,8 @@ const USUAL: NamedPreprocessing = {
  *   damaged or not CLIP's; `MODEL_UNKNOWN_WEIGHTS`; the errors of `findModel` and `WeightsFile.open`
  */
 export async function openClipFolder(path: string): Promise<ClipFolder> {
-  const isFolder = await stat(path).then(
-    (it) => it.isDirectory(),
-    () => false,
-  );
-  if (!isFolder) {
-    throw new AntidoteError("MODEL_NOT_FOUND", "There is no such folder.", {
-      place: path,
-      next: "Give the folder of a CLIP model: its weights alone tell neither tokens nor shapes.",
-    });
-  }
-  const shape = await readJsonBeside(path, "config.json", CLIP_CONFIG);
-  if (shape === undefined) throw lacks(path, "config.json");
+  await checkFolder(path);
+  const shape = await readShape(path);
   const tokenizer = clipTokenizer(await readVocabulary(path), shape.text.vocabulary, path);
   const found = await findModel(path, "weights");
   const weights = await WeightsFile.open(found.path);
@@ -68,10 +64,33 @@ export async function openClipFolder(path: string): Promise<ClipFolder> {
   }
 }
 
+async function checkFolder(path: string): Promise<void> {
+  const found = await stat(path).catch(() => undefined);
+  if (found?.isDirectory()) return;
+  const what = found ? "This is a file, not a folder." : "There is no such folder.";
+  throw new AntidoteError("MODEL_NOT_FOUND", what, {
+    place: path,
+    next: "Give the folder of a CLIP model: its weights alone tell neither tokens nor shapes.",
+  });
+}
+
+async function readShape(folder: string): Promise<ClipShape> {
+  const kind = await readJsonBeside(folder, "config.json", MODEL_KIND, AGAIN);
+  if (!kind) throw lacks(folder, "config.json");
+  if (kind.model_type !== "clip") {
+    const what = kind.model_type ? `holds a ${kind.model_type} model` : "states no model_type";
+    throw new AntidoteError("DATA_INVALID", `This folder ${what}; only CLIP is known here.`, {
+      place: join(folder, "config.json"),
+      next: "Give the folder of a CLIP model, such as openai/clip-vit-base-patch32. A model with classes of its own is audited as it is.",
+    });
+  }
+  return (await readJsonBeside(folder, "config.json", CLIP_CONFIG, AGAIN))!;
+}
+
 async function readVocabulary(folder: string): Promise<Vocabulary> {
-  const whole = await readJsonBeside(folder, "tokenizer.json", TOKENIZER_FILE);
+  const whole = await readJsonBeside(folder, "tokenizer.json", TOKENIZER_FILE, AGAIN);
   if (whole) return whole;
-  const pieces = await readJsonBeside(folder, "vocab.json", VOCAB_FILE);
+  const pieces = await readJsonBeside(folder, "vocab.json", VOCAB_FILE, AGAIN);
   const merges = await readBeside(folder, "merges.txt");
   if (!pieces || merges === undefined) throw lacks(folder, "tokenizer.json");
   try {
@@ -80,7 +99,7 @@ async function readVocabulary(folder: string): Promise<Vocabulary> {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new AntidoteError("DATA_INVALID", `"merges.txt" of the model's folder: ${reason}.`, {
       place: join(folder, "merges.txt"),
-      next: "Fetch it again from where the model came from.",
+      next: AGAIN,
       cause,
     });
   }

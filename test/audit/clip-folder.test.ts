@@ -106,14 +106,29 @@ describe("is refused by name", () => {
       (it) => {
         it["config.json"] = '{"model_type": "siglip"}';
       },
-      { code: "DATA_INVALID", message: expect.stringContaining("model_type") },
+      {
+        code: "DATA_INVALID",
+        message: "This folder holds a siglip model; only CLIP is known here.",
+        next: expect.stringContaining("folder of a CLIP model"),
+      },
+    ],
+    [
+      "no stated architecture",
+      (it) => {
+        it["config.json"] = "{}";
+      },
+      { code: "DATA_INVALID", message: expect.stringContaining("states no model_type") },
     ],
     [
       "with shapes beyond all bounds",
       (it) => {
         it["config.json"] = '{"model_type": "clip", "projection_dim": 1e12}';
       },
-      { code: "DATA_INVALID", message: expect.stringContaining("projection_dim") },
+      {
+        code: "DATA_INVALID",
+        message: expect.stringMatching(/unexpected: projection_dim: [^\n]*\.$/),
+        next: expect.not.stringContaining("path of the model itself"),
+      },
     ],
     [
       "with heads that do not divide the width",
@@ -169,9 +184,13 @@ describe("is refused by name", () => {
 
   test("what is no folder", async () => {
     const path = await folder();
-    for (const name of ["model.safetensors", "gone"]) {
+    const nothing = { "model.safetensors": "a file, not a folder", gone: "no such folder" };
+    for (const [name, what] of Object.entries(nothing)) {
       const failing = openClipFolder(join(path, name));
-      expect(await failureOf(failing)).toMatchObject({ code: "MODEL_NOT_FOUND" });
+      expect(await failureOf(failing)).toMatchObject({
+        code: "MODEL_NOT_FOUND",
+        message: expect.stringContaining(what),
+      });
     }
     const empty = await folderWith({});
     await mkdir(join(empty, "config.json"));
