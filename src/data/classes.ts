@@ -73,16 +73,16 @@ export async function assignClasses(
   if (rules.classes !== undefined) {
     const names = await readClassNames(rules.classes);
     checkClassCount(names.length, rules.classCount, rules.classes);
-    const find = nameFinder(names);
-    if (folders.every((folder) => /^\d+$/.test(folder) && find(folder) === undefined)) {
+    const find = bearersIn(names);
+    if (folders.every((folder) => /^\d+$/.test(folder) && find(folder).length === 0)) {
       const named = { classNames: names };
       return byIndex(about, indices as RegExpExecArray[], named, `indices in ${rules.classes}`);
     }
-    return byName(about, names, `names listed in ${rules.classes}`);
+    return byName(about, names, "names listed in", rules.classes);
   }
   const ownName = own && nameFinder(own);
   if (own && ownName && folders.every((folder) => ownName(folder) !== undefined)) {
-    return byName(about, own, `class names in ${rules.classNamesFrom ?? "the model"}`);
+    return byName(about, own, "class names in", rules.classNamesFrom ?? "the model");
   }
   if (indices.every((index) => index !== null)) {
     return byIndex(about, indices, rules, teller.indexRule);
@@ -99,11 +99,18 @@ interface About {
   readonly teller: Teller;
 }
 
-function byName(about: About, names: readonly string[], rule: string): ClassAssignment {
-  const find = nameFinder(names);
+/** @param source of the names */
+function byName(
+  about: About,
+  names: readonly string[],
+  rule: string,
+  source: string,
+): ClassAssignment {
+  const find = bearersIn(names);
   const labels = about.folders.map((folder) => {
-    const label = find(folder);
-    if (label !== undefined) return label;
+    const [label, ...others] = find(folder);
+    if (label !== undefined && others.length === 0) return label;
+    if (label !== undefined) throw ambiguous(folder, [label, ...others], about, source);
     const suggestion = nearest(folder, names);
     const hint = suggestion === undefined ? "" : ` The nearest is "${suggestion}".`;
     throw mismatch(
@@ -113,7 +120,31 @@ function byName(about: About, names: readonly string[], rule: string): ClassAssi
     );
   });
   refuseRepeats(about, labels);
-  return { labels, classNames: names, rule };
+  return { labels, classNames: names, rule: `${rule} ${source}` };
+}
+
+function ambiguous(
+  folder: string,
+  classes: readonly number[],
+  { place, teller }: About,
+  source: string,
+): AntidoteError {
+  return new AntidoteError(
+    "CLASSES_MISMATCH",
+    `The ${teller.one} "${folder}" may be any of ${classes.length} classes: ${positionsIn(source, classes)} of ${source}.`,
+    {
+      place,
+      next: `Give each of these classes a name of its own, or call every ${teller.one} by its class index alone.`,
+    },
+  );
+}
+
+/** Where classes stand in a list of names: "lines 135 and 518", or "classes 134 and 517" where lines mean nothing. */
+export function positionsIn(list: string, classes: readonly number[]): string {
+  const [word, first] = list.endsWith(".json")
+    ? (["classes", 0] as const)
+    : (["lines", 1] as const);
+  return `${word} ${classes.map((index) => index + first).join(" and ")}`;
 }
 
 function byIndex(
@@ -194,13 +225,28 @@ function refuseRepeats({ folders, place, teller }: About, labels: readonly numbe
  * enough. An exact match goes before a synonym (two ImageNet classes share the synonym "crane").
  */
 export function nameFinder(names: readonly string[]): (name: string) => number | undefined {
+  const find = bearersIn(names);
+  return (name) => {
+    const found = find(name);
+    return found.length === 1 ? found[0] : undefined;
+  };
+}
+
+/** As `nameFinder`, but finds all places. */
+function bearersIn(names: readonly string[]): (name: string) => number[] {
   const exact = places(names.map((name) => [plain(name)]));
   const bySynonym = places(names.map(synonyms));
   return (name) => {
     const wanted = plain(name);
-    const found = exact.get(wanted) ?? bySynonym.get(wanted);
-    return found?.size === 1 ? [...found][0] : undefined;
+    return [...(exact.get(wanted) ?? bySynonym.get(wanted) ?? [])];
   };
+}
+
+/** The names that several classes bear, with these classes. */
+export function sharedNames(names: readonly string[]): ReadonlyMap<string, readonly number[]> {
+  const bearers = places(names.map((name) => [name]));
+  const shared = [...bearers].filter(([, classes]) => classes.size > 1);
+  return new Map(shared.map(([name, classes]) => [name, [...classes]]));
 }
 
 /** For every word, which of the lists hold it. */
@@ -245,34 +291,44 @@ const Index = z.coerce.number().int().nonnegative();
 /** The shapes of JSON that list classes: [name], {index: name}, {name: index}, {id2label: …}. */
 const ClassList = z.union([
   z.array(Name),
-  z.object({ id2label: z.record(Index, Name) }).transform(({ id2label }) => inOrder(id2label)),
-  z.record(Index, Name).transform(inOrder),
+  z.object({ id2label: z.record(Index, Name) }).transform(({ id2label }) => byIndices(id2label)),
+  z.record(Index, Name).transform(byIndices),
   z
     .record(z.string(), z.number().int().nonnegative())
-    .transform((record) =>
-      inOrder(Object.fromEntries(Object.entries(record).map(([name, index]) => [index, name]))),
-    ),
+    .transform((record) => inOrder(Object.entries(record).map(([name, index]) => [index, name]))),
 ]);
 
+function byIndices(record: Record<number, string>): string[] {
+  return inOrder(Object.entries(record).map(([index, name]) => [Number(index), name]));
+}
+
 /** Names by index as an array; an index without a name leaves it empty, which is refused later. */
-function inOrder(record: Record<number, string>): string[] {
-  return Array.from({ length: Object.keys(record).length }, (_, index) => record[index] ?? "");
+function inOrder(entries: readonly (readonly [number, string])[]): string[] {
+  const byIndex = new Map(entries);
+  return Array.from(entries, (_, index) => byIndex.get(index) ?? "");
 }
 
 /**
  * Class names in label order: a text file with one on each line (`labels.txt`, `synset.txt`), or JSON
- * as an array, {index: name}, {name: index}, or a Hugging Face `config.json` with `id2label`.
- * Errors: `DATA_NOT_FOUND`; `DATA_INVALID` if the file is neither, or misses or repeats an index or name.
+ * as an array, {index: name}, {name: index}, or a Hugging Face `config.json` with `id2label`. Several classes may bear
+ * one name, as in ImageNet's usual list: `sharedNames`.
+ * Errors: `DATA_NOT_FOUND`; `DATA_INVALID` if the file is neither, or misses an index or name.
  */
 export async function readClassNames(path: string): Promise<string[]> {
   const text = new TextDecoder().decode(await readBytes(path)).replace(/^\uFEFF/, "");
   const names = path.endsWith(".json") ? parseJsonNames(text) : text.trimEnd().split(/\r?\n/);
   const trimmed = names?.map((name) => name.trim());
-  if (trimmed && !trimmed.includes("") && new Set(trimmed).size === trimmed.length) return trimmed;
-  throw new AntidoteError("DATA_INVALID", `"${path}" is not a list of class names.`, {
+  const nameless = trimmed?.indexOf("");
+  if (trimmed && nameless === -1) return trimmed;
+  const where = nameless === undefined ? "" : `: ${noName(path, nameless)}`;
+  throw new AntidoteError("DATA_INVALID", `"${path}" is not a list of class names${where}.`, {
     place: path,
-    next: "Give a text file with one class name on each line in label order, or JSON: an array, {index: name} or {name: index} with indices from 0, each index and name once.",
+    next: "Give a text file with one class name on each line in label order, or JSON: an array, {index: name} or {name: index} with indices from 0, each index once.",
   });
+}
+
+function noName(path: string, index: number): string {
+  return path.endsWith(".json") ? `class ${index} has no name` : `line ${index + 1} is empty`;
 }
 
 function parseJsonNames(text: string): string[] | undefined {

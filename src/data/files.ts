@@ -14,7 +14,7 @@ export async function kindOf(path: string): Promise<"file" | "folder"> {
   } catch (cause) {
     throw new AntidoteError("DATA_NOT_FOUND", `There is no file or folder "${path}".`, {
       place: path,
-      next: "Check the path to the images.",
+      next: "Check the path.",
       cause,
     });
   }

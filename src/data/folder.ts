@@ -27,7 +27,8 @@ export interface FolderOptions extends Geometry, ClassRules {
   readonly signal?: AbortSignal | undefined;
 }
 
-const STAGE = "images";
+/** What progress calls the reading of images. */
+export const IMAGES_STAGE = "images";
 const IMAGE_NAME = /\.(png|jpe?g|jpe|jfif|webp|gif|tiff?|avif|bmp|heic|jp2|ppm|pgm)$/i;
 const SPLIT_NAME = /^(train|val|valid|validation|test)(ing)?$/i;
 
@@ -45,12 +46,12 @@ const CONCURRENCY = 8;
 export async function imageFolder(path: string, options: FolderOptions): Promise<ImageSet> {
   const { emit = silent } = options;
   const { files, classNames, rule } = await labelledFiles(path, options);
-  emit({ kind: "note", stage: STAGE, message: `Classes by ${rule}.` });
+  emit({ kind: "note", stage: IMAGES_STAGE, message: `Classes by ${rule}.` });
   const present = new Set(files.map(({ label }) => label));
   const absent = classNames.filter((_, label) => !present.has(label));
   if (absent.length > 0) {
     const message = `No images of ${absent.length} of ${classNames.length} classes (${abridged(absent)}).`;
-    emit({ kind: "warning", stage: STAGE, message });
+    emit({ kind: "warning", stage: IMAGES_STAGE, message });
   }
   return decoded(path, files, classNames, rule, options);
 }
@@ -97,7 +98,7 @@ async function labelledByFolders(
   if (files.length === 0) throw noImages(path, `The class folders in "${path}" hold no images.`);
   if (others > 0) {
     const message = `${others} ${others === 1 ? "file that is no image was" : "files that are no images were"} left out.`;
-    emit({ kind: "warning", stage: STAGE, message });
+    emit({ kind: "warning", stage: IMAGES_STAGE, message });
   }
   return { files, classNames, rule };
 }
@@ -173,7 +174,7 @@ async function decodeAll(
         next: "Replace or remove them, or allow them to be left out.",
       });
     }
-    emit({ kind: "warning", stage: STAGE, message: `Left out: ${message}` });
+    emit({ kind: "warning", stage: IMAGES_STAGE, message: `Left out: ${message}` });
   }
   return { images, readable };
 }
@@ -200,7 +201,7 @@ async function decodeInto(
     if (image) await write(image, row * length);
     done++;
     if (done % everyPercent === 0 || done === total) {
-      emit({ kind: "step", stage: STAGE, done, total });
+      emit({ kind: "step", stage: IMAGES_STAGE, done, total });
     }
   });
 }

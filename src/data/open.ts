@@ -1,9 +1,9 @@
 import { basename } from "node:path";
 import { AntidoteError } from "../core/errors.ts";
 import { isCifar10File, readCifar10 } from "./cifar10.ts";
-import { checkClassCount, readClassNames } from "./classes.ts";
+import { abridged, checkClassCount, readClassNames, sharedNames } from "./classes.ts";
 import { kindOf, namesIn } from "./files.ts";
-import { type FolderOptions, imageFolder } from "./folder.ts";
+import { type FolderOptions, IMAGES_STAGE, imageFolder } from "./folder.ts";
 import { isIdxImagesFile, readIdx } from "./idx.ts";
 import { ascending, type Geometry, type ImageSet } from "./images.ts";
 
@@ -15,11 +15,24 @@ export interface OpenOptions extends FolderOptions {
 /**
  * Opens whatever `--images` names: a folder of class folders, CIFAR-10 binary files (one or their
  * folder), or idx files (the images file or its folder). Class folders are resized to the model's
- * input; the other formats must have its size.
+ * input; the other formats must have its size. Class names that are not distinct give a warning.
  * Errors: those of `imageFolder`, `readCifar10` and `readIdx`; `DATA_INVALID` for an unknown format or
  * another image size; `CLASSES_MISMATCH` for another number of classes.
  */
 export async function openImages(path: string, options: OpenOptions): Promise<ImageSet> {
+  const set = await openKnown(path, options);
+  const shared = Array.from(
+    sharedNames(set.classNames),
+    ([name, classes]) => `${name}: ${classes.join(" and ")}`,
+  );
+  if (shared.length > 0) {
+    const message = `Several classes bear the same name (${abridged(shared)}): no image is matched to them by it.`;
+    options.emit?.({ kind: "warning", stage: IMAGES_STAGE, message });
+  }
+  return set;
+}
+
+async function openKnown(path: string, options: OpenOptions): Promise<ImageSet> {
   const { split, signal, classCount } = options;
   const folder = (await kindOf(path)) === "folder";
   const names = folder ? await namesIn(path) : [basename(path)];

@@ -276,7 +276,7 @@ describe("a mistake in an experiment", () => {
       "missing images",
       grid("data: images"),
       ...[3, 'DATA_NOT_FOUND: There is no file or folder ".*images"'],
-      "Check the path to the images.",
+      "Check the path.",
     ],
     [
       "a wrong part",

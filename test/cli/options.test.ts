@@ -4,6 +4,7 @@ import { type Command, command } from "../../src/cli/command.ts";
 import { COMMANDS } from "../../src/cli/commands/index.ts";
 import { fieldsOf, listed, toCamel, toKebab } from "../../src/cli/options/fields.ts";
 import { resolve } from "../../src/cli/options/resolve.ts";
+import { classIndex } from "../../src/cli/options/shared.ts";
 import { type Invocation, parseCommandLine } from "../../src/cli/parse.ts";
 import { AntidoteError } from "../../src/core/errors.ts";
 import { folderWith } from "../data/temporary.ts";
@@ -207,4 +208,12 @@ describe("help", () => {
     expect(invocation.command.name).toBe(name);
     await resolve(invocation.command, invocation.flags, invocation.config);
   });
+});
+
+test("a target is named by its index, or by a name that is its own", () => {
+  const names = ["tench", "crane", "crane"];
+  expect(classIndex(2, names)).toBe(2);
+  expect(classIndex("tench", names)).toBe(0);
+  expect(() => classIndex("crane", names)).toThrow('2 classes are called "crane": 1, 2.');
+  expect(() => classIndex("crab", names)).toThrow("no class called");
 });

@@ -18,6 +18,14 @@ test("class names come from a list, or from the folders of images", async () => 
   expect(await classNamesFrom(join(folder, "numbered"))).toEqual(["dog", "cat"]);
 });
 
+test("names that are alike are refused, with their lines", async () => {
+  const folder = await folderWith({ "labels.txt": "crane\ncat\ncrane\n" });
+  expect(await failureOf(classNamesFrom(join(folder, "labels.txt")))).toMatchObject({
+    code: "DATA_INVALID",
+    message: expect.stringContaining('the name "crane" (lines 1 and 3)'),
+  });
+});
+
 test("less than two are refused", async () => {
   const folder = await folderWith({ "one.txt": "cat\n", "images/a.png": "" });
   for (const [name, count] of [

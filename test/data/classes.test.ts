@@ -33,7 +33,7 @@ test("ImageNet's lists match by identifier or by one synonym", async () => {
   });
   const synset = { classes: join(folder, "synset.txt") };
   expect((await assignClasses(["n03126707", "tench"], synset, "i")).labels).toEqual([2, 0]);
-  await expect(assignClasses(["crane"], synset, "i")).rejects.toThrow("none of the 3");
+  await expect(assignClasses(["crane"], synset, "i")).rejects.toThrow("lines 2 and 3");
   const index = { classes: join(folder, "class_index.json") };
   expect((await assignClasses(["crane", "n01440764"], index, "i")).labels).toEqual([1, 0]);
 });
@@ -66,6 +66,30 @@ test("a name that two classes bear decides nothing", async () => {
   await expect(assignClasses(["crane", "tench"], own, "i")).rejects.toThrow("2 class folders");
 });
 
+test("names that several classes bear are listed, but no folder is matched to them", async () => {
+  const folder = await folderWith({
+    "labels.txt": "tench\ncrane\nmaillot\nmaillot\ncrane\n",
+    "labels.json": '["tench", "crane", "crane"]',
+    "numbers.txt": "7\n8\n7\n",
+  });
+  const assign = (folders: string[], list: string) =>
+    assignClasses(folders, { classes: join(folder, list) }, "i");
+  expect(await assign(["tench"], "labels.txt")).toMatchObject({ labels: [0] });
+  const { labels, classNames } = await assign(["4", "1"], "labels.txt");
+  expect(labels).toEqual([4, 1]);
+  expect(classNames[4]).toBe("crane");
+  await expect(assign(["tench", "crane"], "labels.txt")).rejects.toMatchObject({
+    code: "CLASSES_MISMATCH",
+    message: expect.stringMatching(
+      /^The folder "crane" .* 2 classes: lines 2 and 5 of .*labels\.txt\.$/,
+    ),
+    next: expect.stringContaining("index alone"),
+  });
+  await expect(assign(["Crane"], "labels.json")).rejects.toThrow("classes 1 and 2");
+  // A name that is a number is no index.
+  await expect(assign(["7"], "numbers.txt")).rejects.toThrow("lines 1 and 3");
+});
+
 test("what does not match is refused, with the nearest name", async () => {
   const folder = await folderWith({ "labels.txt": NAMES.join("\n") });
   const classes = join(folder, "labels.txt");
@@ -86,7 +110,7 @@ test("what does not match is refused, with the nearest name", async () => {
 test("a file that lists no classes is refused", async () => {
   const files = {
     "gap.json": '{"0": "a", "2": "b"}',
-    "twice.txt": "a\nb\na\n",
+    "twice.json": '{"a": 0, "b": 1, "c": 1}',
     "blank.txt": "a\n\nb\n",
     "empty.txt": "",
     "broken.json": '["a"',
@@ -99,7 +123,9 @@ test("a file that lists no classes is refused", async () => {
       code: "DATA_INVALID",
     });
   }
+  await expect(readClassNames(join(folder, "blank.txt"))).rejects.toThrow("line 2 is empty");
   await expect(readClassNames(join(folder, "none.txt"))).rejects.toMatchObject({
     code: "DATA_NOT_FOUND",
+    next: expect.not.stringContaining("images"),
   });
 });

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import sharp from "sharp";
 import { expect, test } from "vitest";
+import type { Progress } from "../../src/core/progress.ts";
 import { count } from "../../src/data/images.ts";
 import { openImages } from "../../src/data/open.ts";
 import { writeClassFolders } from "../../src/data/write.ts";
@@ -31,6 +32,23 @@ test("recognises CIFAR-10 by folder, by name and by ending", async () => {
   await refused({ classCount: 1000 }).toMatchObject({ code: "CLASSES_MISMATCH" });
   await refused({ classes: join(folder, "three.txt") }).toMatchObject({ code: "CLASSES_MISMATCH" });
   await refused({ channels: 1 }).toThrow("3×32×32");
+});
+
+test("a list with names that several classes bear is taken, with a warning", async () => {
+  const folder = await folderWith({
+    "trusted.bin": record,
+    "labels.txt": "p\nq\nr\ns\nt\nu\nq\nw\nx\ny\n",
+  });
+  const events: Progress[] = [];
+  const set = await openImages(join(folder, "trusted.bin"), {
+    ...CIFAR,
+    classes: join(folder, "labels.txt"),
+    emit: (event) => events.push(event),
+  });
+  expect(set.classNames[6]).toBe("q");
+  expect(events).toContainEqual(
+    expect.objectContaining({ kind: "warning", message: expect.stringContaining("(q: 1 and 6)") }),
+  );
 });
 
 test("recognises idx by folder and file, with the model's number of classes", async () => {

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { AntidoteError } from "../../core/errors.ts";
 import { nearest } from "../../core/nearest.ts";
+import { sharedNames } from "../../data/classes.ts";
 import { PREPROCESSING_NAMES } from "../../models/preprocessing.ts";
 
 /*
@@ -95,7 +96,7 @@ export const TARGET = z
   .union([z.int().min(0), z.string()])
   .meta({ placeholder: "class", expects: "the index or the name of a class" });
 
-/** The index of the class that `TARGET` names. Throws `INVALID_CONFIG` if there is no such class. */
+/** The index of the class that `TARGET` names. Throws `INVALID_CONFIG` if there is no such class, or several. */
 export function classIndex(target: string | number, names: readonly string[]): number {
   if (typeof target === "number") {
     if (target < names.length) return target;
@@ -103,6 +104,14 @@ export function classIndex(target: string | number, names: readonly string[]): n
       place: "--target",
       next: `Choose a class from 0 to ${names.length - 1}.`,
     });
+  }
+  const bearers = sharedNames(names).get(target) ?? [];
+  if (bearers.length > 0) {
+    throw new AntidoteError(
+      "INVALID_CONFIG",
+      `${bearers.length} classes are called "${target}": ${bearers.join(", ")}.`,
+      { place: "--target", next: "Give the index of the class." },
+    );
   }
   const index = names.indexOf(target);
   if (index >= 0) return index;
