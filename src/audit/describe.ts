@@ -8,6 +8,7 @@ import { sizeOf } from "../core/tensor.ts";
 import { VERSION } from "../core/version.ts";
 import { type ImageSet, indicesByClass } from "../data/images.ts";
 import type { Classifier } from "../models/classifier.ts";
+import { isWeights } from "../models/weights-file.ts";
 import { GraphBuilder } from "../onnx/builder.ts";
 import type { OnnxFile } from "../onnx/file.ts";
 import type { Graph, Node } from "../onnx/graph.ts";
@@ -63,7 +64,7 @@ export async function describeModel(
     sha256,
     bytes,
     opset: standardOpset(file.model.opsetImport, file.path),
-    producer: `${file.model.producerName} ${file.model.producerVersion}`.trim(),
+    producer: producerOf(file),
     input: { name: image.name, shape: graph.inputs[0]!.shape, layout: image.layout },
     classes: roles.classes,
     logits: roles.logits,
@@ -75,6 +76,11 @@ export async function describeModel(
       : "folded-or-none",
     operators: countOperators(graph),
   };
+}
+
+/** The graph of weights alone is written by Antidote itself, which did not make the model. */
+function producerOf({ path, model }: OnnxFile): string {
+  return isWeights(path) ? "" : `${model.producerName} ${model.producerVersion}`.trim();
 }
 
 /** "Conv"; "com.microsoft.Gelu" outside the standard domain. */

@@ -123,7 +123,7 @@ export const model = z.strictObject({
     .describe("SHA-256 of the file, hexadecimal; of index and weights one after the other."),
   bytes: natural.describe("Size of the file, or of these together."),
   opset: z.int().min(1).describe("Version of the ONNX operator set."),
-  producer: text.describe("Exporter that the file names; empty if none."),
+  producer: text.describe("Exporter that the file names; empty if none, as for weights alone."),
   input: z
     .strictObject({
       name: text.describe("Name of the tensor."),

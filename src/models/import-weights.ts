@@ -21,6 +21,12 @@ const USUAL_SIZE = { cifar: 32, imagenet: 224 } as const;
 /** Training bookkeeping of PyTorch's batch norm, which no prediction uses. */
 const IGNORED = /\.num_batches_tracked$/;
 
+/** What stands in front of all names where the network was part of another: in DataParallel, in Lightning's modules. */
+const WRAPPERS = ["module.", "model."];
+
+/** The tensors whose shapes tell stem, width, channels and classes. */
+const TELLING = ["conv1.weight", "fc.weight"];
+
 /**
  * Makes a model of weights in the safetensors format: names and shapes tell which network they are of. Known is
  * ResNet-18 with torchvision's names, with its stem for ImageNet or that for small images, of any width.
@@ -72,20 +78,27 @@ function recognise({ tensors, metadata, path }: WeightsFile): {
     );
   }
   const names = [...tensors.keys()].filter((name) => !IGNORED.test(name));
-  // What torch.nn.DataParallel writes.
-  const prefix = names.every((name) => name.startsWith("module.")) ? "module." : "";
-  const shapeOf = (name: string): Shape => tensors.get(prefix + name)?.shape ?? [];
-  const [baseWidth, channels, kernel] = shapeOf("conv1.weight"); // [w,C,k,k]
-  const [classes] = shapeOf("fc.weight"); // [K,8w]
+  const prefix = WRAPPERS.find((it) => names.every((name) => name.startsWith(it))) ?? "";
+  const missing = TELLING.filter((name) => !tensors.has(prefix + name));
+  if (missing.length > 0) {
+    throw unknown(
+      path,
+      names,
+      `${missing.join(" and ")} ${missing.length > 1 ? "are" : "is"} missing`,
+    );
+  }
+  const [convolution, head] = TELLING.map((name): Shape => tensors.get(prefix + name)!.shape);
+  const [baseWidth, channels, kernel] = convolution!; // [w,C,k,k]
+  const [classes] = head!; // [K,8w]
   if (baseWidth === undefined || channels === undefined || classes === undefined) {
-    throw unknown(path, names, "they lack conv1.weight or fc.weight");
+    throw unknown(path, names, `${TELLING.join(" or ")} has too few axes`);
   }
   const stem = kernel === 7 ? "imagenet" : "cifar";
   const shape = { channels, classes, baseWidth, stem } as const;
   const expected = resnet18Parameters(shape);
   for (const [name, wanted] of expected) {
     const found = tensors.get(prefix + name);
-    if (!found) throw unknown(path, names, `they lack ${name}`);
+    if (!found) throw unknown(path, names, `${name} is missing`);
     if (!sameShape(found.shape, wanted)) {
       const shapes = [found.shape, wanted].map((it) => `[${it.join(", ")}]`);
       throw unknown(path, names, `${name} has the shape ${shapes[0]} instead of ${shapes[1]}`);
@@ -98,9 +111,13 @@ function recognise({ tensors, metadata, path }: WeightsFile): {
 
 function unknown(path: string, names: readonly string[], why: string): AntidoteError {
   const some = names.slice(0, 3).map(shownName).join(", ");
+  const these =
+    names.length === 1
+      ? `The only tensor (${some}) is`
+      : `These ${names.length} tensors (${some}${names.length > 3 ? ", …" : ""}) are`;
   return new AntidoteError(
     "MODEL_UNKNOWN_WEIGHTS",
-    `These ${names.length} tensors (${some}, …) are no ResNet-18 with torchvision's names, the only network that is known by its weights: ${why}.`,
+    `${these} no ResNet-18 with torchvision's names, the only network that is known by its weights: ${why}.`,
     {
       place: path,
       next: 'Load them in their own network and export that: `torch.onnx.export(model.eval(), example_images, "model.onnx")`.',

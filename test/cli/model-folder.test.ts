@@ -60,7 +60,8 @@ test("a folder of timm with weights alone: network, size and names are found", a
       "The model's folder holds other models or weights, which nobody looked at: pytorch_model.bin.",
     ],
   });
-  expect(record.model).toMatchObject({ file: "model.safetensors", classes: 3 });
+  expect(record.model).toMatchObject({ file: "model.safetensors", classes: 3, producer: "" });
+  expect((await antidote(["inspect", timm])).stdout).toMatch(/producer +none \(weights alone\)/);
 
   await rm(join(timm, "model.safetensors"));
   const refused = await antidote(["inspect", timm]);

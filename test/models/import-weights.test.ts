@@ -122,10 +122,12 @@ describe("weights of a ResNet-18", () => {
     expect((await importWeights(await saved(small()), SIZE)).assumedSize).toBeUndefined();
   });
 
-  test("may bear the prefix of DataParallel, and lie in several files", async () => {
+  test("may bear the prefix of DataParallel or Lightning, and lie in several files", async () => {
     const plain = await logitsOf(await saved(small()));
-    const prefixed = new Map([...small()].map(([name, value]) => [`module.${name}`, value]));
-    expect(await logitsOf(await saved(prefixed))).toEqual(plain);
+    for (const prefix of ["module.", "model."]) {
+      const prefixed = new Map([...small()].map(([name, value]) => [prefix + name, value]));
+      expect(await logitsOf(await saved(prefixed)), prefix).toEqual(plain);
+    }
     const path = await sharded([...small()]);
     expect(await logitsOf(path)).toEqual(plain);
     const { file } = await importWeights(path, SIZE);
@@ -170,7 +172,7 @@ describe("other weights", () => {
     [
       "one that lacks a tensor",
       (all) => all.delete("layer3.1.bn2.bias"),
-      "they lack layer3.1.bn2.bias",
+      "layer3.1.bn2.bias is missing",
     ],
     [
       "one with another beside",
@@ -182,7 +184,30 @@ describe("other weights", () => {
       (all) => all.set("layer1.0.conv1.weight", float32([4, 4, 1, 1], new Float32Array(16))),
       "layer1.0.conv1.weight has the shape [4, 4, 1, 1] instead of [4, 4, 3, 3]",
     ],
-    ["another network", (all) => all.delete("conv1.weight"), "they lack conv1.weight"],
+    ["another network", (all) => all.delete("conv1.weight"), ": conv1.weight is missing."],
+    [
+      "one with other names",
+      (all) => {
+        for (const field of ["weight", "bias"]) {
+          all.set(`linear.${field}`, all.get(`fc.${field}`)!);
+          all.delete(`fc.${field}`);
+        }
+      },
+      ": fc.weight is missing.",
+    ],
+    [
+      "a single tensor",
+      (all) => {
+        all.clear();
+        all.set("a", float32([1], [1]));
+      },
+      "The only tensor (a) is no ResNet-18 with torchvision's names, the only network that is known by its weights: conv1.weight and fc.weight are missing.",
+    ],
+    [
+      "a convolution without kernel",
+      (all) => all.set("conv1.weight", float32([4], [1, 1, 1, 1])),
+      "conv1.weight or fc.weight has too few axes",
+    ],
   ])("%s are refused by what differs", async (_, change, why) => {
     const all = small();
     change(all);

@@ -55,6 +55,13 @@ describe("the report page", () => {
     expect(body.textContent).toContain("No repaired model was written.");
   });
 
+  test("says of weights alone that nobody exported them", () => {
+    const model = { ...backdoored.model, file: "model.safetensors", producer: "" };
+    const { body } = document(auditPage({ ...backdoored, model }, NONE));
+    expect(body.textContent).toContain("safetensors: weights alone");
+    expect(body.textContent).not.toContain("operator set");
+  });
+
   test("draws the twenty highest of a thousand classes and says so", () => {
     const { body } = document(auditPage(thousand, NONE));
     expect(body.querySelectorAll(".gallery li")).toHaveLength(20);

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { inspect as inspectModel } from "../../audit/inspect.ts";
 import type { InspectRecord } from "../../audit/inspect-record.ts";
 import { openModel } from "../../audit/open.ts";
+import { isWeights } from "../../models/weights-file.ts";
 import { bytes, whole } from "../../report/format.ts";
 import { shorten, visible } from "../../report/visible.ts";
 import { command } from "../command.ts";
@@ -46,7 +47,12 @@ function inWords(record: InspectRecord): string {
       "file",
       `${visible(model.file)}, ${bytes(model.bytes)}, SHA-256 ${model.sha256.slice(0, 16)}…`,
     ],
-    ["producer", `${visible(model.producer) || "not named"}, opset ${model.opset}`],
+    [
+      "producer",
+      isWeights(model.file)
+        ? "none (weights alone)"
+        : `${visible(model.producer) || "not named"}, opset ${model.opset}`,
+    ],
     ["input", `${visible(model.input.name)} [${extents}], ${model.input.layout}`],
     ["images", `${image.width}×${image.height}, ${image.channels === 1 ? "grey" : "colour"}`],
     ["logits", `${visible(model.logits)}, ${model.classes} classes; the file returns ${output}`],

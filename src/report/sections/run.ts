@@ -1,4 +1,5 @@
 import type { AuditRecord } from "../../audit/record.ts";
+import { isWeights } from "../../models/weights-file.ts";
 import { code, facts, part } from "../facts.ts";
 import { bytes, percent, percentInterval, whole } from "../format.ts";
 import { type Html, html } from "../html.ts";
@@ -24,7 +25,9 @@ function modelFacts(model: AuditRecord["model"]): Html {
     ["SHA-256", code(model.sha256)],
     [
       "Format",
-      `ONNX, operator set ${model.opset}${model.producer && `, made by ${model.producer}`}`,
+      isWeights(model.file)
+        ? "safetensors: weights alone"
+        : `ONNX, operator set ${model.opset}${model.producer && `, made by ${model.producer}`}`,
     ],
     ["Input", html`${code(model.input.name)}, ${shape} (${model.input.layout})`],
     ["Logits", html`${code(model.logits)}${model.softmax ? ", before a final Softmax" : ""}`],
