@@ -2,7 +2,7 @@ import type { FloatTensor } from "../core/tensor.ts";
 import { Classifier } from "../models/classifier.ts";
 import { clipClassifier, zeroShotHead } from "../models/clip/classifier.ts";
 import { imageParameters, LOGIT_SCALE, textParameters } from "../models/clip/parameters.ts";
-import { isNameless, promptsFor } from "../models/clip/prompts.ts";
+import { isNameless, promptsFor, withoutIndices } from "../models/clip/prompts.ts";
 import { textEmbeddings } from "../models/clip/text-embeddings.ts";
 import { readParameters } from "../models/clip/weights.ts";
 import type { RunContext } from "../runtime/context.ts";
@@ -28,14 +28,15 @@ export async function zeroShot(
   classNames: readonly string[],
   templates: readonly string[],
 ): Promise<ZeroShot> {
-  const head = await headFor(context, clip, classNames, templates);
+  const names = withoutIndices(classNames);
+  const head = await headFor(context, clip, names, templates);
   const parameters = await readParameters(clip.weights, imageParameters(clip.shape));
   const graph = clipClassifier(clip.shape, parameters, head, clip.preprocessing);
   const classifier = await Classifier.fromGraph(graph, context.device);
-  const nameless = classNames.filter(isNameless);
+  const nameless = names.filter(isNameless);
   const [first] = nameless;
   if (first === undefined) return { classifier, warnings: clip.warnings };
-  const warning = `${nameless.length} of ${classNames.length} class names are numbers or identifiers ("${first}"), of which no text tower knows what they show: give names in words.`;
+  const warning = `${nameless.length} of ${names.length} class names are numbers or identifiers ("${first}"), of which no text tower knows what they show: give names in words.`;
   return { classifier, warnings: [...clip.warnings, warning] };
 }
 

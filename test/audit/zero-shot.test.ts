@@ -41,6 +41,11 @@ test("head and logits are PyTorch's", async () => {
   expect(worst([...found.logits], logits.flat())).toBeLessThan(NEAR);
 });
 
+test("an index in front of every name is no part of the texts", async () => {
+  const { classifier } = await made(classes.map((name, index) => `${index}_${name}`));
+  expect(worst(toNumbers(classifier.constant(HEAD)), head.flat())).toBeLessThan(NEAR);
+});
+
 test("it is a classifier whose latent is the image embedding and whose weights are all trained", async () => {
   const { classifier } = await made();
   const { roles, image } = classifier;

@@ -63,9 +63,22 @@ export function promptsFor(className: string, templates: readonly string[]): str
  * underscores. "n01440764 tench, Tinca tinca" → "tench"
  */
 export function wordsOf(className: string): string {
-  const named = className.replace(/^n\d{8}\s+/, "");
+  const named = className.replace(/^n\d{8}[\s_-]+/, "");
   const [first = named] = named.split(",");
   return first.replaceAll("_", " ").trim() || className;
+}
+
+/** A number in front of words: "0_airplane", "07. cat"; not "747-400". */
+const NUMBERED = /^(\d+)[\s._:-]+(.*\p{L}.*)$/u;
+
+/** Class names without their numbers in front, if these count the classes: "0_airplane", "1_cat" → "airplane", "cat" */
+export function withoutIndices(classNames: readonly string[]): readonly string[] {
+  const parts = classNames.map((name) => NUMBERED.exec(name));
+  const first = Number(parts[0]?.[1]);
+  const words = parts.flatMap((part, at) =>
+    part && Number(part[1]) === first + at ? part[2]! : [],
+  );
+  return words.length === classNames.length ? words : classNames;
 }
 
 /** Class names that say nothing to who reads texts: numbers, and ImageNet's identifiers. */

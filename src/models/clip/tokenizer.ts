@@ -118,7 +118,7 @@ function problemWith({ pieces, merges }: Vocabulary, size: number): string | und
   const known = new Set(pieces.values());
   if (known.size < pieces.size) return "two of its pieces have the same number";
   for (const id of known) {
-    if (id >= size) return `it has the number ${id}, but the model knows ${size} tokens`;
+    if (id >= size) return `it has the number ${id}, but the model knows numbers 0 to ${size - 1}`;
   }
   return undefined;
 }

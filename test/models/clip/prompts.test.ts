@@ -1,6 +1,12 @@
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { isNameless, PROMPTS, promptsFor, readPrompts } from "../../../src/models/clip/prompts.ts";
+import {
+  isNameless,
+  PROMPTS,
+  promptsFor,
+  readPrompts,
+  withoutIndices,
+} from "../../../src/models/clip/prompts.ts";
 import { failureOf, folderWith } from "../../data/temporary.ts";
 
 test.each([
@@ -9,9 +15,24 @@ test.each([
   ["n01440764 tench, Tinca tinca", "tench"],
   ["Photo of a train", "Photo of a train"],
   ["$& costs", "$& costs"],
+  ["n01440764_tench", "tench"],
   ["n01440764", "n01440764"],
 ])("the class %s is called %s", (name, words) => {
   expect(promptsFor(name, ["a {}, one {}."])).toEqual([`a ${words}, one ${words}.`]);
+});
+
+test("numbers that count the classes are no part of their names", () => {
+  expect(withoutIndices(["0_airplane", "1_fire_truck"])).toEqual(["airplane", "fire_truck"]);
+  expect(withoutIndices(["01. cat", "02. 8 ball"])).toEqual(["cat", "8 ball"]);
+  for (const own of [
+    ["747-400", "748-8"],
+    ["3_wheeler", "8_ball"],
+    ["0_cat", "dog"],
+    ["0", "1"],
+    [],
+  ]) {
+    expect(withoutIndices(own)).toEqual(own);
+  }
 });
 
 test("numbers and identifiers are no names", () => {

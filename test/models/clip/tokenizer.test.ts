@@ -45,7 +45,11 @@ test.each<[string, (pieces: Map<string, number>) => void, string]>([
   ["without an end token", (it) => it.delete("<|endoftext|>"), "it has no <|endoftext|>"],
   ["without a byte", (it) => it.delete("x</w>"), 'it has no "x</w>"'],
   ["without what a merge makes", (it) => it.delete("pho"), "it joins pieces to one that"],
-  ["with more than the tower knows", (it) => it.set("new", size), `it has the number ${size}`],
+  [
+    "with more than the tower knows",
+    (it) => it.set("new", size),
+    `it has the number ${size}, but the model knows numbers 0 to ${size - 1}`,
+  ],
   ["with a number twice", (it) => it.set("new", 3), "two of its pieces have the same number"],
 ])("a vocabulary %s is refused", (_, change, why) => {
   const pieces = new Map(whole.pieces);
