@@ -1,6 +1,7 @@
 import { checkGradients } from "../autodiff/gradients.ts";
 import { AntidoteError } from "../core/errors.ts";
 import type { Random } from "../core/random.ts";
+import { UNLABELLED } from "../data/folder.ts";
 import { count, type ImageSet, subset } from "../data/images.ts";
 import { complement, stratified } from "../data/split.ts";
 import type { Classifier } from "../models/classifier.ts";
@@ -96,13 +97,19 @@ function assertEnough(trusted: ImageSet, purpose: Purpose): void {
     few.length > 0
       ? `At least ${minimum === 1 ? "one trusted image" : `${minimum} trusted images`} of every class ${minimum === 1 ? "is" : "are"} needed; ${shortList(few)}.`
       : `At least ${MINIMUM} trusted images are needed; there are ${count(trusted)}.`;
+  throw new AntidoteError("TOO_FEW_IMAGES", message, { next: remedy(trusted, few, purpose) });
+}
+
+/** @param few the classes with too few images */
+function remedy(trusted: ImageSet, few: readonly string[], purpose: Purpose): string {
+  const byModel = few.length > 0 && trusted.origin?.classOrder === UNLABELLED;
+  const add = byModel
+    ? "The images bear no labels, and the model's own answers name these classes too seldom or never: add images that show them, or sort the images by class and leave out --unlabelled."
+    : "Add images of these classes: 50 per class are a good number.";
   const searchable = purpose === "repair" && classesBelow(trusted, 1).length === 0;
-  const instead = searchable
-    ? " `antidote detect` gets by with one of each: it repairs nothing."
-    : "";
-  throw new AntidoteError("TOO_FEW_IMAGES", message, {
-    next: `Add images of these classes: 50 per class are a good number.${instead}`,
-  });
+  return searchable
+    ? `${add} \`antidote detect\` gets by with one of each: it repairs nothing.`
+    : add;
 }
 
 /** What a repair would lack, as a warning; none where it lacks nothing. */

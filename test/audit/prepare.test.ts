@@ -3,6 +3,7 @@ import { prepare } from "../../src/audit/prepare.ts";
 import { silent } from "../../src/core/progress.ts";
 import { Random } from "../../src/core/random.ts";
 import { float32 } from "../../src/core/tensor.ts";
+import { UNLABELLED } from "../../src/data/folder.ts";
 import { count, type ImageSet } from "../../src/data/images.ts";
 import { Classifier } from "../../src/models/classifier.ts";
 import { GraphBuilder } from "../../src/onnx/builder.ts";
@@ -48,6 +49,19 @@ describe("how many trusted images are needed", () => {
       code: "TOO_FEW_IMAGES",
       message: expect.stringContaining('"blue" has 1'),
       next: expect.stringContaining("antidote detect"),
+    });
+  });
+
+  test("of images without labels it is said that the model's answers lack the class", async () => {
+    const { trusted, ...rest } = await subject(...Array.from({ length: 12 }, (_, i) => i % 2));
+    const origin = { kind: "folder", path: "images", classOrder: UNLABELLED } as const;
+    const few = { ...rest, trusted: { ...trusted, origin } };
+    expect(await failureOf(prepare(context, few, 0.2, "search"))).toMatchObject({
+      code: "TOO_FEW_IMAGES",
+      message: expect.stringContaining('"blue" has 0'),
+      next: expect.stringContaining(
+        "the model's own answers name these classes too seldom or never",
+      ),
     });
   });
 

@@ -81,7 +81,10 @@ const ELSE = [
     "what ONNX Runtime's optimiser fused (`com.microsoft`)",
     `${Object.keys(LOWERINGS).join(", ")}: taken apart into standard operators`,
   ],
-  ["quantised operators", "refused: their rounding has no gradient"],
+  [
+    "quantised operators",
+    "refused: their rounding has no gradient, and weights stored as whole numbers cannot be tuned",
+  ],
 ];
 
 function table(ops: readonly DifferentiableOperator[]): string {

@@ -115,13 +115,22 @@ describe("importGraph", () => {
     expectCode(rankless, "MODEL_INVALID", /known rank/);
   });
 
-  it.each(["QuantizeLinear", "QLinearConv", "ConvInteger", "com.microsoft.MatMulNBits"])(
-    "refuses the quantised operator %s",
-    (op) => {
-      const proto = model({ nodes: [node(op, ["x"], ["y"])], inputs: [x], outputs: [y] });
-      expectCode(proto, "MODEL_QUANTISED", /quantised/);
-    },
-  );
+  it.each([
+    ["QuantizeLinear", /rounding/],
+    ["QLinearConv", /rounding/],
+    ["ConvInteger", /rounding/],
+    ["com.microsoft.MatMulNBits", /stored as whole numbers/],
+    ["DequantizeLinear", /stored as whole numbers/],
+  ])("refuses the quantised operator %s", (op, why) => {
+    const proto = model({ nodes: [node(op, ["x"], ["y"])], inputs: [x], outputs: [y] });
+    expectCode(proto, "MODEL_QUANTISED", why);
+  });
+
+  it("names the operator that rounds before one that only unpacks", () => {
+    const nodes = [node("DequantizeLinear", ["q"], ["y"]), node("QuantizeLinear", ["x"], ["q"])];
+    const proto = model({ nodes, inputs: [x], outputs: [y] });
+    expectCode(proto, "MODEL_QUANTISED", /QuantizeLinear, whose rounding/);
+  });
 
   it("names a node on the cycle, not one behind it", () => {
     const nodes = [
