@@ -80,8 +80,8 @@ export async function assignClasses(
     }
     return byName(about, names, "names listed in", rules.classes);
   }
-  const ownName = own && nameFinder(own);
-  if (own && ownName && folders.every((folder) => ownName(folder) !== undefined)) {
+  const findOwn = own && bearersIn(own);
+  if (own && findOwn && folders.every((folder) => findOwn(folder).length === 1)) {
     return byName(about, own, "class names in", rules.classNamesFrom ?? "the model");
   }
   if (indices.every((index) => index !== null)) {
@@ -220,20 +220,11 @@ function refuseRepeats({ folders, place, teller }: About, labels: readonly numbe
 }
 
 /**
- * Finds where a name stands among `names`, case and separators ignored; undefined if nowhere, or at several places.
+ * Finds where a name stands among `names`, case and separators ignored; several places where classes share it.
  * ImageNet's lists name one class `n01440764 tench, Tinca tinca`: the identifier or any one of the synonyms is
  * enough. An exact match goes before a synonym (two ImageNet classes share the synonym "crane").
  */
-export function nameFinder(names: readonly string[]): (name: string) => number | undefined {
-  const find = bearersIn(names);
-  return (name) => {
-    const found = find(name);
-    return found.length === 1 ? found[0] : undefined;
-  };
-}
-
-/** As `nameFinder`, but finds all places. */
-function bearersIn(names: readonly string[]): (name: string) => number[] {
+export function bearersIn(names: readonly string[]): (name: string) => number[] {
   const exact = places(names.map((name) => [plain(name)]));
   const bySynonym = places(names.map(synonyms));
   return (name) => {

@@ -1,10 +1,10 @@
 import { extname } from "node:path";
 import { AntidoteError } from "../core/errors.ts";
 import {
+  bearersIn,
   type ClassRules,
   checkClassCount,
   MAX_CLASSES,
-  nameFinder,
   readClassNames,
 } from "./classes.ts";
 
@@ -58,7 +58,8 @@ export async function classesInNames(
   const names = classes === undefined ? own : await readClassNames(classes);
   if (classes !== undefined) checkClassCount(names!.length, classCount, classes);
   const parts = files.map(partsOf);
-  const known = names ? knownLabels(parts, names) : undefined;
+  const possible = names ? possibleLabels(parts, names) : undefined;
+  const known = possible?.map((labels) => (labels.length === 1 ? labels[0] : undefined));
   const total = classCount ?? names?.length;
   const readings: Reading[] = [];
   if (names && known) {
@@ -70,7 +71,7 @@ export async function classesInNames(
   readings.push(byNumber(parts, total), bySynset(parts, total), byText(parts, total));
   const fitting = readings.filter(
     (it): it is Applying =>
-      "labels" in it && it.labels.every((label, i) => (known?.[i] ?? label) === label),
+      "labels" in it && it.labels.every((label, i) => mayBe(label, possible?.[i])),
   );
   const mostAreKnown = (known ?? []).filter((it) => it !== undefined).length > files.length / 2;
   const chosen = fitting.find((it) => isSettled(it, fitting, mostAreKnown));
@@ -105,13 +106,20 @@ function partsOf(name: string): Parts {
   };
 }
 
-/** The class of every file whose name bears just one that is known. */
-function knownLabels(parts: readonly Parts[], names: readonly string[]): (number | undefined)[] {
-  const find = nameFinder(names);
+/** Whether a file may be of this class by the names in it; none say nothing. */
+function mayBe(label: number, possible: readonly number[] = []): boolean {
+  return possible.length === 0 || possible.includes(label);
+}
+
+/** The classes that every file's name may mean: several where these share the name, none for no known name or several. */
+function possibleLabels(parts: readonly Parts[], names: readonly string[]): readonly number[][] {
+  const find = bearersIn(names);
   return parts.map(({ stem, text, synset = "" }) => {
     const words = [synset, text, stem, ...text.split(new RegExp(`^${synset}[\\s._-]+`, "i"))];
-    const found = new Set(words.map(find).filter((label) => label !== undefined));
-    return found.size === 1 ? [...found][0] : undefined;
+    const found = words.map(find);
+    const certain = new Set(found.filter((labels) => labels.length === 1).flat());
+    if (certain.size === 1) return [...certain];
+    return certain.size === 0 ? [...new Set(found.flat())] : [];
   });
 }
 

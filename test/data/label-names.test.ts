@@ -56,6 +56,18 @@ describe("class names that are known", () => {
     expect(error.message).toContain("there are 2, but the model has 3 classes");
     expect(error.next).toContain("labels.csv");
   });
+
+  test("of several classes restrict what a number may mean", async () => {
+    const names = ["tench", "crane", "crane", "dog"];
+    const files = (index: number) => [
+      "0_tench_1.png",
+      `${index}_crane_1.png`,
+      `${index}_crane_2.png`,
+    ];
+    expect((await read(files(2), { classNames: names })).labels).toEqual([0, 2, 2]);
+    const error = await refused(files(3), { classNames: names });
+    expect(error.message).toContain("contradicts names that are known");
+  });
 });
 
 describe("a number in front", () => {
