@@ -9,6 +9,7 @@ import { importWeights } from "../models/import-weights.ts";
 import { predict } from "../models/predict.ts";
 import { type Preprocessing, usualPreprocessing } from "../models/preprocessing.ts";
 import { isWeights } from "../models/weights-file.ts";
+import { evaluationMode } from "../onnx/evaluation-mode.ts";
 import { type OnnxFile, readOnnxFile } from "../onnx/file.ts";
 import { importGraph } from "../onnx/import.ts";
 import type { Device } from "../runtime/device.ts";
@@ -16,7 +17,7 @@ import { describeFilesOf } from "./describe.ts";
 import { type FoundModel, findModel, othersThan } from "./model-folder.ts";
 import { type Facts, readFacts, type Stated, statedSize, stateOf } from "./stated.ts";
 
-/** A model as it was given: the user's file, what it computes, and what is said about it. */
+/** A model as it was given: the user's file in evaluation mode, what it computes, and what is said about it. */
 export interface OpenedModel {
   readonly file: OnnxFile;
   readonly classifier: Classifier;
@@ -27,7 +28,7 @@ export interface OpenedModel {
  * Reads a model file, or weights whose network is known (`importWeights`), or the model of a folder with what the folder
  * states about it, and finds out what it is.
  * @throws `MODEL_UNSUPPORTED_OPERATOR`; the errors of `findModel`, `readFacts`, `readOnnxFile`, `importWeights`,
- *   `importGraph` and `Classifier.fromGraph`
+ *   `evaluationMode`, `importGraph` and `Classifier.fromGraph`
  */
 export async function openModel(
   device: Device,
@@ -56,9 +57,16 @@ interface ReadModel {
 }
 
 async function readModel(found: FoundModel, given: ClassifierOptions["size"]): Promise<ReadModel> {
-  const file = await readOnnxFile(found.path);
+  const { file, switched } = evaluationMode(await readOnnxFile(found.path));
   const facts = await readFacts(found, file);
-  return { file, facts, size: given ?? statedSize(facts)?.size, assumptions: [] };
+  const assumptions = switched.size === 0 ? [] : [trainingWarning(switched)];
+  return { file, facts, size: given ?? statedSize(facts)?.size, assumptions };
+}
+
+/** @param switched how many nodes computed as in training, by operator */
+function trainingWarning(switched: ReadonlyMap<string, number>): string {
+  const counts = Array.from(switched, ([op, count]) => `${count} × ${op}`).join(", ");
+  return `The file was exported in training mode (${counts}): run as it is, it answers by the other images of a batch or at random. It is taken as after \`model.eval()\`, with running statistics and without dropout, and a repaired file is written so.`;
 }
 
 async function readWeights(

@@ -162,7 +162,7 @@ class Inliner {
 }
 
 /** A message with some fields changed. The rest is shared: a function called often costs no memory. */
-function altered<S extends DescMessage>(
+export function altered<S extends DescMessage>(
   schema: S,
   message: MessageShape<S>,
   changes: Partial<MessageShape<S>>,

@@ -126,10 +126,7 @@ function trainingToAttribute(node: Node, context: UpgradeContext): Node[] {
   return [withAttributes(kept, { training_mode: { kind: "int", value: 1 } })];
 }
 
-/** Dropout with a training switch (since 12) that is on stays: it draws at random on purpose. */
 function dropoutInUse(node: Node, context: UpgradeContext): Node[] {
-  const training = context.constantValue(node.inputs[2] ?? "");
-  if (training && toNumbers(training)[0] === 1) return [node];
   const outputs = context.firstOutputs(node, 1);
   return [{ ...node, op: "Identity", inputs: [node.inputs[0]!], outputs, attributes: new Map() }];
 }

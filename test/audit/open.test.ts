@@ -5,12 +5,15 @@ import { openModel } from "../../src/audit/open.ts";
 import { prepare } from "../../src/audit/prepare.ts";
 import { silent } from "../../src/core/progress.ts";
 import { Random } from "../../src/core/random.ts";
+import { float32 } from "../../src/core/tensor.ts";
 import { GraphBuilder } from "../../src/onnx/builder.ts";
 import { encodeGraph } from "../../src/onnx/encode.ts";
 import { openBatch } from "../../src/onnx/graph.ts";
 import { failureOf, folderWith } from "../data/temporary.ts";
+import { bytes, model, node, value } from "../onnx/build.ts";
 import { testDevice } from "../support/device.ts";
 import { linear, noise, pooled } from "../support/networks.ts";
+import { fill } from "../train/fill.ts";
 
 const device = await testDevice();
 
@@ -25,6 +28,32 @@ async function fileWith(op: string, domain: string): Promise<string> {
   await writeFile(path, encodeGraph({ ...graph, nodes, values: new Map() }));
   return path;
 }
+
+test("a file exported in training mode is taken as in use, and said to be", async () => {
+  const norm = node("BatchNormalization", ["h", "s", "b", "m", "v"], ["z", "u", "w"], {
+    training_mode: 1,
+  });
+  const proto = model({
+    opset: 17,
+    nodes: [
+      node("GlobalAveragePool", ["images"], ["h"]),
+      norm,
+      node("Flatten", ["z"], ["f"]),
+      node("Gemm", ["f", "fc"], ["logits"]),
+    ],
+    inputs: [value("images", ["batch", 3, 8, 8])],
+    outputs: [value("logits", ["batch", 5])],
+    constants: {
+      ...Object.fromEntries(["s", "b", "m", "v"].map((name) => [name, float32([3], [1, 2, 3])])),
+      fc: fill(1, [3, 5]),
+    },
+  });
+  const path = join(await folderWith({}), "model.onnx");
+  await writeFile(path, bytes(proto));
+  const { file, stated } = await openModel(device, path);
+  expect(stated.warnings).toEqual([expect.stringContaining("in training mode (1 × BatchNorm")]);
+  expect(file.model.graph?.node[1]?.output).toEqual(["z"]);
+});
 
 describe("an operator that Antidote cannot work with is named before any work", () => {
   test.each([
