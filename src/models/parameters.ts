@@ -1,5 +1,5 @@
-import { sizeOf } from "../core/tensor.ts";
-import { type Graph, type Node, producers } from "../onnx/graph.ts";
+import { sizeOf, type Tensor } from "../core/tensor.ts";
+import { consumers, type Graph, type Node, producers } from "../onnx/graph.ts";
 
 /** Inputs of each operator that hold what training changes. */
 const PARAMETER_INPUTS: Readonly<Record<string, readonly number[]>> = {
@@ -45,11 +45,13 @@ export function constantBehind(
 /**
  * The constants of a graph that are weights: float32 operands of layers, and of additions and products
  * below the first layer (constants above it are input normalisation, which no repair may touch).
- * Running statistics of batch normalisation are not among them.
+ * Running statistics of batch normalisation are not among them, nor are masks of attention.
  * @returns names in the order of first use
  */
 export function trainableConstants(graph: Graph): string[] {
   const made = producers(graph);
+  const uses = consumers(graph);
+  const fromLayer = new Set<string>();
   const belowLayer = new Set<string>();
   const found = new Set<string>();
   for (const node of graph.nodes) {
@@ -69,9 +71,54 @@ export function trainableConstants(graph: Graph): string[] {
         ? [name]
         : [];
     });
-    for (const name of weights) found.add(name);
-    if (below || (PARAMETER_INPUTS[node.op] !== undefined && weights.length > 0)) {
-      for (const output of node.outputs) belowLayer.add(output);
+    // What is added to the result of a layer is its bias.
+    const mayMask = node.op === "Add" && !node.inputs.some((input) => fromLayer.has(input));
+    for (const name of weights) {
+      const isMask = mayMask && hides(graph.constants.get(name)!) && entersSoftmax(node, uses);
+      if (!isMask) found.add(name);
+    }
+    const isLayer = PARAMETER_INPUTS[node.op] !== undefined && weights.length > 0;
+    for (const output of node.outputs) {
+      if (isLayer) fromLayer.add(output);
+      if (isLayer || below) belowLayer.add(output);
+    }
+  }
+  return [...found];
+}
+
+/** What is added to a score in place of −∞, at most: −10 000, −1e9 or the lowest number of a type are usual. */
+const HIDING = -1e4;
+
+/** Whether a constant, added to scores, hides some of them from a softmax, and holds numbers otherwise. */
+function hides({ data }: Tensor): boolean {
+  let found = false;
+  for (const value of data) {
+    if (value <= HIDING) found = true;
+    else if (!Number.isFinite(value)) return false;
+  }
+  return found;
+}
+
+/** Whether scores enter a softmax inside the network: something reads its result. That of class scores is the output. */
+function entersSoftmax(scores: Node, uses: ReadonlyMap<string, readonly Node[]>): boolean {
+  const isRead = (node: Node) =>
+    readersOf(node, TRANSPARENT, uses).some(({ op }) => !TRANSPARENT.has(op));
+  const readers = readersOf(scores, new Set([...TRANSPARENT, "Add"]), uses);
+  return readers.some((node) => node.op === "Softmax" && isRead(node));
+}
+
+/** Nodes that read what a node makes, also through others with the operators `passing`, which are among them. */
+function readersOf(
+  node: Node,
+  passing: ReadonlySet<string>,
+  uses: ReadonlyMap<string, readonly Node[]>,
+): Node[] {
+  const found = new Set<Node>();
+  const waiting = [node];
+  for (let current = waiting.pop(); current; current = waiting.pop()) {
+    for (const user of current.outputs.flatMap((name) => uses.get(name) ?? [])) {
+      if (!found.has(user) && passing.has(user.op)) waiting.push(user);
+      found.add(user);
     }
   }
   return [...found];

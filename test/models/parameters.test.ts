@@ -68,6 +68,47 @@ describe("trainable are", () => {
     expect(names).toEqual([...LAYER, "matrix", ...HEAD]);
   });
 
+  describe.each([-Infinity, -3.4e38])("an operand that holds %d", (hidden) => {
+    const hiding = (shape: number[]) => {
+      const values = fill(4, shape);
+      values.data[1] = hidden;
+      return values;
+    };
+    /** Attention of 64 positions to one another: scores [N,64,64], made by `masked`, weigh features [N,6,64]. */
+    const attending = (masked: (b: GraphBuilder, scores: Value) => Value) =>
+      trainable((b, x) => {
+        const tokens = b.reshape(conv(b, x, "conv", 6), [2, 6, 64]);
+        const scores = masked(b, b.matmul(b.transpose(tokens, [0, 2, 1]), tokens));
+        const weights = b.op("Softmax", [scores], { axis: -1 }, scores);
+        const mixed = b.reshape(b.matmul(tokens, weights), [2, 6, 8, 8]);
+        return linear(b, pooled(b, mixed), 5);
+      });
+
+    test("not if it masks attention, whatever else is added to the scores", () => {
+      const mask = (b: GraphBuilder, scores: Value) =>
+        b.add(scores, b.constant(hiding([64, 64]), "mask"));
+      expect(attending(mask)).toEqual([...LAYER, ...HEAD]);
+      const both = attending((b, scores) =>
+        b.add(mask(b, scores), b.constant(fill(5, [64, 64]), "position")),
+      );
+      expect(both).toEqual([...LAYER, "position", ...HEAD]);
+    });
+
+    test("if it is the bias of a layer, or what is added to class scores", () => {
+      const bias = attending((b, scores) => {
+        const layer = b.matmul(scores, b.constant(fill(6, [64, 64]), "matrix"));
+        return b.add(layer, b.constant(hiding([64]), "bias"));
+      });
+      expect(bias).toEqual([...LAYER, "matrix", "bias", ...HEAD]);
+      const classes = trainable((b, x) => {
+        const logits = b.unary("Relu", linear(b, pooled(b, conv(b, x, "conv", 6)), 5));
+        const scores = b.add(logits, b.constant(hiding([5]), "bias"));
+        return b.op("Softmax", [scores], { axis: -1 }, scores);
+      });
+      expect(classes).toEqual([...LAYER, ...HEAD, "bias"]);
+    });
+  });
+
   test("neither the other operand of an addition nor what is computed", () => {
     const names = trainable((b, x) => {
       const y = conv(b, x, "conv", 6);
