@@ -71,6 +71,8 @@ export interface AuditRequest extends Computing, z.input<typeof auditOptions> {
   readonly resize?: number | "stretch" | undefined;
   /** Image size, if the file leaves it open. */
   readonly size?: ClassifierOptions["size"];
+  /** Output with the class scores, if the file has several that may hold them. */
+  readonly output?: ClassifierOptions["output"];
   /** Without one, it is chosen by accuracy on the images. */
   readonly preprocessing?: Preprocessing | undefined;
   readonly repair?: MethodChoice<RepairName> | undefined;
@@ -98,7 +100,7 @@ export interface AuditRequest extends Computing, z.input<typeof auditOptions> {
  * @throws `AntidoteError` with a `code`, a `place` and the `next` step, see `ERROR_CODES`
  */
 export async function audit(request: AuditRequest): Promise<AuditResult> {
-  const { model, images, classes, labels, size, preprocessing, seed = 0, signal } = request;
+  const { model, images, classes, labels, size, output, preprocessing, seed = 0, signal } = request;
   const { resize, onProgress: emit = silent, device, threads } = request;
   const repair = chooseMethod("repair", REPAIRS, request.repair ?? { name: DEFAULT_REPAIR });
   const chosen = request.detector ?? { name: DEFAULT_DETECTOR };
@@ -108,7 +110,9 @@ export async function audit(request: AuditRequest): Promise<AuditResult> {
   const options = parseOptions("audit", auditOptions, given);
 
   const isLoaded = typeof model !== "string";
-  const loaded = isLoaded ? model : await loadClassifier(model, { device, threads, size, signal });
+  const loaded = isLoaded
+    ? model
+    : await loadClassifier(model, { device, threads, size, output, signal });
   try {
     const trusted =
       typeof images === "string"

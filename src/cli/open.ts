@@ -44,8 +44,8 @@ export async function openSubject(
   path: string,
   options: ImageOptions & ModelOptions & UnlabelledOption,
 ): Promise<Subject> {
-  const { size, images, classes, labels, resize, unlabelled } = options;
-  const opened = await openModel(device, path, { size });
+  const { size, output, images, classes, labels, resize, unlabelled } = options;
+  const opened = await openModel(device, path, { size, output });
   const { file, classifier, stated } = opened;
   const preprocessing = givenPreprocessing(options, classifier.image.channels);
   const about = { resize, emit, signal };

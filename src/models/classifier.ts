@@ -25,7 +25,7 @@ export interface ClassifierOptions {
   /** Extents to use where the file leaves them free. */
   readonly size?: { readonly height: number; readonly width: number } | undefined;
   /** Name of the output with the class scores, where the file has several. */
-  readonly output?: string;
+  readonly output?: string | undefined;
 }
 
 type Image = ImageInput & { readonly height: number; readonly width: number };

@@ -34,6 +34,8 @@ export interface Roles {
   readonly logits: string;
   /** What the file returns: the logits themselves, or their softmax. */
   readonly output: "logits" | "probabilities" | "log-probabilities";
+  /** The output of the file that holds them. */
+  readonly returned: string;
   /** Input of the last linear layer: [N,d], or a feature map that is averaged over its positions. */
   readonly latent: string;
   readonly head: Head;
@@ -135,18 +137,8 @@ const AFTER_HEAD = new Set([
  */
 export function findRoles(graph: StaticGraph, outputName?: string): Roles {
   const made = producers(graph);
-  const output = chooseOutput(graph, outputName);
-  let kind: Roles["output"] = "logits";
-  let logits = output;
-  for (let node = made.get(output); node; node = made.get(node.inputs[0]!)) {
-    const normaliser = NORMALISERS[node.op];
-    if (normaliser) {
-      kind = normaliser;
-      logits = node.inputs[0]!;
-      break;
-    }
-    if (!RESHAPING.has(node.op)) break;
-  }
+  const returned = chooseOutput(graph, made, outputName);
+  const { logits, output } = withoutNormaliser(made, returned);
   const shape = graphValue(graph, logits).shape;
   const classes = shape.slice(1).reduce((product, extent) => product * extent, 1);
   if (
@@ -159,16 +151,41 @@ export function findRoles(graph: StaticGraph, outputName?: string): Roles {
       logits,
     );
   }
-  const { latent, head } = findHead(graph, made, logits);
-  return { logits, output: kind, latent, head, classes };
+  const found = findHead(graph, made, logits);
+  if (found instanceof AntidoteError) throw found;
+  return { logits, output, returned, ...found, classes };
 }
 
-function chooseOutput(graph: StaticGraph, wanted: string | undefined): string {
+/** Class scores above a final softmax, and what the softmax makes of them. */
+function withoutNormaliser(
+  made: ReadonlyMap<string, Node>,
+  returned: string,
+): Pick<Roles, "logits" | "output"> {
+  const node = made.get(unshaped(made, returned));
+  const output = node && NORMALISERS[node.op];
+  return output ? { logits: node.inputs[0]!, output } : { logits: returned, output: "logits" };
+}
+
+/** The tensor whose values a tensor has, in another shape. */
+function unshaped(made: ReadonlyMap<string, Node>, name: string): string {
+  let current = name;
+  for (let node = made.get(current); node && RESHAPING.has(node.op); node = made.get(current)) {
+    current = node.inputs[0]!;
+  }
+  return current;
+}
+
+function chooseOutput(
+  graph: StaticGraph,
+  made: ReadonlyMap<string, Node>,
+  wanted: string | undefined,
+): string {
   if (wanted !== undefined) {
     if (graph.outputs.includes(wanted)) return wanted;
-    throw notAClassifier(
+    throw new AntidoteError(
+      "MODEL_NOT_A_CLASSIFIER",
       `The model has no output "${wanted}"; it has ${graph.outputs.join(", ")}.`,
-      wanted,
+      { place: wanted, next: "Name one of these: --output NAME (results go where --out says)." },
     );
   }
   const scores = graph.outputs.filter((name) => {
@@ -177,28 +194,52 @@ function chooseOutput(graph: StaticGraph, wanted: string | undefined): string {
       value?.type === "float32" && value.shape.slice(1).filter((extent) => extent > 1).length === 1
     );
   });
-  const [only, ...others] = scores;
-  if (only === undefined || others.length > 0) {
-    const shapes = graph.outputs.map(
-      (name) => `${name} ${show(graph.values.get(name)?.shape ?? [])}`,
+  const [only, ...others] = withoutCompanions(graph, made, scores);
+  if (only !== undefined && others.length === 0) return only;
+  const shapes = graph.outputs.map(
+    (name) => `${name} ${show(graph.values.get(name)?.shape ?? [])}`,
+  );
+  const message = `The model's class scores cannot be told among its outputs: ${shapes.join(", ")}.`;
+  if (only === undefined) throw notAClassifier(message, graph.outputs[0]);
+  const choices = [only, ...others].map((name) => `--output ${name}`).join(" or ");
+  throw new AntidoteError("MODEL_NOT_A_CLASSIFIER", message, {
+    place: only,
+    next: `Name the one with the class scores (${choices}), or export the classifier with it alone.`,
+  });
+}
+
+/** Outputs less those that another one implies: the softmax of logits, and the latent that they are computed from. */
+function withoutCompanions(
+  graph: StaticGraph,
+  made: ReadonlyMap<string, Node>,
+  names: readonly string[],
+): string[] {
+  const outputs = names.map((name) => ({ name, ...withoutNormaliser(made, name) }));
+  const implied = outputs.flatMap(({ logits, output }) => {
+    const source = unshaped(made, logits);
+    const normalised = outputs.filter(
+      (other) => other.output !== output && unshaped(made, other.logits) === source,
     );
-    throw notAClassifier(
-      `The model's class scores cannot be told among its outputs: ${shapes.join(", ")}.`,
-      graph.outputs[0],
-    );
-  }
-  return only;
+    const found = findHead(graph, made, logits);
+    const latent = found instanceof AntidoteError ? undefined : unshaped(made, found.latent);
+    return [
+      ...(output === "logits" ? normalised : []),
+      ...outputs.filter(({ name }) => unshaped(made, name) === latent),
+    ];
+  });
+  return names.filter((name) => !implied.some((it) => it.name === name));
 }
 
 /**
  * The last linear layer above a tensor. Scores that are the sum or mean of several heads (networks trained
  * by distillation have two) are described by the first of them.
+ * @returns an error that says why there is none
  */
 function findHead(
   graph: StaticGraph,
   made: ReadonlyMap<string, Node>,
   logits: string,
-): Pick<Roles, "latent" | "head"> {
+): Pick<Roles, "latent" | "head"> | AntidoteError {
   const waiting = [logits];
   const seen = new Set<string>();
   let problem: AntidoteError | undefined;
@@ -215,7 +256,7 @@ function findHead(
     if (found) problem ??= found;
     else waiting.unshift(...branches);
   }
-  throw problem ?? notAClassifier(NO_HEAD, logits);
+  return problem ?? notAClassifier(NO_HEAD, logits);
 }
 
 const NO_HEAD = "No linear layer lies between the input and the class scores.";

@@ -55,6 +55,7 @@ describe("logits, latent and last linear layer", () => {
     expect(roles).toEqual({
       logits: "scores",
       output: "logits",
+      returned: "scores",
       latent: "z",
       head: { op: "Gemm", weight: "fc.weight" },
       classes: CLASSES,
@@ -121,23 +122,37 @@ describe("logits, latent and last linear layer", () => {
     });
     expect(findRoles(graph).logits).toBe("out");
   });
+
+  test("of logits beside their own softmax and the features they are computed from", () => {
+    const graph = network((b, x) => {
+      const z = pooled(b, x);
+      b.output("features", b.reshape(z, [2, 6, 1]));
+      const logits = linear(b, z, CLASSES);
+      b.output("probabilities", b.op("Softmax", [logits], { axis: 1 }, logits));
+      b.output("out", logits);
+    });
+    expect(findRoles(graph)).toMatchObject({ logits: "out", output: "logits", returned: "out" });
+    const named = findRoles(graph, "probabilities");
+    expect(named).toMatchObject({ output: "probabilities", returned: "probabilities" });
+  });
 });
 
 describe("what is not a classifier is refused, and said why", () => {
   test("two outputs that may be class scores, unless one is named", () => {
     const graph = network((b, x) => {
       const z = pooled(b, x);
-      b.output("features", z);
+      b.output("aux", b.matmul(z, b.constant(fill(3, [6, CLASSES]))));
       b.output("out", linear(b, z, CLASSES));
     });
     expect(() => findRoles(graph)).toThrowError(
       expect.objectContaining({
         code: "MODEL_NOT_A_CLASSIFIER",
-        message: expect.stringContaining("features [2, 6], out [2, 5]"),
+        message: expect.stringContaining("aux [2, 5], out [2, 5]"),
+        next: expect.stringContaining("--output aux or --output out"),
       }),
     );
     expect(findRoles(graph, "out").logits).toBe("out");
-    expect(() => findRoles(graph, "logits")).toThrowError(/no output "logits"; .*features, out/);
+    expect(() => findRoles(graph, "logits")).toThrowError(/no output "logits"; .*aux, out/);
   });
 
   test.each<[string, (b: GraphBuilder, x: Value) => void, RegExp]>([

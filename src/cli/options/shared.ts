@@ -73,6 +73,11 @@ export const MODEL_OPTIONS = grouped("Model:", {
     .optional()
     .describe("image size, if the file leaves it open, e.g. 224 or 224x160 (height first)")
     .meta({ placeholder: "size", expects: "a size such as 224, or 224x160 (height first)" }),
+  output: z
+    .string()
+    .optional()
+    .describe("output with the class scores, if the file has several that may hold them")
+    .meta({ placeholder: "name" }),
 });
 
 /** Where to compute, and from which seed. */

@@ -25,7 +25,10 @@ export async function keptCopy(
 ): Promise<PoisonedCopy> {
   const { model: suspect, file } = patient;
   const read = async (): Promise<PoisonedCopy | undefined> => {
-    const { file, classifier } = await openModel(context.device, path, { size: suspect.image });
+    const { file, classifier } = await openModel(context.device, path, {
+      size: suspect.image,
+      output: suspect.roles.returned,
+    });
     const origin = file.model.metadataProps.find(({ key }) => key === PLANTED_FOR)?.value;
     if (origin !== search) return undefined;
     const model = classifier.withPreprocessing(suspect.preprocessing);
