@@ -102,6 +102,8 @@ function needed({ op, domain }: Node): string {
 const NO_CONTROL_FLOW =
   "Export the model with a fixed image size and without data-dependent loops or branches (`dynamo=True`).";
 const NO_RECURRENCE = "Recurrent layers have no gradient here: use a network without them.";
+const NO_WARPING =
+  "Sampling at computed places has no gradient here, and no export avoids it: use a network without it.";
 const NO_DETECTION = "Export the classifier alone, without what finds or cuts out objects.";
 
 const ADVICE: Readonly<Record<string, string>> = {
@@ -111,6 +113,9 @@ const ADVICE: Readonly<Record<string, string>> = {
   GRU: NO_RECURRENCE,
   LSTM: NO_RECURRENCE,
   RNN: NO_RECURRENCE,
+  AffineGrid: NO_WARPING,
+  DeformConv: NO_WARPING,
+  GridSample: NO_WARPING,
   NonMaxSuppression: NO_DETECTION,
   RoiAlign: NO_DETECTION,
 };

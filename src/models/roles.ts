@@ -45,6 +45,15 @@ export interface Roles {
 const EXPORT_ADVICE =
   "Export the classifier alone: one image input [batch, channels, height, width], one output of class scores.";
 
+const FLOAT_ADVICE =
+  "Export it with a float32 input, without the Cast that reads the input; it may go on expecting pixels from 0 to 255.";
+
+const HEAD_ADVICE =
+  "Use a network whose last layer is linear (Gemm, MatMul or 1×1 Conv) with a stored weight; sums, scales, means and batch norm may follow it.";
+
+const STORED_ADVICE =
+  "Store what it computes as the layer's weight before the export, e.g. by `torch.nn.utils.remove_weight_norm`.";
+
 /** The image input of a graph. Throws `MODEL_NOT_A_CLASSIFIER` if there is not exactly one. */
 export function findImageInput(graph: Graph): ImageInput {
   const [first, ...others] = graph.inputs;
@@ -58,7 +67,7 @@ export function findImageInput(graph: Graph): ImageInput {
   if (input === undefined || problem !== undefined) {
     throw new AntidoteError("MODEL_NOT_A_CLASSIFIER", problem ?? "The model has no input.", {
       ...(input ? { place: input.name } : {}),
-      next: EXPORT_ADVICE,
+      next: input && input.type !== "float32" ? FLOAT_ADVICE : EXPORT_ADVICE,
     });
   }
   const [, second, third, fourth] = input.shape as [
@@ -128,6 +137,18 @@ const AFTER_HEAD = new Set([
   "GlobalAveragePool",
   "AveragePool",
   "ReduceMean",
+  "BatchNormalization",
+]);
+
+/** Operators that make other numbers of class scores at the end of a network, which can be left out. */
+const FINAL = new Set([
+  ...Object.keys(NORMALISERS),
+  "Sigmoid",
+  "HardSigmoid",
+  "Tanh",
+  "Softsign",
+  "Exp",
+  "Log",
 ]);
 
 /**
@@ -256,7 +277,7 @@ function findHead(
     if (found) problem ??= found;
     else waiting.unshift(...branches);
   }
-  return problem ?? notAClassifier(NO_HEAD, logits);
+  return problem ?? notAClassifier(NO_HEAD, logits, HEAD_ADVICE);
 }
 
 const NO_HEAD = "No linear layer lies between the input and the class scores.";
@@ -267,20 +288,34 @@ function obstacle(
   branches: readonly string[],
   logits: string,
 ): AntidoteError | undefined {
-  if (!node) return notAClassifier(NO_HEAD, logits);
+  if (!node) return notAClassifier(NO_HEAD, logits, HEAD_ADVICE);
+  if (branches.length > 1 && isLinear(node.op)) {
+    return notAClassifier(
+      `The weight of the last layer, ${describe(node)}, is computed, not stored.`,
+      node.name,
+      STORED_ADVICE,
+    );
+  }
   if (!AFTER_HEAD.has(node.op)) {
+    const next = `Export the classifier without the final ${node.op}: its logits are wanted.`;
     return notAClassifier(
       `The class scores do not come from a linear layer: ${describe(node)} lies between.`,
       node.name,
+      FINAL.has(node.op) ? next : HEAD_ADVICE,
     );
   }
   if (branches.length > 1 && !SUMS.has(node.op)) {
     return notAClassifier(
       `The class scores come from several branches at ${describe(node)}.`,
       node.name,
+      HEAD_ADVICE,
     );
   }
   return undefined;
+}
+
+function isLinear(op: string): op is Head["op"] {
+  return op === "Gemm" || op === "MatMul" || op === "Conv";
 }
 
 /** Operators that join the scores of several heads. */
@@ -291,7 +326,7 @@ function linearLayer(
   made: ReadonlyMap<string, Node>,
   node: Node,
 ): Pick<Roles, "latent" | "head"> | undefined {
-  if (node.op !== "Gemm" && node.op !== "MatMul" && node.op !== "Conv") return undefined;
+  if (!isLinear(node.op)) return undefined;
   if (node.op === "Conv") {
     const kernel = graphValue(graph, node.inputs[1]!).shape.slice(2);
     if (kernel.some((extent) => extent !== 1) || attribute(node, "group", "int", 1) !== 1)
@@ -306,9 +341,9 @@ function show(shape: Shape): string {
   return `[${shape.join(", ")}]`;
 }
 
-function notAClassifier(message: string, place?: string): AntidoteError {
+function notAClassifier(message: string, place?: string, next = EXPORT_ADVICE): AntidoteError {
   return new AntidoteError("MODEL_NOT_A_CLASSIFIER", message, {
     ...(place === undefined ? {} : { place }),
-    next: EXPORT_ADVICE,
+    next,
   });
 }

@@ -119,6 +119,7 @@ describe("operators without a rule", () => {
   test.each([
     ["Loop", "", /data-dependent loops/],
     ["LSTM", "", /Recurrent layers/],
+    ["GridSample", "", /use a network without it/],
     ["RoiAlign", "", /Export the classifier alone/],
     ["SkipLayerNormalization", "com.microsoft", /before ONNX Runtime's optimiser/],
     ["Rotate", "com.example", /standard ONNX operators alone/],

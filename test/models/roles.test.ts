@@ -7,6 +7,7 @@ import { conv, linear, pooled } from "../support/networks.ts";
 import { fill } from "../train/fill.ts";
 
 const CLASSES = 5;
+const ALONE = /Export the classifier alone/;
 
 /** A network for batches of two: convolution, ReLU, then what `end` writes. */
 function network(end: (b: GraphBuilder, features: Value) => void) {
@@ -101,6 +102,19 @@ describe("logits, latent and last linear layer", () => {
     expect(roles.head).toEqual({ op: "MatMul", weight: "head.weight" });
   });
 
+  test("behind batch norm of the class scores", () => {
+    const roles = findRoles(
+      network((b, x) => {
+        const scores = linear(b, named(b, "Identity", pooled(b, x), "z"), CLASSES);
+        const statistics = ["scale", "bias", "mean", "var"].map((name) =>
+          b.constant(fill(2, [CLASSES]), name),
+        );
+        b.output("out", b.op("BatchNormalization", [scores, ...statistics], {}, scores));
+      }),
+    );
+    expect(roles).toMatchObject({ logits: "out", latent: "z", head: { weight: "fc.weight" } });
+  });
+
   test("of a 1×1 convolution that is averaged afterwards, as in SqueezeNet", () => {
     const roles = findRoles(
       network((b, x) => {
@@ -155,16 +169,45 @@ describe("what is not a classifier is refused, and said why", () => {
     expect(() => findRoles(graph, "logits")).toThrowError(/no output "logits"; .*aux, out/);
   });
 
-  test.each<[string, (b: GraphBuilder, x: Value) => void, RegExp]>([
+  test.each<[string, (b: GraphBuilder, x: Value) => void, RegExp, RegExp]>([
     [
       "a spatial convolution as its last layer",
       (b, x) => b.output("out", pooled(b, conv(b, x, "last", CLASSES))),
       /do not come from a linear layer: Conv/,
+      /last layer is linear/,
     ],
     [
       "an activation with curvature behind the head",
       (b, x) => b.output("out", b.unary("Tanh", linear(b, pooled(b, x), CLASSES))),
       /do not come from a linear layer: Tanh/,
+      /without the final Tanh/,
+    ],
+    [
+      "an activation with curvature in place of a head",
+      (b, x) => b.output("out", b.unary("Erf", pooled(b, x))),
+      /do not come from a linear layer: Erf/,
+      /last layer is linear/,
+    ],
+    [
+      "a softmax and its logarithm apart",
+      (b, x) => {
+        const logits = linear(b, pooled(b, x), CLASSES);
+        b.output("out", b.unary("Log", b.op("Softmax", [logits], { axis: 1 }, logits)));
+      },
+      /do not come from a linear layer: Log/,
+      /without the final Log/,
+    ],
+    [
+      "a head whose weight is normalised on the way",
+      (b, x) => {
+        const weight = b.constant(fill(1, [6, CLASSES]), "weight"); // [d,K]
+        b.output(
+          "out",
+          b.matmul(pooled(b, x), b.div(weight, b.unary("Sqrt", b.mul(weight, weight)))),
+        );
+      },
+      /weight of the last layer, MatMul node .*, is computed/,
+      /before the export/,
     ],
     [
       "two heads that are multiplied",
@@ -174,6 +217,7 @@ describe("what is not a classifier is refused, and said why", () => {
         b.output("out", b.mul(linear(b, z, CLASSES), other));
       },
       /from several branches at Mul/,
+      /last layer is linear/,
     ],
     [
       "sums of sums without a head",
@@ -183,15 +227,21 @@ describe("what is not a classifier is refused, and said why", () => {
         b.output("out", y);
       },
       /do not come from a linear layer: Conv/,
+      /last layer is linear/,
     ],
-    ["one score only", (b, x) => b.output("out", linear(b, pooled(b, x), 1)), /cannot be told/],
-    ["a map of scores", (b, x) => b.output("out", pointwise(b, x)), /cannot be told/],
-  ])("%s", (_, end, message) => {
+    [
+      "one score only",
+      (b, x) => b.output("out", linear(b, pooled(b, x), 1)),
+      /cannot be told/,
+      ALONE,
+    ],
+    ["a map of scores", (b, x) => b.output("out", pointwise(b, x)), /cannot be told/, ALONE],
+  ])("%s", (_, end, message, next) => {
     expect(() => findRoles(network(end))).toThrowError(
       expect.objectContaining({
         code: "MODEL_NOT_A_CLASSIFIER",
         message: expect.stringMatching(message),
-        next: expect.stringContaining("Export the classifier alone"),
+        next: expect.stringMatching(next),
       }),
     );
   });
@@ -225,17 +275,23 @@ describe("the image input", () => {
     });
   });
 
-  test.each<[string, Graph, RegExp]>([
-    ["two inputs", withInputs([[null, 3, 8, 8]], [[null, 4]]), /2 inputs \(input0, input1\)/],
-    ["none", withInputs(), /no input/],
-    ["bytes", withInputs([[null, 3, 8, 8], "uint8"]), /of type uint8; float32/],
-    ["a flat input", withInputs([[null, 192]]), /has the shape \[\?, 192\]; .* four axes/],
-    ["two channels", withInputs([[null, 2, 8, 8]]), /\[\?, 2, 8, 8\]; 1 or 3 channels/],
-  ])("is refused: %s", (_, graph, message) => {
+  test.each<[string, Graph, RegExp, RegExp]>([
+    [
+      "two inputs",
+      withInputs([[null, 3, 8, 8]], [[null, 4]]),
+      /2 inputs \(input0, input1\)/,
+      ALONE,
+    ],
+    ["none", withInputs(), /no input/, ALONE],
+    ["bytes", withInputs([[null, 3, 8, 8], "uint8"]), /of type uint8; float32/, /without the Cast/],
+    ["a flat input", withInputs([[null, 192]]), /has the shape \[\?, 192\]; .* four axes/, ALONE],
+    ["two channels", withInputs([[null, 2, 8, 8]]), /\[\?, 2, 8, 8\]; 1 or 3 channels/, ALONE],
+  ])("is refused: %s", (_, graph, message, next) => {
     expect(() => findImageInput(graph)).toThrowError(
       expect.objectContaining({
         code: "MODEL_NOT_A_CLASSIFIER",
         message: expect.stringMatching(message),
+        next: expect.stringMatching(next),
       }),
     );
   });
