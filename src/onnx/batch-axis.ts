@@ -1,4 +1,5 @@
 import { type Shape, type Tensor, toNumbers } from "../core/tensor.ts";
+import { einsumTerms } from "./einsum.ts";
 import { attribute, type Node } from "./graph.ts";
 
 /** Where a tensor counts images: its axis, whose extent is slower·images·faster entries. */
@@ -183,6 +184,19 @@ const multiplying: Follow = (step) => {
   return step.result.length - (left === undefined ? 1 : 2);
 };
 
+/** One letter counts images, in every operand that has it once; the result keeps it unless it is summed over. */
+const summing: Follow = (step) => {
+  const { node, at } = step;
+  const ranks = node.inputs.map((_, i) => shapeOf(step, i).length);
+  const { operands, result } = einsumTerms(node, ranks);
+  const letter = operands.flatMap((term, i) => (at[i] === undefined ? [] : [term[at[i]]!]))[0]!;
+  const fits = operands.every((term, i) => {
+    const axes = term.flatMap((it, axis) => (it === letter ? [axis] : []));
+    return axes.length <= 1 && axes[0] === at[i];
+  });
+  return fits ? result.indexOf(letter) : undefined;
+};
+
 const rows: Follow = ({ node, at }) =>
   at[0] === 0 && at[1] === undefined && attribute(node, "transA", "int", 0) === 0 ? 0 : undefined;
 
@@ -218,6 +232,7 @@ const RULES: ReadonlyMap<string, Follow> = new Map([
   ...byName(joining, "Concat"),
   ...byName(gathering, "Gather"),
   ...byName(multiplying, "MatMul"),
+  ...byName(summing, "Einsum"),
   ...byName(rows, "Gemm"),
   [
     "Attention",

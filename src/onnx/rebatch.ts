@@ -88,7 +88,7 @@ function plain(op: string, output: string): Node {
 }
 
 function message(node: Node): string {
-  return `The ${describe(node)} treats the images of a batch together.`;
+  return `Which axis counts images cannot be followed through the ${describe(node)}.`;
 }
 
 function lost(place: string, text: string): AntidoteError {

@@ -76,7 +76,7 @@ async function reopened(
     if (!(error instanceof AntidoteError)) throw error;
     throw new AntidoteError(
       "MODEL_INVALID",
-      `The model takes ${declared} image${declared === 1 ? "" : "s"} at a time and no other number. ${error.message}`,
+      `The file is written for ${declared} image${declared === 1 ? "" : "s"} at a time and could not be opened for more. ${error.message}`,
       { place: graph.inputs[0]!.name, next: OPEN_BATCH_ADVICE, cause: error },
     );
   }

@@ -80,6 +80,45 @@ function attention(): Graph {
   );
 }
 
+const equation = (value: string): Record<string, Attribute> => ({
+  equation: { kind: "string", value },
+});
+
+/** Attention of one image's tokens to one another with 2 heads, written as sums of products. */
+function summing(): Graph {
+  return graphOf(
+    [1, 4, 6],
+    [
+      node("Reshape", ["x", "heads"], "apart"), // [N, 4, h, d]
+      node("Transpose", ["apart"], "all", { perm: ints([0, 2, 1, 3]) }), // [N, h, 4, d]
+      node("Einsum", ["all", "all"], "scores", equation("bhid,bhjd->bhij")),
+      node("Softmax", ["scores"], "weights", { axis: int(-1) }),
+      node("Einsum", ["all", "weights"], "mixed", equation("...jd, ...ij -> ...id")),
+      node("Transpose", ["mixed"], "back", { perm: ints([0, 2, 1, 3]) }),
+      node("Reshape", ["back", "joined"], "tokens"), // [N, 24]
+      node("MatMul", ["tokens", "head"], "y"),
+    ],
+    {
+      heads: int64([1, 4, 2, 3]),
+      joined: int64([1, 24]),
+      head: fill(5, [24, 3]),
+    },
+  );
+}
+
+/** Each row of an image times a weight, written as a sum of products whose result is implied. */
+function implied(): Graph {
+  return graphOf(
+    [1, 3, 4],
+    [
+      node("Einsum", ["turn", "x"], "product", equation("kj,bij")), // [N, 3, 5]
+      node("Reshape", ["product", "target"], "flat"),
+      node("MatMul", ["flat", "weight"], "y"),
+    ],
+    { turn: fill(2, [5, 4]), target: int64([1, 15]), weight: fill(1, [15, 2]) },
+  );
+}
+
 /** Every image alone: the rows of the results, one after the other. */
 async function oneByOne(graph: Graph, x: Tensor): Promise<number[]> {
   const single = await specialise(graph, 1, device);
@@ -97,6 +136,8 @@ describe("a model whose batch size is built in", () => {
   test.each([
     ["reshapes", [1, 3, 4], () => flattening(12)],
     ["attention over tokens and images", [1, 4, 6], attention],
+    ["attention by sums over letters", [1, 4, 6], summing],
+    ["a product with a weight, without an arrow", [1, 3, 4], implied],
   ] as const)("computes any other: %s", async (_, shape, make) => {
     const graph = make();
     const x = fill(7, [3, ...shape.slice(1)]);
@@ -108,6 +149,25 @@ describe("a model whose batch size is built in", () => {
     expect([...y!.shape]).toEqual([3, alone.length / 3]);
     alone.forEach((value, i) => {
       expect((y!.data as Float32Array)[i]).toBeCloseTo(value, 5);
+    });
+  });
+
+  test.each([
+    ["bij,bkj->ik", 16],
+    ["bij,kij->bk", 1],
+  ])("is refused where %s mixes images", async (sum, size) => {
+    const graph = graphOf(
+      [1, 4, 6],
+      [
+        node("Einsum", ["x", "x"], "mixed", equation(sum)),
+        node("Reshape", ["mixed", "target"], "flat"),
+        node("MatMul", ["flat", "weight"], "y"),
+      ],
+      { target: int64([1, size]), weight: fill(1, [size, 2]) },
+    );
+    await expect(specialise(graph, 2, device)).rejects.toMatchObject({
+      code: "MODEL_INVALID",
+      message: expect.stringContaining('cannot be followed through the Einsum node "mixed"'),
     });
   });
 

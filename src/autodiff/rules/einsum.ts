@@ -1,5 +1,5 @@
-import { invariant } from "../../core/errors.ts";
 import type { Shape } from "../../core/tensor.ts";
+import { type EinsumTerms, einsumTerms } from "../../onnx/einsum.ts";
 import type { Value } from "../../onnx/graph.ts";
 import type { Application, Rule } from "../rule.ts";
 
@@ -34,33 +34,13 @@ function repeated(
   return b.expand(b.reshape(sum, kept), shape);
 }
 
-/** The equation's terms, one letter per axis; axes behind "..." get letters that are free. */
-function letters(a: Application): { operands: string[][]; result: string[] } {
-  const equation = a.text("equation", "").replaceAll(" ", "");
-  const [left, right] = equation.split("->") as [string, string | undefined];
-  const free = [...ALPHABET].filter((letter) => !equation.includes(letter));
-  const inputs = left.split(",");
-  const hidden = inputs.map((term, i) =>
-    term.includes("...") ? a.input(i).shape.length - (term.length - 3) : 0,
+function letters(a: Application): EinsumTerms {
+  const terms = einsumTerms(
+    a.node,
+    a.node.inputs.map((_, i) => a.input(i).shape.length),
   );
-  const most = Math.max(...hidden);
-  invariant(most <= free.length, "an equation has more axes than the alphabet letters");
-  const spelled = (term: string, count: number) => [
-    ...term.replace("...", free.slice(most - count, most).join("")),
-  ];
-  const operands = inputs.map((term, i) => spelled(term, hidden[i]!));
-  const result = spelled(right ?? implied(inputs), most);
-  checkForm(a, [...operands, result], operands);
-  return { operands, result };
-}
-
-const ALPHABET = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
-
-/** Without an arrow the result has "...", then the letters that occur once, in alphabetical order. */
-function implied(inputs: readonly string[]): string {
-  const all = [...inputs.join("").replaceAll(".", "")];
-  const once = all.filter((letter) => all.indexOf(letter) === all.lastIndexOf(letter));
-  return (inputs.some((term) => term.includes("...")) ? "..." : "") + once.sort().join("");
+  checkForm(a, [...terms.operands, terms.result], terms.operands);
+  return terms;
 }
 
 function checkForm(
