@@ -5,9 +5,10 @@ import type { Graph, StaticGraph, Value } from "../onnx/graph.ts";
 import { inSinglePrecision } from "../onnx/single-precision.ts";
 import type { Device } from "../runtime/device.ts";
 import { specialise } from "../runtime/specialise.ts";
+import { findImageInput, type ImageInput } from "./image-input.ts";
 import { trainableConstants } from "./parameters.ts";
 import { appendPreprocessing, type Preprocessing, usualPreprocessings } from "./preprocessing.ts";
-import { findImageInput, findRoles, type ImageInput, type Roles } from "./roles.ts";
+import { findRoles, type Roles } from "./roles.ts";
 
 /** Named tensors: weights, or what replaces some of them. */
 export type Weights = ReadonlyMap<string, Tensor>;

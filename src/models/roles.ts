@@ -3,23 +3,13 @@ import type { Shape } from "../core/tensor.ts";
 import {
   attribute,
   describe,
-  type Graph,
-  type GraphInput,
   graphValue,
   type Node,
   producers,
   type StaticGraph,
 } from "../onnx/graph.ts";
+import { EXPORT_ADVICE } from "./image-input.ts";
 import { constantBehind } from "./parameters.ts";
-
-/** Where the image enters, and its extents; null extents are free. */
-export interface ImageInput {
-  readonly name: string;
-  readonly layout: "NCHW" | "NHWC";
-  readonly channels: 1 | 3;
-  readonly height: number | null;
-  readonly width: number | null;
-}
 
 /** The last linear layer: logits = head(latent). */
 export interface Head {
@@ -42,76 +32,14 @@ export interface Roles {
   readonly classes: number;
 }
 
-const EXPORT_ADVICE =
-  "Export the classifier alone: one image input [batch, channels, height, width], one output of class scores.";
-
-const FLOAT_ADVICE =
-  "Export it with a float32 input, without the Cast that reads the input; it may go on expecting pixels from 0 to 255.";
-
 const HEAD_ADVICE =
   "Use a network whose last layer is linear (Gemm, MatMul or 1×1 Conv) with a stored weight; sums, scales, means and batch norm may follow it.";
 
+const TWO_SCORES_ADVICE =
+  "Give each of the two classes a score: a last layer with the weight rows 0 and w, and the biases 0 and b, says the same; leave out a Sigmoid.";
+
 const STORED_ADVICE =
   "Store what it computes as the layer's weight before the export, e.g. by `torch.nn.utils.remove_weight_norm`.";
-
-/** The image input of a graph. Throws `MODEL_NOT_A_CLASSIFIER` if there is not exactly one. */
-export function findImageInput(graph: Graph): ImageInput {
-  const [first, ...others] = graph.inputs;
-  const input = first && withChannels(first, graph);
-  const problem =
-    input === undefined
-      ? "The model has no input."
-      : others.length > 0
-        ? `The model has ${graph.inputs.length} inputs (${graph.inputs.map((i) => i.name).join(", ")}); one image input is expected.`
-        : imageProblem(input);
-  if (input === undefined || problem !== undefined) {
-    throw new AntidoteError("MODEL_NOT_A_CLASSIFIER", problem ?? "The model has no input.", {
-      ...(input ? { place: input.name } : {}),
-      next: input && input.type !== "float32" ? FLOAT_ADVICE : EXPORT_ADVICE,
-    });
-  }
-  const [, second, third, fourth] = input.shape as [
-    unknown,
-    number | null,
-    number | null,
-    number | null,
-  ];
-  if (second === 1 || second === 3) {
-    return { name: input.name, layout: "NCHW", channels: second, height: third, width: fourth };
-  }
-  return {
-    name: input.name,
-    layout: "NHWC",
-    channels: fourth as 1 | 3,
-    height: second,
-    width: third,
-  };
-}
-
-/** Exporters may leave every axis open, channels included: the first convolution then tells how many there are. */
-function withChannels(input: GraphInput, { nodes, constants }: Graph): GraphInput {
-  const [batch, channels, height, width] = input.shape;
-  if (input.shape.length !== 4 || channels !== null || width !== null) return input;
-  const first = nodes.find(({ op, inputs }) => op === "Conv" && inputs[0] === input.name);
-  const weight = constants.get(first?.inputs[1] ?? ""); // [K,C/groups,k,k]
-  const found = weight?.shape[1];
-  return found === undefined ? input : { ...input, shape: [batch!, found, height!, width!] };
-}
-
-function imageProblem(input: GraphInput): string | undefined {
-  const shown = `[${input.shape.map((extent) => extent ?? "?").join(", ")}]`;
-  if (input.type !== "float32") {
-    return `The input "${input.name}" is of type ${input.type}; float32 images are expected.`;
-  }
-  if (input.shape.length !== 4) {
-    return `The input "${input.name}" has the shape ${shown}; an image batch has four axes.`;
-  }
-  const isChannels = (extent: number | null | undefined) => extent === 1 || extent === 3;
-  if (!isChannels(input.shape[1]) && !isChannels(input.shape[3])) {
-    return `The input "${input.name}" has the shape ${shown}; 1 or 3 channels are expected on its second or last axis.`;
-  }
-  return undefined;
-}
 
 const NORMALISERS: Readonly<Record<string, Roles["output"]>> = {
   Softmax: "probabilities",
@@ -140,8 +68,10 @@ const AFTER_HEAD = new Set([
   "BatchNormalization",
 ]);
 
-/** Operators that make other numbers of class scores at the end of a network, which can be left out. */
+/** Operators that make something else of class scores at the end of a network, which can be left out. */
 const FINAL = new Set([
+  "ArgMax",
+  "TopK",
   ...Object.keys(NORMALISERS),
   "Sigmoid",
   "HardSigmoid",
@@ -221,12 +151,28 @@ function chooseOutput(
     (name) => `${name} ${show(graph.values.get(name)?.shape ?? [])}`,
   );
   const message = `The model's class scores cannot be told among its outputs: ${shapes.join(", ")}.`;
-  if (only === undefined) throw notAClassifier(message, graph.outputs[0]);
+  if (only === undefined) {
+    const [first] = graph.outputs as [string];
+    throw notAClassifier(message, first, outputAdvice(graph, made, first));
+  }
   const choices = [only, ...others].map((name) => `--output ${name}`).join(" or ");
   throw new AntidoteError("MODEL_NOT_A_CLASSIFIER", message, {
     place: only,
     next: `Name the one with the class scores (${choices}), or export the classifier with it alone.`,
   });
+}
+
+/** What to do about an output that holds no class scores. */
+function outputAdvice(graph: StaticGraph, made: ReadonlyMap<string, Node>, name: string): string {
+  const last = made.get(unshaped(made, name))?.op ?? "";
+  const extents = graph.values.get(name)?.shape.slice(1) ?? [];
+  const isOneScore = extents.length > 0 && extents.every((extent) => extent === 1);
+  if (isOneScore && last !== "ArgMax") return TWO_SCORES_ADVICE;
+  return FINAL.has(last) ? withoutFinal(last) : EXPORT_ADVICE;
+}
+
+function withoutFinal(op: string): string {
+  return `Export the classifier without the final ${op}: its logits are wanted.`;
 }
 
 /** Outputs less those that another one implies: the softmax of logits, and the latent that they are computed from. */
@@ -297,11 +243,10 @@ function obstacle(
     );
   }
   if (!AFTER_HEAD.has(node.op)) {
-    const next = `Export the classifier without the final ${node.op}: its logits are wanted.`;
     return notAClassifier(
       `The class scores do not come from a linear layer: ${describe(node)} lies between.`,
       node.name,
-      FINAL.has(node.op) ? next : HEAD_ADVICE,
+      FINAL.has(node.op) ? withoutFinal(node.op) : HEAD_ADVICE,
     );
   }
   if (branches.length > 1 && !SUMS.has(node.op)) {

@@ -1,8 +1,7 @@
 import { describe, expect, test } from "vitest";
-import type { DataType, Shape } from "../../src/core/tensor.ts";
-import { findImageInput, findRoles } from "../../src/models/roles.ts";
+import { findRoles } from "../../src/models/roles.ts";
 import { GraphBuilder } from "../../src/onnx/builder.ts";
-import type { Graph, Value } from "../../src/onnx/graph.ts";
+import type { Value } from "../../src/onnx/graph.ts";
 import { conv, linear, pooled } from "../support/networks.ts";
 import { fill } from "../train/fill.ts";
 
@@ -26,25 +25,6 @@ function pointwise(b: GraphBuilder, x: Value): Value {
 
 const named = (b: GraphBuilder, op: "Relu" | "Identity", x: Value, name: string): Value =>
   b.emit(op, [x], {}, [x], [name])[0]!;
-
-describe("an image input with open axes", () => {
-  const open = (...shape: (number | null)[]) => {
-    const graph = network((b, x) => b.output("scores", linear(b, pooled(b, x), CLASSES)));
-    return { ...graph, inputs: graph.inputs.map((input) => ({ ...input, shape })) };
-  };
-
-  test("may leave every axis open: the first convolution tells the channels", () => {
-    const image = { name: "images", layout: "NCHW", height: null, width: null };
-    expect(findImageInput(open(null, null, null, null))).toEqual({ ...image, channels: 3 });
-    const blind = open(null, null, null, null);
-    const nodes = blind.nodes.filter(({ op }) => op !== "Conv");
-    expect(() => findImageInput({ ...blind, nodes })).toThrow("1 or 3 channels");
-  });
-
-  test("keeps what it says about its channels", () => {
-    expect(findImageInput(open(null, null, null, 3))).toMatchObject({ layout: "NHWC" });
-  });
-});
 
 describe("logits, latent and last linear layer", () => {
   test("of a Gemm", () => {
@@ -233,7 +213,16 @@ describe("what is not a classifier is refused, and said why", () => {
       "one score only",
       (b, x) => b.output("out", linear(b, pooled(b, x), 1)),
       /cannot be told/,
-      ALONE,
+      /rows 0 and w/,
+    ],
+    [
+      "the number of the class",
+      (b, x) => {
+        const chosen = { type: "int64", shape: [2, 1] } as const;
+        b.output("out", b.op("ArgMax", [linear(b, pooled(b, x), CLASSES)], { axis: 1 }, chosen));
+      },
+      /cannot be told/,
+      /without the final ArgMax/,
     ],
     ["a map of scores", (b, x) => b.output("out", pointwise(b, x)), /cannot be told/, ALONE],
   ])("%s", (_, end, message, next) => {
@@ -251,48 +240,5 @@ describe("what is not a classifier is refused, and said why", () => {
     const x = b.input("images", "float32", [2, 3, 1, 1]);
     b.output("out", b.reshape(x, [2, 3]));
     expect(() => findRoles(b.build())).toThrowError(/No linear layer lies between/);
-  });
-});
-
-describe("the image input", () => {
-  function withInputs(...inputs: [Shape | (number | null)[], DataType?][]): Graph {
-    const graph = network((b, x) => b.output("out", linear(b, pooled(b, x), CLASSES)));
-    return {
-      ...graph,
-      inputs: inputs.map(([shape, type = "float32"], i) => ({ name: `input${i}`, type, shape })),
-    };
-  }
-
-  test("is read in both layouts, with free extents", () => {
-    expect(findImageInput(withInputs([[null, 3, 32, 48]]))).toEqual({
-      ...{ name: "input0", layout: "NCHW", channels: 3, height: 32, width: 48 },
-    });
-    expect(findImageInput(withInputs([[null, 32, 48, 3]]))).toEqual({
-      ...{ name: "input0", layout: "NHWC", channels: 3, height: 32, width: 48 },
-    });
-    expect(findImageInput(withInputs([[1, 1, null, null]]))).toMatchObject({
-      ...{ layout: "NCHW", channels: 1, height: null, width: null },
-    });
-  });
-
-  test.each<[string, Graph, RegExp, RegExp]>([
-    [
-      "two inputs",
-      withInputs([[null, 3, 8, 8]], [[null, 4]]),
-      /2 inputs \(input0, input1\)/,
-      ALONE,
-    ],
-    ["none", withInputs(), /no input/, ALONE],
-    ["bytes", withInputs([[null, 3, 8, 8], "uint8"]), /of type uint8; float32/, /without the Cast/],
-    ["a flat input", withInputs([[null, 192]]), /has the shape \[\?, 192\]; .* four axes/, ALONE],
-    ["two channels", withInputs([[null, 2, 8, 8]]), /\[\?, 2, 8, 8\]; 1 or 3 channels/, ALONE],
-  ])("is refused: %s", (_, graph, message, next) => {
-    expect(() => findImageInput(graph)).toThrowError(
-      expect.objectContaining({
-        code: "MODEL_NOT_A_CLASSIFIER",
-        message: expect.stringMatching(message),
-        next: expect.stringMatching(next),
-      }),
-    );
   });
 });
