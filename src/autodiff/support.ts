@@ -1,6 +1,7 @@
 import { AntidoteError } from "../core/errors.ts";
 import { elementType } from "../onnx/element-types.ts";
 import { attribute, describe, type Graph, type Node } from "../onnx/graph.ts";
+import { reads } from "../onnx/subgraphs.ts";
 import { NOT_DIFFERENTIABLE_ADVICE, type Rule } from "./rule.ts";
 import { CONSTANT, RULES } from "./rules/index.ts";
 
@@ -36,7 +37,7 @@ export function dependents(
 ): Set<string> {
   const reached = new Set(from);
   for (const node of nodes) {
-    if (isConstant(node) || !node.inputs.some((name) => reached.has(name))) continue;
+    if (isConstant(node) || !reads(node).some((name) => reached.has(name))) continue;
     for (const name of node.outputs) if (name !== "" && isFloat(name)) reached.add(name);
   }
   return reached;
@@ -59,7 +60,7 @@ export function withoutRule(
   const wanted = new Set(to);
   const missing: Node[] = [];
   for (const node of graph.nodes.toReversed()) {
-    const through = node.inputs.filter((name) => depends.has(name));
+    const through = reads(node).filter((name) => depends.has(name));
     const between = through.length > 0 && node.outputs.some((name) => wanted.has(name));
     if (!between || isConstant(node)) continue;
     for (const name of through) wanted.add(name);

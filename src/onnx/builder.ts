@@ -17,6 +17,7 @@ import {
   type Window,
   windowedExtents,
 } from "./shapes.ts";
+import { renamedSubgraphs } from "./subgraphs.ts";
 
 /** Attributes in plain JavaScript; the builder wraps them. */
 export type Attributes = Readonly<
@@ -181,6 +182,7 @@ export class GraphBuilder {
         name: prefix + node.name,
         inputs: node.inputs.map((name) => (name === "" ? "" : lookup(name).name)),
         outputs,
+        attributes: renamedSubgraphs(node.attributes, (name) => lookup(name).name, prefix),
       });
     }
     return lookup;

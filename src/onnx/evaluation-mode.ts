@@ -1,7 +1,7 @@
 import { AntidoteError } from "../core/errors.ts";
 import { toNumbers } from "../core/tensor.ts";
 import type { OnnxFile } from "./file.ts";
-import { altered } from "./functions.ts";
+
 import { plainDomain } from "./opset.ts";
 import {
   type FunctionProto,
@@ -13,7 +13,7 @@ import {
   NodeProtoSchema,
   type TensorProto,
 } from "./proto/generated/onnx_pb.ts";
-import { captures, subgraphs } from "./subgraphs.ts";
+import { altered, captures, subgraphs } from "./subgraphs.ts";
 import { decodeTensor } from "./tensors.ts";
 
 /** A file that computes as in use, and how many of its nodes computed as in training, by operator. */

@@ -1,7 +1,6 @@
 import type { DataType, Tensor } from "../core/tensor.ts";
 import type { Graph, Node } from "./graph.ts";
-import type { GraphProto } from "./proto/generated/onnx_pb.ts";
-import { captures } from "./subgraphs.ts";
+import { reads } from "./subgraphs.ts";
 
 const FLOATS: ReadonlySet<DataType> = new Set(["float16", "bfloat16", "float32", "float64"]);
 
@@ -37,14 +36,6 @@ function isKnown(node: Node, known: ReadonlySet<string>): boolean {
   if (node.op === "Shape" || node.op === "Size") return true;
   const inputs = reads(node);
   return inputs.length > 0 && inputs.every((input) => known.has(input));
-}
-
-/** Everything a node reads, in its subgraphs as well. */
-function reads({ inputs, attributes }: Node): string[] {
-  const inner = [...attributes.values()].flatMap(({ kind, value }) =>
-    kind === "graph" ? captures(value as GraphProto) : [],
-  );
-  return [...inputs, ...inner].filter((name) => name !== "");
 }
 
 function isWeight({ type, shape }: Tensor): boolean {

@@ -1,4 +1,4 @@
-import { create, type DescMessage, type MessageShape } from "@bufbuild/protobuf";
+import { create } from "@bufbuild/protobuf";
 import { AntidoteError } from "../core/errors.ts";
 import { plainDomain, standardOpset } from "./opset.ts";
 import {
@@ -6,14 +6,11 @@ import {
   AttributeProtoSchema,
   type FunctionProto,
   type GraphProto,
-  GraphProtoSchema,
   type ModelProto,
   type NodeProto,
   NodeProtoSchema,
-  TensorProtoSchema,
-  type ValueInfoProto,
-  ValueInfoProtoSchema,
 } from "./proto/generated/onnx_pb.ts";
+import { altered, renamedGraph } from "./subgraphs.ts";
 
 /** A node of a model without functions, and the version of the standard operators it follows. */
 export interface FlatNode {
@@ -148,26 +145,9 @@ class Inliner {
   }
 
   #bindGraph(graph: GraphProto, scope: Scope): GraphProto {
-    const name = (old: { readonly name: string }) => ({ name: scope.rename(old.name) });
-    const values = (list: readonly ValueInfoProto[]) =>
-      list.map((value) => altered(ValueInfoProtoSchema, value, name(value)));
-    return altered(GraphProtoSchema, graph, {
-      input: values(graph.input),
-      output: values(graph.output),
-      valueInfo: values(graph.valueInfo),
-      initializer: graph.initializer.map((it) => altered(TensorProtoSchema, it, name(it))),
-      node: this.expand(graph.node, scope).map(({ proto }) => proto),
-    });
+    const nodes = this.expand(graph.node, scope).map(({ proto }) => proto);
+    return renamedGraph(graph, scope.rename, nodes);
   }
-}
-
-/** A message with some fields changed. The rest is shared: a function called often costs no memory. */
-export function altered<S extends DescMessage>(
-  schema: S,
-  message: MessageShape<S>,
-  changes: Partial<MessageShape<S>>,
-): MessageShape<S> {
-  return Object.assign(create(schema), message, changes);
 }
 
 function functionKey(domain: string, name: string, overload: string): string {

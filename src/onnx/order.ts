@@ -1,7 +1,6 @@
 import { AntidoteError } from "../core/errors.ts";
 import { describe, type Node } from "./graph.ts";
-import type { GraphProto } from "./proto/generated/onnx_pb.ts";
-import { captures } from "./subgraphs.ts";
+import { reads } from "./subgraphs.ts";
 
 /**
  * The nodes so that each follows the makers of its inputs; nodes that already do keep their order.
@@ -15,7 +14,7 @@ export function inOrder(nodes: readonly Node[], given: ReadonlySet<string>): Nod
   const waiting = new Map<string, Node[]>();
   const ordered: Node[] = [];
   for (const node of nodes) {
-    const missing = new Set(needs(node).filter((name) => !ready.has(name)));
+    const missing = new Set(reads(node).filter((name) => !ready.has(name)));
     lacking.set(node, missing);
     for (const name of missing) {
       const queue = waiting.get(name);
@@ -58,14 +57,6 @@ function makersOf(nodes: readonly Node[], given: ReadonlySet<string>): Map<strin
     }
   }
   return makers;
-}
-
-/** Names that must exist before a node runs, those that its subgraphs read from outside included. */
-function needs(node: Node): string[] {
-  const inner = Array.from(node.attributes.values(), (attribute) =>
-    attribute.kind === "graph" ? captures(attribute.value as GraphProto) : [],
-  );
-  return [...node.inputs.filter((name) => name !== ""), ...inner.flat()];
 }
 
 /** Why some nodes never get their inputs: one lacks a maker, or they wait for one another. */

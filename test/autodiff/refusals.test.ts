@@ -1,10 +1,11 @@
 import { describe, expect, test } from "vitest";
 import { checkGradients } from "../../src/autodiff/gradients.ts";
 import { LIMITS } from "../../src/autodiff/rules/limits.ts";
-import { checkDifferentiable } from "../../src/autodiff/support.ts";
+import { checkDifferentiable, withoutRule } from "../../src/autodiff/support.ts";
 import { float32 } from "../../src/core/tensor.ts";
 import { type Attributes, GraphBuilder } from "../../src/onnx/builder.ts";
-import type { StaticGraph, Value } from "../../src/onnx/graph.ts";
+import type { Attribute, StaticGraph, Value } from "../../src/onnx/graph.ts";
+import { graph, node as onnxNode, value } from "../onnx/build.ts";
 
 interface Refused {
   readonly op: string;
@@ -132,5 +133,16 @@ describe("operators without a rule", () => {
         next: expect.stringMatching(needed),
       }),
     );
+  });
+
+  test("are seen through what a branch reads from outside", () => {
+    const branch = graph({ nodes: [onnxNode("Relu", ["x"], ["r"])], outputs: [value("r")] });
+    const attributes = new Map<string, Attribute>([
+      ["then_branch", { kind: "graph", value: branch }],
+    ]);
+    const named = { op: "If", domain: "", name: "choice" };
+    const choice = { ...named, inputs: ["positive"], outputs: ["y"], attributes };
+    expect(withoutRule({ nodes: [choice] }, ["x"], ["y"])).toEqual([choice]);
+    expect(withoutRule({ nodes: [choice] }, ["another"], ["y"])).toEqual([]);
   });
 });
