@@ -3,6 +3,7 @@ import { sameShape, type Tensor } from "../core/tensor.ts";
 import type { GraphBuilder } from "../onnx/builder.ts";
 import type { Graph, StaticGraph, Value } from "../onnx/graph.ts";
 import { inSinglePrecision } from "../onnx/single-precision.ts";
+import { withoutBranches } from "../runtime/branches.ts";
 import type { Device } from "../runtime/device.ts";
 import { specialise } from "../runtime/specialise.ts";
 import { findImageInput, type ImageInput } from "./image-input.ts";
@@ -57,15 +58,18 @@ export class Classifier {
 
   /**
    * Finds out what a graph is, by its structure and one run on `device`.
-   * @throws `MODEL_NOT_A_CLASSIFIER`, `MODEL_NOT_FINITE`, `RUNTIME_FAILED`
+   * @throws `MODEL_NOT_A_CLASSIFIER`, `MODEL_NOT_FINITE`, `RUNTIME_FAILED`; the errors of `withoutBranches`
    */
   static async fromGraph(
     read: Graph,
     device: Device,
     options: ClassifierOptions = {},
   ): Promise<Classifier> {
-    const graph = inSinglePrecision(read);
-    const image = withExtents(findImageInput(graph), options.size);
+    const single = inSinglePrecision(read);
+    const image = withExtents(findImageInput(single), options.size);
+    const decided = await withoutBranches(withImageExtents(single, image), device);
+    // Branches that were taken may hold other types.
+    const graph = inSinglePrecision({ ...decided, inputs: single.inputs });
     const cache = new Map<number, Promise<StaticGraph>>();
     const specialised = (batch: number): Promise<StaticGraph> => {
       const known = cache.get(batch);
@@ -92,7 +96,7 @@ export class Classifier {
   get classes(): number {
     return this.#parts.roles.classes;
   }
-  /** The graph as it was read, in float32; its constants are the original weights. */
+  /** The graph as it was read, in float32 and without branches that sizes decide; its constants are the original weights. */
   get graph(): Graph {
     return this.#parts.graph;
   }

@@ -73,3 +73,8 @@ export function fold(
     constants: new Map(constants.filter(([name]) => read.has(name))),
   };
 }
+
+/** The graph without the nodes and constants that no output needs. */
+export function pruned(graph: Graph): Graph {
+  return { ...graph, ...fold(graph, new Set(), {}) };
+}

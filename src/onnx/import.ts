@@ -83,7 +83,8 @@ export function importGraph({ path, model }: OnnxFile): Graph {
   };
 }
 
-function initializers(proto: GraphProto, defined: Set<string>): Map<string, Tensor> {
+/** The constants that a graph stores; their names are added to `defined`. */
+export function initializers(proto: GraphProto, defined: Set<string>): Map<string, Tensor> {
   const sparse = proto.sparseInitializer[0];
   if (sparse) {
     const name = sparse.values?.name ?? "";
@@ -147,7 +148,8 @@ function decodeOnce(): typeof decodeTensor {
   };
 }
 
-function decodeNode(proto: NodeProto, decode: typeof decodeTensor): Node {
+/** A node of a file. Throws `MODEL_INVALID` if it returns nothing. */
+export function decodeNode(proto: NodeProto, decode: typeof decodeTensor): Node {
   const output = proto.output.find((name) => name !== "");
   if (output === undefined) {
     throw invalid(proto.name, `The ${proto.opType} node "${proto.name}" has no output.`);
@@ -163,7 +165,7 @@ function decodeNode(proto: NodeProto, decode: typeof decodeTensor): Node {
 }
 
 /** ONNX Runtime refuses two nodes of one name; the second is called after its output. */
-function uniquelyNamed(nodes: readonly Node[]): Node[] {
+export function uniquelyNamed(nodes: readonly Node[]): Node[] {
   const taken = new Set<string>();
   return nodes.map((node) => {
     let name = node.name;

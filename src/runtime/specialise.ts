@@ -4,7 +4,6 @@ import {
   type DataType,
   ELEMENT_BYTES,
   float32,
-  fromBytes,
   sizeOf,
   type Tensor,
   toNumbers,
@@ -12,7 +11,8 @@ import {
 import { fold, frontier, shapeArithmetic } from "../onnx/fold.ts";
 import type { Graph, Node, StaticGraph, Value } from "../onnx/graph.ts";
 import { OPEN_BATCH_ADVICE, rebatch } from "../onnx/rebatch.ts";
-import type { Device, Tensors } from "./device.ts";
+import type { Device } from "./device.ts";
+import { runOnZeros, type SizedGraph, withBatch, withOutputs, zeroFeeds } from "./sized.ts";
 
 /**
  * Fixes the batch size of a graph: every tensor gets its exact type and shape, as ONNX Runtime
@@ -113,30 +113,6 @@ async function compare(single: StaticGraph, double: StaticGraph, device: Device)
   }
 }
 
-async function runOnZeros(graph: SizedGraph, device: Device): Promise<Tensors> {
-  await using program = await device.compile(withOutputs(graph, graph.outputs));
-  return await program.run(zeroFeeds(graph));
-}
-
-function withBatch(graph: Graph, batch: number): SizedGraph {
-  const inputs = graph.inputs.map(({ name, type, shape }, i) => ({
-    name,
-    type,
-    shape: shape.map((extent, axis) =>
-      axis === 0 && (i === 0 || extent === null) ? batch : known(name, extent),
-    ),
-  }));
-  return { ...graph, inputs };
-}
-
-function known(input: string, extent: number | null): number {
-  if (extent !== null) return extent;
-  throw new AntidoteError("MODEL_INVALID", `The size of the input "${input}" is not fixed.`, {
-    place: input,
-    next: "Give the image size, or export the model with a fixed one.",
-  });
-}
-
 /** Element type of every tensor a node makes, by ONNX Runtime's inference: nothing is run. */
 async function elementTypes(
   graph: SizedGraph,
@@ -195,26 +171,8 @@ async function probe(
 /** Prefix of the outputs added to learn shapes; no exporter writes such names. */
 const SHAPE_OF = "antidote/shape of ";
 
-/** A graph whose inputs have their shapes, while what the nodes make is still unknown. */
-interface SizedGraph extends Graph {
-  readonly inputs: readonly Value[];
-}
-
-function withOutputs(graph: SizedGraph, outputs: readonly string[]): StaticGraph {
-  return { ...graph, outputs, values: new Map() };
-}
-
 function produced(graph: Graph): string[] {
   return graph.nodes.flatMap(({ outputs }) => outputs).filter((name) => name !== "");
-}
-
-function zeroFeeds({ inputs }: SizedGraph): Record<string, Tensor> {
-  return Object.fromEntries(
-    inputs.map(({ name, type, shape }) => {
-      const bytes = new Uint8Array(sizeOf(shape) * ELEMENT_BYTES[type]);
-      return [name, fromBytes(type, shape, bytes)];
-    }),
-  );
 }
 
 function tensorValues(

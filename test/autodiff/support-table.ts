@@ -71,6 +71,7 @@ export function supportTable(): string {
 const ELSE = [
   ["arithmetic on shapes, integers and scalars", "computed once, when the batch size is known"],
   ["functions inside the file", "replaced by their nodes"],
+  ["branches that constants or sizes decide (`If`)", "replaced by the one that is taken"],
   ["Dropout's draw", "left out: models are computed as in use"],
   [
     "float16, bfloat16 and float64",

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { type FloatTensor, float32, type Tensor } from "../../src/core/tensor.ts";
+import { type FloatTensor, float32, fromBytes, type Tensor } from "../../src/core/tensor.ts";
 import { ascending, batchTensors, count } from "../../src/data/images.ts";
 import { Classifier } from "../../src/models/classifier.ts";
 import { argMaxRows, compilePredictor, predict } from "../../src/models/predict.ts";
@@ -9,7 +9,8 @@ import {
   usualPreprocessings,
 } from "../../src/models/preprocessing.ts";
 import { GraphBuilder } from "../../src/onnx/builder.ts";
-import { type Graph, openBatch } from "../../src/onnx/graph.ts";
+import { type Attribute, type Graph, type Node, openBatch } from "../../src/onnx/graph.ts";
+import { graph as onnxGraph, node as onnxNode, value } from "../onnx/build.ts";
 import { testDevice } from "../support/device.ts";
 import { execute } from "../support/execute.ts";
 import { conv, linear, noise, plainNet, pooled } from "../support/networks.ts";
@@ -69,6 +70,28 @@ describe("a classifier", () => {
       const dot = [0, 1, 2, 3].reduce((sum, c) => sum + latent.data[c]! * weight[4 * k + c]!, 0);
       expect(logits[k]).toBeCloseTo(dot, 5);
     }
+  });
+
+  test("has no branches that nothing but sizes and constants decide", async () => {
+    const plain = plainNet(8);
+    const yes = fromBytes("bool", [], Uint8Array.of(1));
+    const nodes = plain.nodes.map((it): Node => {
+      if (it.op !== "Relu") return it;
+      const branch = (op: string): Attribute => {
+        const nodes = [onnxNode(op, [...it.inputs], ["inner"])];
+        return { kind: "graph", value: onnxGraph({ nodes, outputs: [value("inner")] }) };
+      };
+      const branches = { then_branch: branch("Relu"), else_branch: branch("Neg") };
+      const attributes = new Map(Object.entries(branches));
+      return { ...it, op: "If", inputs: ["yes"], attributes };
+    });
+    const constants = new Map([...plain.constants, ["yes", yes] as const]);
+    const branching = await Classifier.fromGraph({ ...plain, nodes, constants }, device);
+    const straight = await Classifier.fromGraph(plain, device);
+    expect([...branching.weights.keys()]).toEqual([...straight.weights.keys()]);
+    expect(branching.graph.inputs).toEqual(plain.inputs);
+    const { logits } = await predict(device, branching, IMAGES);
+    expect(logits).toEqual((await predict(device, straight, IMAGES)).logits);
   });
 
   test("is another one with other weights, and stays as it was", async () => {
