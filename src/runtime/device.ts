@@ -5,6 +5,9 @@ export type Tensors = Readonly<Record<string, Tensor>>;
 
 export type DeviceName = "cpu" | "webgpu";
 
+/** In place of an element type: a list of tensors, a map. */
+export const NO_TENSOR = "no tensor";
+
 /** How a graph is to be executed. */
 export interface ProgramOptions {
   /**
@@ -17,7 +20,7 @@ export interface ProgramOptions {
 
 /** A compiled graph. One run at a time; calls made meanwhile wait. */
 export interface Program extends AsyncDisposable {
-  /** Element type of every output, as ONNX Runtime infers and names it. */
+  /** Element type of every output, as ONNX Runtime infers and names it, or `NO_TENSOR`. */
   readonly outputTypes: Readonly<Record<string, string>>;
   /**
    * Executes the graph.

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { InferenceSession, Tensor as OrtTensor } from "onnxruntime-node";
 import type { DataType, Tensor, TypedArray } from "../core/tensor.ts";
-import type { Tensors } from "./device.ts";
+import { NO_TENSOR, type Tensors } from "./device.ts";
 import type { Answer, HostOptions, Operations, Request } from "./protocol.ts";
 
 interface Loaded {
@@ -46,7 +46,7 @@ export class Sessions implements Operations {
     return Object.fromEntries(
       session.outputMetadata.map((output) => [
         output.name,
-        output.isTensor ? output.type : "no tensor",
+        output.isTensor ? output.type : NO_TENSOR,
       ]),
     );
   }

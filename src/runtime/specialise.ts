@@ -9,9 +9,16 @@ import {
   toNumbers,
 } from "../core/tensor.ts";
 import { fold, frontier, shapeArithmetic } from "../onnx/fold.ts";
-import type { Graph, Node, StaticGraph, Value } from "../onnx/graph.ts";
+import {
+  describe,
+  type Graph,
+  type Node,
+  producers,
+  type StaticGraph,
+  type Value,
+} from "../onnx/graph.ts";
 import { OPEN_BATCH_ADVICE, rebatch } from "../onnx/rebatch.ts";
-import type { Device } from "./device.ts";
+import { type Device, NO_TENSOR } from "./device.ts";
 import { runOnZeros, type SizedGraph, withBatch, withOutputs, zeroFeeds } from "./sized.ts";
 
 /**
@@ -119,21 +126,25 @@ async function elementTypes(
   device: Device,
 ): Promise<ReadonlyMap<string, DataType>> {
   await using program = await device.compile(withOutputs(graph, produced(graph)));
+  const makers = producers(graph);
   return new Map(
-    Object.entries(program.outputTypes).map(([name, type]) => [name, elementType(name, type)]),
+    Object.entries(program.outputTypes).map(([name, type]) => {
+      if (type in ELEMENT_BYTES) return [name, type as DataType];
+      throw unsupportedType(makers.get(name)!, type);
+    }),
   );
 }
 
-function elementType(name: string, type: string): DataType {
-  if (type in ELEMENT_BYTES) return type as DataType;
-  throw new AntidoteError(
-    "MODEL_UNSUPPORTED_TYPE",
-    `The model computes "${name}" of the type "${type}".`,
-    {
-      place: name,
-      next: "Export the model so that it computes with numbers only.",
-    },
-  );
+function unsupportedType(node: Node, type: string): AntidoteError {
+  const isTensor = type !== NO_TENSOR;
+  const isList = !isTensor && node.op.includes("Sequence");
+  const made = isTensor ? `a tensor of the type "${type}"` : isList ? "a list of tensors" : type;
+  return new AntidoteError("MODEL_UNSUPPORTED_TYPE", `The ${describe(node)} makes ${made}.`, {
+    place: node.name,
+    next: isList
+      ? "Export the model by tracing instead of scripting, or with fixed sizes, so that no lists are left."
+      : "Export the model so that it computes with tensors of numbers only.",
+  });
 }
 
 /**
