@@ -1,4 +1,5 @@
 import { sizeOf, type Tensor } from "../core/tensor.ts";
+import { shapeArithmetic } from "../onnx/fold.ts";
 import { consumers, type Graph, type Node, producers } from "../onnx/graph.ts";
 
 /** Inputs of each operator that hold what training changes. */
@@ -45,7 +46,7 @@ export function constantBehind(
 /**
  * The constants of a graph that are weights: float32 operands of layers, and of additions and products
  * below the first layer (constants above it are input normalisation, which no repair may touch).
- * Running statistics of batch normalisation are not among them, nor are masks of attention.
+ * Running statistics of batch normalisation are not among them, nor are masks of attention and factors of sizes.
  * @returns names in the order of first use
  */
 export function trainableConstants(graph: Graph): string[] {
@@ -54,8 +55,9 @@ export function trainableConstants(graph: Graph): string[] {
   const fromLayer = new Set<string>();
   const belowLayer = new Set<string>();
   const found = new Set<string>();
+  const arithmetic = shapeArithmetic(graph);
   for (const node of graph.nodes) {
-    if (node.domain !== "") continue;
+    if (node.domain !== "" || arithmetic.has(node)) continue;
     const below = node.inputs.some((input) => belowLayer.has(input));
     let positions = PARAMETER_INPUTS[node.op] ?? [];
     if (SCALES_AND_BIASES.has(node.op) && below) positions = [0, 1];

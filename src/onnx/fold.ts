@@ -14,28 +14,38 @@ const RANDOM = new Set([
   "RandomUniformLike",
 ]);
 
+/** Factors that sizes are multiplied with or stand beside: one for each axis of a tensor, or its two ends. */
+const MAX_FACTORS = 8;
+
 /**
  * The nodes whose results are the same in every run of a graph with fixed input shapes: shapes, and all
  * that is computed from shapes, from integers and from scalars. Weights, that is float constants with
- * axes, are not computed with: they stay visible to whoever trains them.
+ * axes, are not computed with: they stay visible to whoever trains them. A few float numbers count as
+ * factors, not as weights, where a node computes with shapes and them alone.
  */
 export function shapeArithmetic(graph: Graph): ReadonlySet<Node> {
   const known = new Set<string>();
-  for (const [name, constant] of graph.constants) if (!isWeight(constant)) known.add(name);
+  const factors = new Set<string>();
+  for (const [name, constant] of graph.constants) {
+    if (!isWeight(constant)) known.add(name);
+    else if (constant.shape.length === 1 && constant.shape[0]! <= MAX_FACTORS) factors.add(name);
+  }
   const found = new Set<Node>();
+  const fromShapes = new Set<string>();
   for (const node of graph.nodes) {
-    if (!isKnown(node, known)) continue;
+    if (node.domain !== "" || RANDOM.has(node.op)) continue;
+    const inputs = reads(node);
+    const isShape = node.op === "Shape" || node.op === "Size";
+    const isOfShapes = isShape || inputs.some((name) => fromShapes.has(name));
+    const isKnown = (name: string) => known.has(name) || (isOfShapes && factors.has(name));
+    if (!isShape && (inputs.length === 0 || !inputs.every(isKnown))) continue;
     found.add(node);
-    for (const output of node.outputs) known.add(output);
+    for (const output of node.outputs) {
+      known.add(output);
+      if (isOfShapes) fromShapes.add(output);
+    }
   }
   return found;
-}
-
-function isKnown(node: Node, known: ReadonlySet<string>): boolean {
-  if (node.domain !== "" || RANDOM.has(node.op)) return false;
-  if (node.op === "Shape" || node.op === "Size") return true;
-  const inputs = reads(node);
-  return inputs.length > 0 && inputs.every((input) => known.has(input));
 }
 
 function isWeight({ type, shape }: Tensor): boolean {

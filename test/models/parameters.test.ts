@@ -109,6 +109,17 @@ describe("trainable are", () => {
     });
   });
 
+  test("no factors of sizes", () => {
+    const names = trainable((b, x) => {
+      const y = conv(b, x, "conv", 6);
+      const sizes = b.op("Shape", [y], {}, { type: "int64", shape: [4] });
+      const factors = b.constant(float32([4], [1, 1, 2, 2]), "factors");
+      const larger = b.cast(b.mul(b.cast(sizes, "float32"), factors), "int64");
+      return linear(b, pooled(b, b.op("Resize", [y, undefined, undefined, larger], {}, y)), 5);
+    });
+    expect(names).toEqual([...LAYER, ...HEAD]);
+  });
+
   test("neither the other operand of an addition nor what is computed", () => {
     const names = trainable((b, x) => {
       const y = conv(b, x, "conv", 6);

@@ -114,6 +114,24 @@ describe("specialising", () => {
     expect(graph.constants.get("root")).toEqual(float32([], [2]));
   });
 
+  test("computes with a few numbers that stand beside sizes, as scales of a resize do", async () => {
+    const resize = graphOf(
+      [
+        node("Shape", ["x"], "shape"),
+        node("Gather", ["shape", "last"], "extent", { axis: int(0) }),
+        node("Cast", ["extent"], "width", { to: int(1) }),
+        node("Mul", ["width", "half"], "scale"),
+        node("Concat", ["ones", "scale"], "scales", { axis: int(0) }),
+        node("Resize", ["x", "", "scales"], "y"),
+      ],
+      { last: int64([2]), half: float32([1], [0.5]), ones: float32([2], [1, 1]) },
+      ["y"],
+    );
+    const graph = await specialise(resize, 2, device);
+    expect(graph.nodes.map(({ op }) => op)).toEqual(["Resize"]);
+    expect(graph.constants.get("scales")).toEqual(float32([3], [1, 1, 2]));
+  });
+
   test("knows shapes that depend on values, which only a run can tell", async () => {
     const graph = await specialise(
       graphOf(
