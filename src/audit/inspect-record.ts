@@ -9,7 +9,7 @@ const operator = z.strictObject({
   gradient: z
     .enum(["yes", "not-needed", "no"])
     .describe(
-      "Whether gradients can pass it; not-needed: its result does not vary smoothly with its input.",
+      "Whether gradients can pass it; not-needed: its result does not vary smoothly with its input, or only sizes are computed with it.",
     ),
 });
 

@@ -2,7 +2,8 @@ import { checkGradients } from "../autodiff/gradients.ts";
 import { differentiability, withoutRule } from "../autodiff/support.ts";
 import { AntidoteError } from "../core/errors.ts";
 import { sizingWords } from "../data/decode.ts";
-import { describe, type StaticGraph } from "../onnx/graph.ts";
+import { shapeArithmetic } from "../onnx/fold.ts";
+import { describe, type Graph, type StaticGraph } from "../onnx/graph.ts";
 import { describeModel, operatorName } from "./describe.ts";
 import { INSPECT_SCHEMA_VERSION, type InspectRecord } from "./inspect-record.ts";
 import { metadataOf } from "./labels.ts";
@@ -26,10 +27,7 @@ export async function inspect({ file, classifier, stated }: OpenedModel): Promis
     document: "inspect",
     model: {
       ...model,
-      operators: operators.map(({ name, count }) => {
-        const { op, domain } = classifier.graph.nodes.find((node) => operatorName(node) === name)!;
-        return { name, count, gradient: GRADIENT[differentiability(op, domain)] };
-      }),
+      operators: operators.map((it) => ({ ...it, gradient: passing(classifier.graph, it.name) })),
     },
     image: { channels: image.channels, height: image.height, width: image.width },
     output: roles.output,
@@ -43,6 +41,13 @@ export async function inspect({ file, classifier, stated }: OpenedModel): Promis
     auditable: blockedBy.length === 0,
     blockedBy,
   };
+}
+
+/** Whether gradients pass an operator, or need not: also where it serves nothing but to compute sizes. */
+function passing(graph: Graph, name: string): (typeof GRADIENT)[keyof typeof GRADIENT] {
+  const arithmetic = shapeArithmetic(graph);
+  const node = graph.nodes.find((it) => operatorName(it) === name && !arithmetic.has(it));
+  return node ? GRADIENT[differentiability(node.op, node.domain)] : "not-needed";
 }
 
 /** Every node without a rule; without any, the first whose rule does not cover its form, and why. */

@@ -6,7 +6,7 @@ import { inspect } from "../../src/audit/inspect.ts";
 import { openModel } from "../../src/audit/open.ts";
 import { prepare } from "../../src/audit/prepare.ts";
 import { Random } from "../../src/core/random.ts";
-import { float32 } from "../../src/core/tensor.ts";
+import { float32, int64 } from "../../src/core/tensor.ts";
 import { Classifier } from "../../src/models/classifier.ts";
 import { newModelFile } from "../../src/models/new-file.ts";
 import { GraphBuilder } from "../../src/onnx/builder.ts";
@@ -51,4 +51,25 @@ test("a model whose form has no gradient is shown as such, and refused before an
     message: expect.stringContaining("Resize node"),
   });
   expect(events).toEqual([]);
+});
+
+test("an operator that only sizes are computed with needs no gradient, one that images meet as well does", async () => {
+  const b = new GraphBuilder();
+  const images = b.input("images", "float32", [1, 3, 8, 8]); // [N,3,8,8]
+  const bounds = [0, 8, 1].map((bound) => b.constant(int64([bound], [])));
+  const rows = b.op("Range", bounds, {}, { type: "int64", shape: [8] });
+  const flipped = b.op(
+    "Gather",
+    [images, b.sub(b.constant(int64([7], [])), rows)],
+    { axis: 2 },
+    images,
+  );
+  b.output("logits", linear(b, pooled(b, b.sub(conv(b, flipped, "conv", 6), b.scalar(1))), 5));
+  const model = await Classifier.fromGraph(openBatch(b.build()), device);
+  const path = join(scratch, "range.onnx");
+  await writeOnnxFile(path, newModelFile(path, model, {}));
+  const record = await inspect(await openModel(device, path));
+  const gradients = Object.fromEntries(record.model.operators.map((it) => [it.name, it.gradient]));
+  expect(gradients).toMatchObject({ Range: "not-needed", Sub: "yes", Gather: "yes" });
+  expect(record.auditable).toBe(true);
 });
