@@ -11,6 +11,7 @@ import { type Preprocessing, usualPreprocessing } from "../models/preprocessing.
 import { isWeights } from "../models/weights-file.ts";
 import { evaluationMode } from "../onnx/evaluation-mode.ts";
 import { type OnnxFile, readOnnxFile } from "../onnx/file.ts";
+import type { Graph } from "../onnx/graph.ts";
 import { importGraph } from "../onnx/import.ts";
 import type { Device } from "../runtime/device.ts";
 import { describeFilesOf } from "./describe.ts";
@@ -27,7 +28,7 @@ export interface OpenedModel {
 /**
  * Reads a model file, or weights whose network is known (`importWeights`), or the model of a folder with what the folder
  * states about it, and finds out what it is.
- * @throws `MODEL_UNSUPPORTED_OPERATOR`; the errors of `findModel`, `readFacts`, `readOnnxFile`, `importWeights`,
+ * @throws `MODEL_UNSUPPORTED_OPERATOR`, `MODEL_INVALID`; the errors of `findModel`, `readFacts`, `readOnnxFile`, `importWeights`,
  *   `evaluationMode`, `importGraph` and `Classifier.fromGraph`
  */
 export async function openModel(
@@ -39,12 +40,13 @@ export async function openModel(
   const { file, facts, size, assumptions } = isWeights(found.path)
     ? await readWeights(found, options.size)
     : await readModel(found, options.size);
+  const graph = importGraph(file);
   try {
-    const classifier = await Classifier.fromGraph(importGraph(file), device, { ...options, size });
+    const classifier = await Classifier.fromGraph(graph, device, { ...options, size });
     const { warnings, ...stated } = stateOf(facts, classifier, await othersThan(file.parts, found));
     return { file, classifier, stated: { ...stated, warnings: [...assumptions, ...warnings] } };
   } catch (error) {
-    throw unknownOperator(error) ?? error;
+    throw refusedModel(error, graph) ?? error;
   }
 }
 
@@ -103,19 +105,34 @@ export async function openPreprocessed(
 const UNKNOWN =
   /([\w.:]+)(?:\(-?\d+\))? is not a registered function\/op|No Op registered for ([\w.]+) with/;
 
-/** ONNX Runtime's refusal of an operator that it does not have, as an error about the model. */
-function unknownOperator(error: unknown): AntidoteError | undefined {
-  if (!(error instanceof AntidoteError)) return undefined;
-  const [, custom, standard] = UNKNOWN.exec(error.message) ?? [];
+/** What ONNX Runtime says of a model whose nodes do not fit together. */
+const DEFECTIVE = /\[(?:Shape|Type)InferenceError\]|invalid model/i;
+
+/** ONNX Runtime's refusal of what a file says, not of what a machine can do, as an error about the model. */
+function refusedModel(error: unknown, graph: Graph): AntidoteError | undefined {
+  if (!(error instanceof AntidoteError) || error.code !== "RUNTIME_FAILED") return undefined;
+  const { message, place } = error;
+  const [, custom, standard] = UNKNOWN.exec(message) ?? [];
   const name = custom ?? standard;
-  if (name === undefined) return undefined;
+  if (name !== undefined) return unknownOperator(name, graph, error);
+  if (!DEFECTIVE.test(message)) return undefined;
+  return new AntidoteError("MODEL_INVALID", message, {
+    ...(place === undefined ? {} : { place }),
+    next: "Check the model with `onnx.checker.check_model(model, full_check=True)`, or export it again.",
+    cause: error,
+  });
+}
+
+/** @param name with the domain before a colon where it is not the standard one */
+function unknownOperator(name: string, graph: Graph, cause: unknown): AntidoteError {
+  const node = graph.nodes.find(({ op, domain }) => name === (domain ? `${domain}:${op}` : op));
   return new AntidoteError(
     "MODEL_UNSUPPORTED_OPERATOR",
     `The model uses the operator ${name}, which ONNX Runtime does not have.`,
     {
-      place: name,
+      place: node?.name ?? name,
       next: "Export the model with standard ONNX operators alone, without custom ones.",
-      cause: error,
+      cause,
     },
   );
 }

@@ -147,14 +147,15 @@ const LESS_MEMORY =
   "Use a smaller batch or fewer threads, close other programs, or take a machine with more memory.";
 
 /** ONNX Runtime refused a model or a run. */
-function failure(message: string): AntidoteError {
+function failure(text: string): AntidoteError {
+  const message = onOneLine(text);
   // The ways in which its messages name a node.
-  const place = /(?:Name:'|name '|In Node, \("|node ?\()([^'")]+)/i.exec(message)?.[1];
+  const place = /(?:Name:'|name '|In Node, \("|node ?\()([^'")]+)/i.exec(text)?.[1];
   const bytes = /Failed to allocate memory for requested buffer of size (\d+)/.exec(message)?.[1];
   return new AntidoteError(
     "RUNTIME_FAILED",
     bytes === undefined
-      ? `ONNX Runtime refused: ${message.trim()}`
+      ? `ONNX Runtime refused: ${message}`
       : `A tensor of ${Math.ceil(Number(bytes) / 1e9)} GB does not fit into memory.`,
     {
       ...(place === undefined ? {} : { place }),
@@ -166,10 +167,15 @@ function failure(message: string): AntidoteError {
   );
 }
 
+/** ONNX Runtime breaks some of its messages into lines. */
+function onOneLine(text: string): string {
+  return text.trim().replace(/\s*[\r\n]\s*/g, " ");
+}
+
 /** The process ended though nobody asked it to. */
 function crash(code: number | null, signal: NodeJS.Signals | null, output: string): AntidoteError {
   const how = signal ? `was ended by ${signal}` : `ended with exit code ${code}`;
-  const said = output.trim();
+  const said = onOneLine(output);
   return new AntidoteError(
     "RUNTIME_CRASHED",
     `The computing process ${how}.${said && ` Its last words: ${said}`}`,

@@ -64,7 +64,18 @@ describe("an operator that Antidote cannot work with is named before any work", 
     expect(await failureOf(openModel(device, path))).toMatchObject({
       code: "MODEL_UNSUPPORTED_OPERATOR",
       message: expect.stringContaining(named),
+      place: expect.stringMatching(/^~Twist/),
       next: expect.stringContaining("Export the model"),
+    });
+  });
+
+  test("one whose operands do not fit together", async () => {
+    const path = await fileWith("MatMul", "");
+    expect(await failureOf(openModel(device, path))).toMatchObject({
+      code: "MODEL_INVALID",
+      message: expect.stringContaining("ONNX Runtime refused"),
+      place: expect.stringMatching(/^~MatMul/),
+      next: expect.stringContaining("full_check"),
     });
   });
 

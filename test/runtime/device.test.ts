@@ -144,6 +144,16 @@ describe("what ONNX Runtime refuses", () => {
     });
   });
 
+  test("is an error whose message is one line", async () => {
+    const b = new GraphBuilder();
+    const x = b.input("x", "float32", [2]);
+    b.output("y", b.emit("NoSuchOperator", [x], {}, [x], ["odd\nname"])[0]!);
+    await expect(device.compile(b.build())).rejects.toMatchObject({
+      code: "RUNTIME_FAILED",
+      message: expect.stringMatching(/^.*odd name.*$/),
+    });
+  });
+
   test("is an error with advice when memory does not suffice", async () => {
     const b = new GraphBuilder();
     const x = b.input("x", "float32", [1]);
