@@ -3,6 +3,7 @@ import type { Detector } from "../detectors/detector.ts";
 import { screenClasses } from "../inversion/screen-classes.ts";
 import { suspected } from "../inversion/smallest.ts";
 import type { Classifier } from "../models/classifier.ts";
+import { checkReplaceable } from "../onnx/export.ts";
 import type { OnnxFile } from "../onnx/file.ts";
 import type { Repair } from "../repairs/repair.ts";
 import type { RunContext } from "../runtime/context.ts";
@@ -50,7 +51,7 @@ export interface AuditResult {
  * Audits a classifier: does it do its job (preflight)? Search the smallest triggers on it, repair it,
  * choose the checkpoint a defender would ship, measure what the triggers do to both models on images held
  * out from all of that, and draw the verdict.
- * @throws the errors of `prepare`; `CANCELLED`
+ * @throws the errors of `checkReplaceable` and `prepare`; `CANCELLED`
  */
 export async function audit(
   machine: RunContext,
@@ -63,6 +64,7 @@ export async function audit(
   const repair = scaled(input.repair, options.effort);
   const wanted = scaled(input.detector, options.effort);
 
+  checkReplaceable(input.file, input.model.weights.keys());
   const { prepared, references } = await stages.run("preflight", async (part) => ({
     prepared: await prepare(part, input, options.heldOut),
     references: await openReferences(part, input, options),

@@ -3,6 +3,7 @@ import { smallestTrigger } from "../detectors/smallest-trigger.ts";
 import { screenClasses } from "../inversion/screen-classes.ts";
 import { mostSuspicious, suspected } from "../inversion/smallest.ts";
 import type { Classifier } from "../models/classifier.ts";
+import { checkReplaceable } from "../onnx/export.ts";
 import type { Repair } from "../repairs/repair.ts";
 import type { RunContext } from "../runtime/context.ts";
 import { describePreprocessing, describeRun } from "./describe.ts";
@@ -26,7 +27,7 @@ export interface RepairInput extends Subject {
  * Repairs a classifier as an audit does, without a verdict: searches the smallest triggers, tunes, and
  * chooses the checkpoint on which the most suspicious one works least within the allowed drop.
  * @returns the record with `repairedModel` still null, and the chosen checkpoint
- * @throws the errors of `prepare`; `CANCELLED`
+ * @throws the errors of `checkReplaceable` and `prepare`; `CANCELLED`
  */
 export async function repair(
   machine: RunContext,
@@ -39,6 +40,7 @@ export async function repair(
   const search = smallestTrigger.config.parse({});
   const wanted = scaled({ method: smallestTrigger, config: search }, options.effort);
 
+  checkReplaceable(input.file, input.model.weights.keys());
   const prepared = await stages.run("preflight", (part) => prepare(part, input, options.heldOut));
   const { model, tuning, heldOut } = prepared;
   const detector = await fitting(wanted, model, options.memory);

@@ -18,7 +18,7 @@ import { replaceValues } from "./tensors.ts";
  * @param weights by the names that `importGraph` gives them, float32 or of the stored type, in the
  *   stored shape
  * @param metadata entries added to `metadata_props`, in place of entries with the same key
- * @throws `MODEL_INVALID` if a weight is stored where it cannot be replaced, inside a function
+ * @throws the error of `checkReplaceable`
  */
 export function exportModel(
   file: OnnxFile,
@@ -28,18 +28,7 @@ export function exportModel(
   const model = clone(ModelProtoSchema, file.model);
   const stored = storedTensors(model);
   for (const [name, value] of weights) {
-    const target = stored.get(name);
-    if (!target) {
-      throw new AntidoteError(
-        "MODEL_INVALID",
-        `The weight "${name}" is not stored in the model's main graph, so it cannot be replaced.`,
-        {
-          place: name,
-          next: "Inline the model's functions: `onnx.inliner.inline_local_functions`.",
-        },
-      );
-    }
-    replaceValues(target, value);
+    replaceValues(stored.get(name) ?? irreplaceable(name), value);
   }
   for (const [key, value] of Object.entries(metadata)) {
     const entry = model.metadataProps.find((existing) => existing.key === key);
@@ -47,6 +36,26 @@ export function exportModel(
     else model.metadataProps.push(create(StringStringEntryProtoSchema, { key, value }));
   }
   return { path: file.path, model };
+}
+
+/**
+ * Checks, before any work, that `exportModel` can replace weights.
+ * @throws `MODEL_INVALID` if one is stored inside a function or a branch
+ */
+export function checkReplaceable({ model }: OnnxFile, weights: Iterable<string>): void {
+  const stored = storedTensors(model);
+  for (const name of weights) if (!stored.has(name)) irreplaceable(name);
+}
+
+function irreplaceable(name: string): never {
+  throw new AntidoteError(
+    "MODEL_INVALID",
+    `The weight "${name}" is not stored in the model's main graph, so it cannot be replaced.`,
+    {
+      place: name,
+      next: "Inline the model's functions (`onnx.inliner.inline_local_functions`), and export it without branches.",
+    },
+  );
 }
 
 /** Tensors that can be replaced, by the names that `importGraph` gives them. */

@@ -4,7 +4,9 @@ import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { inspect } from "../../src/audit/inspect.ts";
 import { openModel } from "../../src/audit/open.ts";
+import { auditOptions } from "../../src/audit/options.ts";
 import { prepare } from "../../src/audit/prepare.ts";
+import { repair } from "../../src/audit/repair.ts";
 import { Random } from "../../src/core/random.ts";
 import { float32, int64 } from "../../src/core/tensor.ts";
 import { Classifier } from "../../src/models/classifier.ts";
@@ -12,6 +14,7 @@ import { newModelFile } from "../../src/models/new-file.ts";
 import { GraphBuilder } from "../../src/onnx/builder.ts";
 import { writeOnnxFile } from "../../src/onnx/file.ts";
 import { openBatch } from "../../src/onnx/graph.ts";
+import { pivotalTuning } from "../../src/repairs/pivotal-tuning.ts";
 import { testDevice } from "../support/device.ts";
 import { conv, linear, noise, pooled } from "../support/networks.ts";
 
@@ -72,4 +75,24 @@ test("an operator that only sizes are computed with needs no gradient, one that 
   const gradients = Object.fromEntries(record.model.operators.map((it) => [it.name, it.gradient]));
   expect(gradients).toMatchObject({ Range: "not-needed", Sub: "yes", Gather: "yes" });
   expect(record.auditable).toBe(true);
+});
+
+test("a model whose weights cannot be replaced is refused before any work", async () => {
+  const b = new GraphBuilder();
+  const images = b.input("images", "float32", [1, 3, 8, 8]); // [N,3,8,8]
+  b.output("logits", linear(b, pooled(b, images), 5));
+  const model = await Classifier.fromGraph(openBatch(b.build()), device);
+  const file = newModelFile(join(scratch, "elsewhere.onnx"), model, {});
+  for (const stored of file.model.graph!.initializer) stored.name = `elsewhere::${stored.name}`;
+
+  const events: unknown[] = [];
+  const emit = (event: unknown) => events.push(event);
+  const context = { device, random: Random.fromSeed(0), signal: undefined, emit };
+  const pivotal = { method: pivotalTuning, config: pivotalTuning.config.parse({}) };
+  const input = { file, model, trusted: noise([0, 1, 2, 3, 4]), repair: pivotal, seed: 0 };
+  await expect(repair(context, input, auditOptions.parse({}))).rejects.toMatchObject({
+    code: "MODEL_INVALID",
+    place: "fc.weight",
+  });
+  expect(events).toEqual([]);
 });

@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { equals } from "@bufbuild/protobuf";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Tensor } from "../../src/core/tensor.ts";
-import { exportModel } from "../../src/onnx/export.ts";
+import { checkReplaceable, exportModel } from "../../src/onnx/export.ts";
 import { readOnnxFile, writeOnnxFile } from "../../src/onnx/file.ts";
 import { importGraph } from "../../src/onnx/import.ts";
 import { ModelProtoSchema } from "../../src/onnx/proto/generated/onnx_pb.ts";
@@ -109,5 +109,6 @@ describe("exportModel", () => {
     expect(() => exportModel(file, new Map([[name, weight]]), {})).toThrow(
       expect.objectContaining({ code: "MODEL_INVALID", place: name }),
     );
+    expect(() => checkReplaceable(file, [name])).toThrow(name);
   });
 });
