@@ -27,8 +27,8 @@ export function decidable(graph: Graph): Node[] {
 }
 
 /**
- * The graph with some If nodes replaced by the branch that is taken, and without what only others read. Inner tensors are called
- * `<first output of the node>::<inner name>`.
+ * The graph with some If nodes replaced by the branch that is taken, and without what only others read. Inner
+ * tensors are called `<first output of the node>::<inner name>`.
  * @param taken whether the condition of each holds
  * @throws `MODEL_INVALID`, `MODEL_UNSUPPORTED_TYPE`
  */

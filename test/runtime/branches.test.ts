@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { fromBytes, int64, type Tensor, toNumbers } from "../../src/core/tensor.ts";
+import { float32, fromBytes, int64, type Tensor, toNumbers } from "../../src/core/tensor.ts";
 import { decidable } from "../../src/onnx/branches.ts";
 import type { Graph } from "../../src/onnx/graph.ts";
 import { importGraph } from "../../src/onnx/import.ts";
@@ -130,6 +130,33 @@ describe("branches", () => {
     const original = graphOf(nodes);
     expect(decidable(original)).toEqual([]);
     expect(await withoutBranches(original, device)).toBe(original);
+  });
+
+  test("stay where chance decides, be it inside another branch", async () => {
+    const draw = graph({
+      nodes: [node("RandomUniformLike", ["one"], ["inner"], { dtype: 1 })],
+      outputs: [value("inner")],
+    });
+    const nodes = [
+      choice("yes", draw, draw, "drawn"),
+      node("Greater", ["drawn", "half"], ["lucky"]),
+      choice("lucky", branch("Relu", "x"), branch("Neg", "x"), "y"),
+    ];
+    const constants = { yes: truth(1), one: int64([1], []), half: float32([], [0.5]) };
+    const taken = await withoutBranches(graphOf(nodes, constants), device);
+    expect(operators(taken)).toEqual(["RandomUniformLike", "Greater", "If"]);
+  });
+
+  test("stay where the image decides, be it by the size of what is found in it", async () => {
+    const nodes = [
+      node("Greater", ["x", "bound"], ["bright"]),
+      node("NonZero", ["bright"], ["where"]),
+      node("Size", ["where"], ["count"]),
+      node("Greater", ["count", "few"], ["many"]),
+      choice("many", branch("Relu", "x"), branch("Neg", "x"), "y"),
+    ];
+    const original = graphOf(nodes, { bound: float32([], [9]), few: int64([5], []) });
+    expect(decidable(original)).toEqual([]);
   });
 
   test.each([

@@ -146,6 +146,25 @@ describe("specialising", () => {
     expect(graph.constants.get("where")).toEqual(int64([1, 2], [1, 2]));
   });
 
+  test("does not take for fixed a shape that the image decides", async () => {
+    const graph = await specialise(
+      graphOf(
+        [
+          node("NonZero", ["x"], "where"),
+          node("Transpose", ["where"], "turned"),
+          node("Size", ["turned"], "bright"),
+          node("Cast", ["bright"], "factor", { to: int(1) }),
+          node("Mul", ["x", "factor"], "y"),
+        ],
+        {},
+        ["y"],
+      ),
+      2,
+      device,
+    );
+    expect(graph.nodes.map(({ op }) => op)).toContain("Size");
+  });
+
   test("keeps what only a branch inside a node reads", async () => {
     const branch = (weight: string): Attribute => ({
       kind: "graph",
