@@ -10,7 +10,7 @@ import { DETECTORS, leadingClass, openDevice, Random } from "antidote";
 import { describeHardware, describeVersions } from "../../dist/audit/describe.js";
 import { detect } from "../../dist/audit/detect.js";
 import { auditOptions, scaled } from "../../dist/audit/options.js";
-import { divideTrusted } from "../../dist/audit/prepare.js";
+import { prepare } from "../../dist/audit/prepare.js";
 import { silent } from "../../dist/core/progress.js";
 import { DEFAULT_DETECTOR } from "../../dist/detectors/index.js";
 import { flagsOf } from "../flags.mjs";
@@ -59,7 +59,7 @@ for (const one of models) {
   const context = { device, random: Random.fromSeed(seed), emit: silent };
   const subject = { file, model, trusted, preprocessing: PREPROCESSING };
   const said = await detect(context, { ...subject, detector, seed }, options);
-  runs.push({
+  const run = {
     ...{ ...about, trigger, target, planted: facts, verdict: said.verdict, score: said.score },
     leading: leadingClass(said).index,
     screening: said.screening,
@@ -68,20 +68,23 @@ for (const one of models) {
     })),
     reasons: said.reasons,
     seconds: Object.fromEntries(said.stages.map((stage) => [stage.name, stage.seconds])),
-    ten: flags.ten ? await searchOfTen(context, subject) : null,
-    ...{ hardware: describeHardware(device), versions: describeVersions() },
-  });
+    ...{ ten: null, hardware: describeHardware(device), versions: describeVersions() },
+  };
+  runs.push(run);
   writeRecord(flags.out, { detector: DEFAULT_DETECTOR, runs });
   process.stdout.write(
     `${name}: ${said.verdict}, ${said.score.toFixed(2)} (truth: ${target ?? "clean"})\n`,
   );
+  if (!flags.ten) continue;
+  run.ten = await searchOfTen(context, subject);
+  writeRecord(flags.out, { detector: DEFAULT_DETECTOR, runs });
 }
 await device.close();
 
 /** Seconds of the same search on ten classes drawn at random. */
-async function searchOfTen(context, { model, trusted }) {
+async function searchOfTen(context, subject) {
   const targets = context.random.fork("ten").sample(upTo(CLASSES), TEN);
-  const { tuning: search } = divideTrusted(trusted, options.heldOut, context.random);
+  const { model, tuning: search } = await prepare(context, subject, options.heldOut, "search");
   const { config } = scaled(detector, options.effort);
   const examined = { targets, controls: targets };
   const start = performance.now();
