@@ -3,7 +3,7 @@ import { differentiability, withoutRule } from "../autodiff/support.ts";
 import { AntidoteError } from "../core/errors.ts";
 import { sizingWords } from "../data/decode.ts";
 import { shapeArithmetic } from "../onnx/fold.ts";
-import { describe, type Graph, type StaticGraph } from "../onnx/graph.ts";
+import { describe, type Graph, type Node, type StaticGraph } from "../onnx/graph.ts";
 import { describeModel, operatorName } from "./describe.ts";
 import { INSPECT_SCHEMA_VERSION, type InspectRecord } from "./inspect-record.ts";
 import { metadataOf } from "./labels.ts";
@@ -19,6 +19,7 @@ const GRADIENT = {
 export async function inspect({ file, classifier, stated }: OpenedModel): Promise<InspectRecord> {
   const { operators, ...model } = await describeModel(file, classifier);
   const { image, roles } = classifier;
+  const computing = computingNodes(classifier.graph);
   // Repairs need the gradient for the weights, detectors that for the image.
   const from = [image.name, ...classifier.weights.keys()];
   const blockedBy = obstacles(await classifier.at(2), from, roles.logits);
@@ -27,7 +28,7 @@ export async function inspect({ file, classifier, stated }: OpenedModel): Promis
     document: "inspect",
     model: {
       ...model,
-      operators: operators.map((it) => ({ ...it, gradient: passing(classifier.graph, it.name) })),
+      operators: operators.map((it) => ({ ...it, gradient: passing(computing, it.name) })),
     },
     image: { channels: image.channels, height: image.height, width: image.width },
     output: roles.output,
@@ -43,10 +44,18 @@ export async function inspect({ file, classifier, stated }: OpenedModel): Promis
   };
 }
 
-/** Whether gradients pass an operator, or need not: also where it serves nothing but to compute sizes. */
-function passing(graph: Graph, name: string): (typeof GRADIENT)[keyof typeof GRADIENT] {
+/** The nodes that do more than compute sizes. */
+function computingNodes(graph: Graph): Node[] {
   const arithmetic = shapeArithmetic(graph);
-  const node = graph.nodes.find((it) => operatorName(it) === name && !arithmetic.has(it));
+  return graph.nodes.filter((node) => !arithmetic.has(node));
+}
+
+/** Whether gradients pass an operator, or need not: also where no computing node has it. */
+function passing(
+  computing: readonly Node[],
+  name: string,
+): (typeof GRADIENT)[keyof typeof GRADIENT] {
+  const node = computing.find((it) => operatorName(it) === name);
   return node ? GRADIENT[differentiability(node.op, node.domain)] : "not-needed";
 }
 

@@ -1,7 +1,6 @@
 import { AntidoteError } from "../core/errors.ts";
 import { toNumbers } from "../core/tensor.ts";
 import type { OnnxFile } from "./file.ts";
-
 import { plainDomain } from "./opset.ts";
 import {
   type FunctionProto,
@@ -13,7 +12,7 @@ import {
   NodeProtoSchema,
   type TensorProto,
 } from "./proto/generated/onnx_pb.ts";
-import { altered, captures, subgraphs } from "./subgraphs.ts";
+import { altered, namesRead } from "./subgraphs.ts";
 import { decodeTensor } from "./tensors.ts";
 
 /** A file that computes as in use, and how many of its nodes computed as in training, by operator. */
@@ -96,8 +95,7 @@ function storedTensors(
 }
 
 function usedNames(nodes: readonly NodeProto[], outputs: readonly string[]): Set<string> {
-  const read = nodes.flatMap((node) => [...node.input, ...subgraphs(node).flatMap(captures)]);
-  return new Set([...read, ...outputs]);
+  return new Set([...nodes.flatMap(namesRead), ...outputs]);
 }
 
 /** The node itself if it computes as in use. */

@@ -24,6 +24,11 @@ export function* nestedNodes(graph: GraphProto): Generator<NodeProto> {
   }
 }
 
+/** Names that a node of a file reads, the empty ones of absent inputs included: its inputs, and what its graphs capture. */
+export function namesRead(node: NodeProto): string[] {
+  return [...node.input, ...subgraphs(node).flatMap(captures)];
+}
+
 /** Names of outer tensors that a graph inside a node reads without listing them as inputs. */
 export function captures(graph: GraphProto): string[] {
   const own = new Set(
@@ -34,11 +39,11 @@ export function captures(graph: GraphProto): string[] {
         "",
       ),
   );
-  const used = graph.node.flatMap((node) => [...node.input, ...subgraphs(node).flatMap(captures)]);
+  const used = graph.node.flatMap(namesRead);
   return [...used, ...graph.output.map(({ name }) => name)].filter((name) => !own.has(name));
 }
 
-/** Names of the tensors that a node reads: its inputs, and what its subgraphs read from outside. */
+/** Names of the tensors that a decoded node reads: as `namesRead`, without absent inputs. */
 export function reads({ inputs, attributes }: Node): string[] {
   const inner = Array.from(attributes.values(), ({ kind, value }) =>
     kind === "graph" ? captures(value as GraphProto) : [],
