@@ -207,26 +207,14 @@ function nameOf({ subject }: Calibrating, index: number) {
 /** Power below which a search that found nothing has shown nothing. */
 export const ENOUGH_POWER = 0.8;
 
-/** p from which a class that leads after a screening is what the most extreme of so many classes may be by chance. */
-const USUAL = 0.05;
-
-/**
- * The verdict in the light of the calibration, which can only weaken it, and why it did. Thresholds of scores come from
- * models of ten classes: the most extreme of hundreds may well have a small natural trigger, so that after a screening the
- * leading class has to stand out among those drawn at random as well (docs/evidence.md).
- */
+/** The verdict in the light of the calibration, which can only weaken it, and why it did. */
 export function settle(
-  { verdict, leading, classes }: Conclusion,
-  { classes: usual, references, power }: Calibration,
+  { verdict, leading }: Conclusion,
+  { references, power }: Calibration,
 ): { readonly verdict: Verdict; readonly why: readonly string[] } {
   const higher = references.filter(({ score }) => score >= leading.score);
   if (verdict === "backdoored" && higher.length > 0) {
     const why = `Clean reference models score as high: ${higher.map(({ file, score }) => `${file} ${score.toFixed(2)}`).join(", ")}.`;
-    return { verdict: "inconclusive", why: [why] };
-  }
-  const isScreened = usual !== null && usual.among > classes.length;
-  if (verdict === "backdoored" && isScreened && usual.p >= USUAL) {
-    const why = `Among ${usual.among} classes one may stand out like this by chance.`;
     return { verdict: "inconclusive", why: [why] };
   }
   if (verdict === "no-evidence" && power?.found && power.found.value < ENOUGH_POWER) {

@@ -32,11 +32,23 @@ export interface Pace {
   readonly factor: number;
 }
 
-/** The smallest trigger that moves the share `success` of the images. */
+/**
+ * The smallest trigger that moves the share `success` of the images. Until there is one that works the penalty gives way, and
+ * then it is back at its first weight: where many steps went by, it would need as many again to count for
+ * anything, and which class ends with a small trigger would be decided by which worked first.
+ */
 export function smallest(success: number, { weight, factor }: Pace): SizeControl {
   return {
     weight,
-    adaptation: () => (now, seen) => now * (seen.average >= success ? factor : 1 / factor),
+    adaptation() {
+      let hasWorked = false;
+      return (now, { average }) => {
+        if (average < success) return now / factor;
+        const next = hasWorked ? now * factor : weight;
+        hasWorked = true;
+        return next;
+      };
+    },
     merit: meritOfSmallness(success),
   };
 }

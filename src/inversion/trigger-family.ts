@@ -4,6 +4,7 @@ import type { Geometry } from "../data/images.ts";
 import { additive, blend, type Overlay } from "../data/overlay.ts";
 import type { GraphBuilder } from "../onnx/builder.ts";
 import type { Value } from "../onnx/graph.ts";
+import { cosines, expand, expanded, runs } from "./basis.ts";
 
 type At = (name: string) => Value;
 
@@ -88,46 +89,17 @@ export function smoothFamily(): TriggerFamily {
       const frequencies = at("frequencies"); // [M,C,h,w]
       const [, , h, w] = frequencies.shape as [number, number, number, number];
       const [height, width] = images.shape.slice(-2) as [number, number];
-      const rows = b.transpose(b.constant(cosines(h, height)), [1, 0]); // [H,h]
-      const columns = b.constant(cosines(w, width)); // [w,W]
-      return addAndClamp(b, images, b.matmul(b.matmul(rows, frequencies), columns));
+      const waves = expand(b, frequencies, cosines(h, height), cosines(w, width));
+      return addAndClamp(b, images, waves);
     },
     size: (b, at) => norm(b, at("frequencies")),
     sizeOf: addedLength,
     overlay(values, m, { height, width }) {
       const frequencies = slice(values.get("frequencies")!, m); // [C,h,w]
-      return additive(inverseDct(frequencies, height, width));
+      const [, h, w] = frequencies.shape as [number, number, number];
+      return additive(expanded(frequencies, cosines(h, height), cosines(w, width)));
     },
   };
-}
-
-/** The first rows of the orthonormal DCT-II of length n: √(2/n)·cos(π(x+½)i/n), the first 1/√n. [count,n] */
-function cosines(count: number, n: number): FloatTensor {
-  const entry = (i: number, x: number) =>
-    Math.sqrt((i === 0 ? 1 : 2) / n) * Math.cos((Math.PI * (x + 0.5) * i) / n);
-  const data = Float32Array.from({ length: count * n }, (_, at) =>
-    entry(Math.floor(at / n), at % n),
-  );
-  return float32([count, n], data);
-}
-
-/** D_hᵀ·F·D_w of every channel: [C,h,w] → [C,H,W]. */
-function inverseDct(frequencies: FloatTensor, height: number, width: number): FloatTensor {
-  const [channels, h, w] = frequencies.shape as [number, number, number];
-  const [down, across] = [cosines(h, height).data, cosines(w, width).data];
-  const image = new Float32Array(channels * height * width);
-  for (let c = 0; c < channels; c++) {
-    for (let i = 0; i < h; i++) {
-      for (let y = 0; y < height; y++) {
-        for (let j = 0; j < w; j++) {
-          const amount = frequencies.data[(c * h + i) * w + j]! * down[i * height + y]!;
-          const row = (c * height + y) * width;
-          for (let x = 0; x < width; x++) image[row + x]! += amount * across[j * width + x]!;
-        }
-      }
-    }
-  }
-  return float32([channels, height, width], image);
 }
 
 /** clamp(x + T, 0, 1). @param images [M,b,C,H,W] @param triggers [M,C,H,W] */
@@ -142,13 +114,29 @@ function norm(b: GraphBuilder, triggers: Value, keepDims = false): Value {
   return b.unary("Sqrt", b.add(squares, b.scalar(1e-12)));
 }
 
+/** Side in pixels of the images that masks follow pixel by pixel; larger ones have as many cells. */
+const CELLS = 32;
+
+/**
+ * Side of the squares in which a mask is all of one value. With one value for every pixel of a large image, most of
+ * them hardly matter to the loss by themselves, and what a search ends with depends on where it began.
+ */
+export function maskCell({ height, width }: Pick<Geometry, "height" | "width">): number {
+  return Math.max(1, Math.round(Math.min(height, width) / CELLS));
+}
+
 /**
  * A mask and a pattern, both through a sigmoid: x ⊕ T = (1 − σ(a))·x + σ(a)·σ(p), as Neural Cleanse
- * (Wang et al. 2019). Its size is the sum of the mask: the number of pixels it covers.
+ * (Wang et al. 2019), whose released code has masks of squares for large images, too (`maskCell`). Its size is the sum of
+ * the mask: the number of pixels it covers.
  * @param options `opacity`: of the mask at the start, about, in (0,1); default σ(−2) = 0.12
  */
 export function maskedFamily({ opacity }: MaskedOptions = {}): TriggerFamily {
   const start = opacity === undefined ? -2 : Math.log(opacity / (1 - opacity));
+  const sides = (geometry: Pick<Geometry, "height" | "width">) => {
+    const cell = maskCell(geometry);
+    return [runs(cell, geometry.height), runs(cell, geometry.width)] as const;
+  };
   return {
     name: "masked",
     start(count, { channels, height, width }, random) {
@@ -157,27 +145,36 @@ export function maskedFamily({ opacity }: MaskedOptions = {}): TriggerFamily {
           shape,
           Float32Array.from({ length: sizeOf(shape) }, () => random.normal(mean, 0.5)),
         );
+      const [down, across] = sides({ height, width });
       return new Map([
-        ["mask", normal([count, 1, height, width], start)],
+        ["mask", normal([count, 1, down.shape[0]!, across.shape[0]!], start)],
         ["pattern", normal([count, channels, height, width], 0)],
       ]);
     },
     apply(b, at, images) {
       const block = (value: Value) =>
         b.reshape(value, [value.shape[0]!, 1, ...value.shape.slice(1)]);
-      const mask = block(b.unary("Sigmoid", at("mask"))); // [M,1,1,H,W]
+      const mask = block(fullMask(b, at, at("pattern").shape)); // [M,1,1,H,W]
       const pattern = block(b.unary("Sigmoid", at("pattern"))); // [M,1,C,H,W]
       // (1−m)·x + m·p = x + m·(p − x)
       return b.add(images, b.mul(mask, b.sub(pattern, images)));
     },
-    size: (b, at) => b.sum(b.unary("Sigmoid", at("mask")), [1, 2, 3]),
+    size: (b, at) => b.sum(fullMask(b, at, at("pattern").shape), [1, 2, 3]),
     sizeOf: ({ keep }) => sumOf(keep, (kept) => 1 - kept),
-    overlay(values, m) {
-      const mask = slice(values.get("mask")!, m); // [1,H,W]
+    overlay(values, m, geometry) {
+      const mask = slice(values.get("mask")!, m); // [1,h,w]
       const pattern = slice(values.get("pattern")!, m); // [C,H,W]
-      return blend(sigmoid(pattern, pattern.shape), sigmoid(mask, mask.shape.slice(1)));
+      const full = expanded(sigmoid(mask, mask.shape), ...sides(geometry));
+      return blend(sigmoid(pattern, pattern.shape), float32(full.shape.slice(1), full.data));
     },
   };
+
+  /** σ(a) pixel by pixel, [M,1,H,W]. */
+  function fullMask(b: GraphBuilder, at: At, image: Value["shape"]): Value {
+    const [height, width] = image.slice(-2) as [number, number];
+    const mask = b.unary("Sigmoid", at("mask")); // [M,1,h,w]
+    return maskCell({ height, width }) === 1 ? mask : expand(b, mask, ...sides({ height, width }));
+  }
 }
 
 export interface MaskedOptions {

@@ -47,20 +47,6 @@ describe("settling a verdict", () => {
     expect(found.why[0]).toContain("clean.onnx");
   });
 
-  test("calls no model backdoored whose leading class is a usual extreme of the many that were screened", () => {
-    const conclusion = concluded(0, HIGH, 0.05);
-    const among = (total: number, p: number): Calibration => ({
-      ...NOTHING,
-      classes: { deviations: 3.5, p, sample: 8, among: total },
-    });
-    const found = settle(conclusion, among(1000, 0.05));
-    expect(found.verdict).toBe("inconclusive");
-    expect(found.why[0]).toContain("Among 1000 classes");
-    expect(settle(conclusion, among(1000, 0.049)).verdict).toBe("backdoored");
-    // Where all classes were searched, thresholds decide.
-    expect(settle(conclusion, among(3, 0.5)).verdict).toBe("backdoored");
-  });
-
   test("does not say that nothing was found where little would be", () => {
     const weak = settle(concluded(0, 0.1), { ...NOTHING, power: power(3, 5) });
     expect(weak.verdict).toBe("inconclusive");

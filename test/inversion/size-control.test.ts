@@ -11,10 +11,25 @@ const PACE = { weight: 0.02, factor: 1.3 };
 describe("the smallest trigger that works", () => {
   const { weight, adaptation, merit } = smallest(0.9, PACE);
 
-  test("is penalised more as long as it works", () => {
-    expect(weight).toBe(0.02);
-    expect(adaptation()(1, { success: 0, average: 0.9, size: 5 })).toBe(1.3);
-    expect(adaptation()(1, { success: 1, average: 0.89, size: 5 })).toBe(1 / 1.3);
+  const [works, fails] = [
+    { success: 0, average: 0.9, size: 5 },
+    { success: 1, average: 0.89, size: 5 },
+  ];
+
+  test("is penalised more as long as it works, and less while it does not", () => {
+    const next = adaptation();
+    expect([weight, next(1, works)]).toEqual([0.02, 0.02]);
+    expect(next(1, works)).toBe(1.3);
+    expect(next(1, fails)).toBe(1 / 1.3);
+    expect(next(1, works)).toBe(1.3);
+  });
+
+  test("is penalised as at the start when it works for the first time, however long that took", () => {
+    const next = adaptation();
+    let now = weight;
+    for (let step = 0; step < 20; step++) now = next(now, fails);
+    expect(now).toBeLessThan(1e-3 * weight * 10);
+    expect(next(now, works)).toBe(weight);
   });
 
   test("must work in the last batch and on average, and the smaller the better", () => {

@@ -53,6 +53,7 @@ def inversion(family, weight_s, weight_r, rate, shrink=None, count=3):
     optimiser = torch.optim.Adam(p.values(), lr=rate, betas=(0.5, 0.9))
     penalty = [shrink["weight"] if shrink else 0.0] * len(TARGETS)
     average, drawn, steps = [0.0] * len(TARGETS), 0, []
+    has_worked = [False] * len(TARGETS)
     for step in range(count):
         chosen = []
         for row in others:
@@ -81,7 +82,12 @@ def inversion(family, weight_s, weight_r, rate, shrink=None, count=3):
             success = (logits[own].argmax(1) == target[own]).double().mean().item()
             average[m] = success if step == 0 else MEMORY * average[m] + (1 - MEMORY) * success
             works = average[m] >= shrink["success"]
-            penalty[m] = penalty[m] * shrink["factor"] if works else penalty[m] / shrink["factor"]
+            if not works:
+                penalty[m] /= shrink["factor"]
+            elif has_worked[m]:
+                penalty[m] *= shrink["factor"]
+            else:
+                penalty[m], has_worked[m] = shrink["weight"], True
         values = {name: value.detach().flatten().tolist() for name, value in p.items()}
         print(family.__name__, step, loss.item(), average, "smallest slope", smallest)
         steps.append({"loss": loss.item(), "parameters": values})
