@@ -29,14 +29,19 @@ async function drawn(side: number) {
   }
 }
 
-test.each([32, 75])("a masked trigger of %i pixels is in the graph what its overlay is", async (side) => {
-  const { stamped, size, overlays } = await drawn(side);
-  overlays.forEach((overlay, m) => {
-    const shown = stamped.subarray(m * overlay.add.data.length);
-    overlay.add.data.forEach((value, at) => expect(shown[at]).toBeCloseTo(value, 5));
-    expect(size[m]! / family.sizeOf(overlay)).toBeCloseTo(1, 5);
-  });
-});
+test.each([32, 75])(
+  "a masked trigger of %i pixels is in the graph what its overlay is",
+  async (side) => {
+    const { stamped, size, overlays } = await drawn(side);
+    overlays.forEach((overlay, m) => {
+      const shown = stamped.subarray(m * overlay.add.data.length);
+      overlay.add.data.forEach((value, at) => {
+        expect(shown[at]).toBeCloseTo(value, 5);
+      });
+      expect(size[m]! / family.sizeOf(overlay)).toBeCloseTo(1, 5);
+    });
+  },
+);
 
 test("the mask of a large image is of one value within a square, and its pattern is not", async () => {
   const side = 75;
