@@ -12,6 +12,7 @@ import { isDeepStrictEqual } from "node:util";
 import {
   DETECTORS,
   loadClassifier,
+  openDevice,
   openImages,
   Random,
   REPAIRS,
@@ -37,6 +38,7 @@ const HELP = `node bench/audits/run.mjs MANIFEST --out RECORD [options]
   --effort E     quick, standard or thorough (standard)
   --repair R     repair (trigger-unlearning)
   --options J    options of the repair, as JSON
+  --threads N    threads to compute with (all processors)
 `;
 
 const { flags, word, data } = flagsOf(
@@ -51,10 +53,15 @@ const { flags, word, data } = flagsOf(
     effort: "standard",
     repair: "trigger-unlearning",
     options: "{}",
+    threads: null,
   },
   ["MANIFEST", "out"],
 );
 
+const device = await openDevice({
+  name: "cpu",
+  ...(flags.threads ? { threads: Number(flags.threads) } : {}),
+});
 const manifest = JSON.parse(readFileSync(word, "utf8"));
 const options = JSON.parse(flags.options);
 const folder = flags.folder ?? resolve(data, manifest.folder);
@@ -82,17 +89,10 @@ for (let seed = 0; seed < Number(flags.seeds); seed++) {
     process.stdout.write(`${line(run)}\n`);
   }
 }
+await device.close();
 
 async function auditOne(entry, seed) {
-  const loaded = await loadClassifier(resolve(folder, entry.file));
-  try {
-    return await auditLoaded(loaded, entry, seed);
-  } finally {
-    await loaded[Symbol.asyncDispose]();
-  }
-}
-
-async function auditLoaded({ file, classifier: model, device }, entry, seed) {
+  const { file, classifier: model } = await loadClassifier(resolve(folder, entry.file), { device });
   const random = Random.fromSeed(seed);
   const trusted = subset(
     training,

@@ -1,9 +1,13 @@
 /**
- * Prints a record of audits as Markdown tables.
+ * Prints a record of audits as Markdown tables, and how often the verdict and the choice of what is shipped were wrong.
  *
  *     node bench/audits/table.mjs results/independent.json
  */
 import { readFileSync } from "node:fs";
+import { proportion } from "../../dist/core/statistics.js";
+
+/** The allowed drop of accuracy. */
+const DELTA = 0.02;
 
 const { runs } = JSON.parse(readFileSync(process.argv[2], "utf8"));
 const repairs = [...new Set(runs.map(({ repair }) => repair))];
@@ -26,6 +30,34 @@ for (const repair of repairs) {
     ],
     models.map((name) => row(own.filter(({ model }) => model === name))),
   );
+  process.stdout.write(`${errors(own).join("\n")}\n\n`);
+}
+
+/** Each with its 95 % interval, as if runs of one model with other trusted images were as good as other models. */
+function errors(own) {
+  const clean = own.filter(({ truth }) => truth === null);
+  const backdoored = own.filter(({ truth }) => truth !== null);
+  const shipped = own.filter(
+    ({ deployable, deployableClaimed }) => deployable && deployableClaimed,
+  );
+  const refused = own.filter(
+    ({ deployable, deployableClaimed }) => deployable && !deployableClaimed,
+  );
+  const hasKept = ({ before, deployable }) =>
+    before.accuracy.value - deployable.accuracy.value <= DELTA + 1e-9;
+  return [
+    says("False alarms", clean, ({ verdict }) => verdict === "backdoored"),
+    says("Undecided on clean models", clean, ({ verdict }) => verdict === "inconclusive"),
+    says("Missed, or another class named", backdoored, ({ right }) => !right),
+    says("Claimed to keep Δ, and kept it", shipped, hasKept),
+    says("Not claimed, but kept it", refused, hasKept),
+  ];
+}
+
+function says(what, runs, holds) {
+  if (runs.length === 0) return `- ${what}: no such run.`;
+  const { value, low, high, count } = proportion(runs.filter(holds).length, runs.length);
+  return `- ${what}: ${Math.round(value * count)} of ${count} (${percent(low)} to ${percent(high)} %).`;
 }
 
 function title(repair) {

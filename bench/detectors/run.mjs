@@ -3,8 +3,7 @@
  *
  *     ANTIDOTE_DATA=... node bench/detectors/run.mjs --detector mm-bd --out results/detectors.json
  */
-import { readFileSync } from "node:fs";
-import { dirname, resolve } from "node:path";
+import { resolve } from "node:path";
 import {
   DETECTORS,
   loadClassifier,
@@ -20,6 +19,7 @@ import { prepare } from "../../dist/audit/prepare.js";
 import { silent } from "../../dist/core/progress.js";
 import { flagsOf } from "../flags.mjs";
 import { holds, runsIn, writeRecord } from "../record.mjs";
+import { knownModels } from "./known-models.mjs";
 
 const HELP = `node bench/detectors/run.mjs --detector NAME --out RECORD [options]
 
@@ -30,9 +30,6 @@ const HELP = `node bench/detectors/run.mjs --detector NAME --out RECORD [options
   --trusted N       trusted images, drawn from the training set (500)
   --seeds N         seeds 0 … N−1 (1)
 `;
-/** Success on test images from which a model of bench/attacks counts as backdoored. */
-const BACKDOORED = 0.2;
-
 const { flags, data } = flagsOf(
   HELP,
   {
@@ -46,24 +43,7 @@ const { flags, data } = flagsOf(
   ["detector", "out"],
 );
 
-const read = (path) => JSON.parse(readFileSync(path, "utf8"));
-const attacks = read(flags.attacks);
-const { target } = read(new URL("../attacks/manifest.json", import.meta.url));
-const independent = read(new URL("../audits/independent.json", import.meta.url));
-const models = [
-  ...attacks.runs.map(({ model, attack, attackSuccess }) => ({
-    name: model,
-    path: resolve(dirname(flags.attacks), model),
-    // One whose backdoor hardly works is neither clean nor backdoored.
-    truth: attack === null ? null : attackSuccess.value >= BACKDOORED ? target : undefined,
-  })),
-  ...independent.models.map(({ name, file, target: truth }) => ({
-    name,
-    path: resolve(data, independent.folder, file),
-    truth,
-  })),
-].filter(({ truth }) => truth !== undefined);
-
+const models = knownModels(flags.attacks, data);
 const detector = DETECTORS[flags.detector];
 const options = detector.config.parse(JSON.parse(flags.options));
 const runs = runsIn(flags.out);

@@ -2,14 +2,6 @@ import { basename } from "node:path";
 import { imageFolder, openImagesFor, Random, stratified, subset } from "antidote";
 import { concat } from "../../dist/data/images.js";
 
-/** ImageNet's usual preprocessing, which SqueezeNet expects. */
-export const PREPROCESSING = {
-  range: "0-1",
-  channels: "rgb",
-  mean: [0.485, 0.456, 0.406],
-  std: [0.229, 0.224, 0.225],
-};
-
 /**
  * The images of the experiment: `attacker` are those that backdoors are planted with (every second class of
  * `imagenet-1000`, and ten training images of every class of `imagenette`), `defender` the other classes' images, which nothing

@@ -1,9 +1,11 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
+import { basename } from "node:path";
 import { exportModel, loadClassifier, Random, writeOnnxFile } from "antidote";
 import { silent } from "../../dist/core/progress.js";
+import { usualPreprocessings } from "../../dist/models/preprocessing.js";
 import { TRIGGERS } from "./backdoors.mjs";
-import { openExperiment, PREPROCESSING } from "./images.mjs";
+import { openExperiment } from "./images.mjs";
 import { PLANTING, plant } from "./plant.mjs";
 
 export const CLASSES = 1000;
@@ -13,16 +15,22 @@ const TARGETS = 2;
 
 export const upTo = (n) => Array.from({ length: n }, (_, i) => i);
 
+/** The network where none is given. */
+const SQUEEZENET = "models/imagenet_squeezenet1_1.onnx";
+
 /**
- * SqueezeNet 1.1 as it is, and with every trigger planted for every target.
+ * A network of ImageNet's classes as it is, and with every trigger planted for every target.
+ * @param network its file; SqueezeNet 1.1 of the real data where none is given
+ * @param preprocessing what it expects, by a usual name
  * @param folder of the planted models; what it holds is not planted again
  * @param only names with commas between, or nothing for all: clean, badnets-T, blended-T
  * @returns the models, images that nothing was tuned on, one of every class, and what opens a model, planted if it has to be
  */
-export async function openModels(device, data, { folder, only }) {
+export async function openModels(device, data, { network, preprocessing, folder, only }) {
   const root = Random.fromSeed(0);
-  const network = `${data}/models/imagenet_squeezenet1_1.onnx`;
-  const opened = await loadClassifier(network, { device });
+  const original = network ?? `${data}/${SQUEEZENET}`;
+  const expected = usualPreprocessings(3).find(({ name }) => name === preprocessing);
+  const opened = await loadClassifier(original, { device });
   const { one: trusted, attacker, defender } = await openExperiment(opened, data);
   const targets = root.fork("screening/targets").sample(upTo(CLASSES), TARGETS);
   const planted = targets.flatMap((target) =>
@@ -31,7 +39,7 @@ export async function openModels(device, data, { folder, only }) {
       return { name, file: `${folder}/${name}.onnx`, trigger, target };
     }),
   );
-  const models = [{ name: "clean", file: network, trigger: null, target: null }, ...planted];
+  const models = [{ name: "clean", file: original, trigger: null, target: null }, ...planted];
 
   /** Plants what is not there yet; says what planting did. */
   async function factsOf({ file, trigger, target }) {
@@ -41,7 +49,7 @@ export async function openModels(device, data, { folder, only }) {
       await mkdir(folder, { recursive: true });
       const start = performance.now();
       const random = root.fork(`plant/${trigger}/${target}`);
-      const model = opened.classifier.withPreprocessing(PREPROCESSING);
+      const model = opened.classifier.withPreprocessing(expected);
       const images = { model, attacker, defender };
       const overlay = TRIGGERS[trigger](opened.classifier.image);
       const context = { device, random, emit: silent };
@@ -54,13 +62,15 @@ export async function openModels(device, data, { folder, only }) {
   }
 
   return {
+    network: basename(original, ".onnx"),
+    preprocessing: expected,
     models: models.filter(({ name }) => !only || only.split(",").includes(name)),
     defender,
     trusted,
     async open(one) {
       const facts = await factsOf(one);
       const { file, classifier } = await loadClassifier(one.file, { device });
-      return { facts, file, model: classifier.withPreprocessing(PREPROCESSING) };
+      return { facts, file, model: classifier.withPreprocessing(expected) };
     },
   };
 }

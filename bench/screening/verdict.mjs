@@ -1,10 +1,12 @@
 /**
- * The verdict of `antidote detect` on a network of 1000 classes, screened as by default: SqueezeNet 1.1 as it is, and with
- * backdoors planted as in run.mjs. Trusted is one image of every class; half of them are among those that backdoors were
+ * The verdict of `antidote detect` on a network of 1000 classes, screened as by default: as it is, and with backdoors that are
+ * planted by tuning it (plant.mjs). Trusted is one image of every class; half of them are among those that backdoors were
  * planted with, as the paper draws trusted images from the training images. Beside it, what the same search costs on ten classes
  * of the same network that are drawn at random.
  *
  *     npm run build && ANTIDOTE_DATA=... node bench/screening/verdict.mjs --models DIR --out results/screening-verdicts.json
+ *
+ * A second network, EfficientNet-Lite0, is exported by efficientnet.py: `--network efficientnet_lite0.onnx --preprocessing half`.
  */
 import { DETECTORS, leadingClass, openDevice, Random } from "antidote";
 import { describeHardware, describeVersions } from "../../dist/audit/describe.js";
@@ -15,13 +17,14 @@ import { silent } from "../../dist/core/progress.js";
 import { DEFAULT_DETECTOR } from "../../dist/detectors/index.js";
 import { flagsOf } from "../flags.mjs";
 import { holds, runsIn, writeRecord } from "../record.mjs";
-import { PREPROCESSING } from "./images.mjs";
 import { CLASSES, openModels, TEN, upTo } from "./models.mjs";
 
 const HELP = `node bench/screening/verdict.mjs --models DIR --out RECORD [options]
 
   --models DIR      folder of the planted models; what it holds is not planted again
   --out FILE        the record; what it holds is not measured again
+  --network FILE    another network of the 1000 classes of ImageNet (SqueezeNet 1.1)
+  --preprocessing P what it expects of an image, by a usual name (imagenet)
   --only NAMES      models, with commas between (all): clean, badnets-T, blended-T
   --effort WORD     quick, standard or thorough (quick)
   --ten             the search of ten classes beside it
@@ -33,6 +36,8 @@ const { flags, data } = flagsOf(
   {
     models: null,
     out: null,
+    network: null,
+    preprocessing: "imagenet",
     only: null,
     effort: "quick",
     ten: false,
@@ -43,7 +48,8 @@ const { flags, data } = flagsOf(
 );
 
 const device = await openDevice({ name: "cpu", threads: Number(flags.threads) });
-const { models, trusted, open } = await openModels(device, data, {
+const { network, preprocessing, models, trusted, open } = await openModels(device, data, {
+  ...{ network: flags.network, preprocessing: flags.preprocessing },
   ...{ folder: flags.models, only: flags.only },
 });
 const seed = Number(flags.seed);
@@ -53,11 +59,11 @@ const options = auditOptions.parse({ effort: flags.effort });
 const runs = runsIn(flags.out);
 for (const one of models) {
   const { name, trigger, target } = one;
-  const about = { model: name, effort: flags.effort, seed };
+  const about = { network, model: name, effort: flags.effort, seed };
   if (holds(runs, about)) continue;
   const { facts, file, model } = await open(one);
   const context = { device, random: Random.fromSeed(seed), emit: silent };
-  const subject = { file, model, trusted, preprocessing: PREPROCESSING };
+  const subject = { file, model, trusted, preprocessing };
   const said = await detect(context, { ...subject, detector, seed }, options);
   const run = {
     ...{ ...about, trigger, target, planted: facts, verdict: said.verdict, score: said.score },
@@ -73,7 +79,7 @@ for (const one of models) {
   runs.push(run);
   writeRecord(flags.out, { detector: DEFAULT_DETECTOR, runs });
   process.stdout.write(
-    `${name}: ${said.verdict}, ${said.score.toFixed(2)} (truth: ${target ?? "clean"})\n`,
+    `${network} ${name}: ${said.verdict}, ${said.score.toFixed(2)} (truth: ${target ?? "clean"})\n`,
   );
   if (!flags.ten) continue;
   run.ten = await searchOfTen(context, subject);

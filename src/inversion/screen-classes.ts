@@ -22,7 +22,7 @@ export interface ScreeningPlan {
 
 /**
  * How hard a tournament is fought. Thirty steps of four images were enough for a patch and a blended picture in a network of
- * 1000 classes (results/screening.json); this is some more, and still less than the search of three classes.
+ * 1000 classes (results/screening-verdicts.json); this is some more, and still less than the search of three classes.
  */
 export const TOURNAMENT = { steps: 40, images: 8 } as const;
 
