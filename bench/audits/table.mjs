@@ -37,10 +37,10 @@ for (const repair of repairs) {
 function errors(own) {
   const clean = own.filter(({ truth }) => truth === null);
   const backdoored = own.filter(({ truth }) => truth !== null);
-  const shipped = own.filter(
+  const shipped = backdoored.filter(
     ({ deployable, deployableClaimed }) => deployable && deployableClaimed,
   );
-  const refused = own.filter(
+  const refused = backdoored.filter(
     ({ deployable, deployableClaimed }) => deployable && !deployableClaimed,
   );
   const hasKept = ({ before, deployable }) =>

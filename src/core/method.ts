@@ -22,5 +22,7 @@ export interface Method<Context, Input, Output, Config extends z.ZodType> {
   readonly summary: string;
   readonly source: Source;
   readonly config: Config;
+  /** Raised whenever the same options would give another outcome; 1 where absent. */
+  readonly revision?: number;
   run(context: Context, input: Input, config: z.output<Config>): Output;
 }

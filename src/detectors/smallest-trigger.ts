@@ -60,6 +60,7 @@ export const smallestTrigger: Detector<typeof config> = {
     ],
   },
   config,
+  revision: 2,
   needsRepair: false,
   search,
   async run(context, input, options) {

@@ -30,6 +30,7 @@ export const triggerUnlearning: Repair<typeof config> = {
     ],
   },
   config,
+  revision: 2,
   takesTriggers: true,
   space: {
     learningRate: LEARNING_RATES,

@@ -3,8 +3,10 @@ import { z } from "zod";
 import { POISONING } from "../../attacks/poison.ts";
 import { method, natural, share, text } from "../../audit/record-parts.ts";
 import { VERSION } from "../../core/version.ts";
+import { DETECTORS } from "../../detectors/index.ts";
 import { ARCHITECTURE } from "../../models/fresh.ts";
 import { PRETRAINED } from "../../models/pretrained.ts";
+import { REPAIRS } from "../../repairs/index.ts";
 import { TRAINING } from "../../train/config.ts";
 
 /*
@@ -12,7 +14,10 @@ import { TRAINING } from "../../train/config.ts";
  * all of it. So a trial that another experiment has run already is found by its key.
  */
 
-/** Raised whenever a trial of the kind would have another outcome with the same config, or another record. */
+/**
+ * Raised whenever trials of the kind would have another outcome with the same config, or another record. Where only those of
+ * one repair or detector would, its `revision` is raised instead.
+ */
 const TRIAL_VERSIONS = { model: 1, repair: 2, detection: 1 } as const;
 
 /** What identifies a trial; names of files are made of it. */
@@ -88,9 +93,24 @@ export type TrialConfig = z.infer<typeof trialConfig>;
 
 /** Identifies a trial by its config, the version of Antidote and that of trials of its kind. */
 export function keyOf(config: TrialConfig): string {
+  const revision = revisionOf(config);
+  const versions = [VERSION, TRIAL_VERSIONS[config.kind], ...(revision === 1 ? [] : [revision])];
   // The schema puts the fields in its own order.
-  const text = JSON.stringify([VERSION, TRIAL_VERSIONS[config.kind], trialConfig.parse(config)]);
+  const text = JSON.stringify([...versions, trialConfig.parse(config)]);
   return createHash("sha256").update(text).digest("hex").slice(0, 20);
+}
+
+/** That of the repair or detector that a trial runs; 1 where it runs none, or none that is known. */
+function revisionOf(config: TrialConfig): number {
+  if (config.kind === "repair") return config.repair ? revisionAmong(REPAIRS, config.repair) : 1;
+  return config.kind === "detection" ? revisionAmong(DETECTORS, config.detector) : 1;
+}
+
+function revisionAmong(
+  known: Readonly<Record<string, { readonly revision?: number }>>,
+  { name }: { readonly name: string },
+): number {
+  return known[name]?.revision ?? 1;
 }
 
 /** Keys of the trials whose models a trial takes. */
