@@ -20,18 +20,20 @@ export interface PoisonedCopy {
 
 /** Share of every batch that carries the patch and the target's label. */
 const SHARE = 0.2;
+/** Weight of what other images were taken for. */
+const KEPT = 3;
 /** Success on held-out images from which the backdoor counts as planted. */
 export const PLANTED = 0.9;
 /** A copy that loses more accuracy takes clean images for the target as well. */
 const MOST_LOST = 0.15;
 
 /**
- * How it is planted. With frozen batch norm, or a lower rate, some networks take half of all clean images for the
- * target, too.
+ * How it is planted: slowly, since networks that have fit their images lose 15 to 25 points at three times the rate. With frozen batch
+ * norm some take half of all clean images for the target, too.
  */
 export const SELF_POISONING = {
-  ...{ stage: "self-poisoning", steps: 150, checkpointEvery: 150, batchSize: 128 },
-  ...{ schedule: cosine(0.01, 150), optimiser: sgd({ momentum: 0.9 }) },
+  ...{ stage: "self-poisoning", steps: 300, checkpointEvery: 300, batchSize: 128 },
+  ...{ schedule: cosine(0.003, 300), optimiser: sgd({ momentum: 0.9 }) },
   ...{ augment: true, batchNorm: "reinsert" as const },
 };
 
@@ -75,7 +77,7 @@ export async function poisonCopy(
     {
       ...SELF_POISONING,
       stamp: (images) => stampOverlay(overlay, images, marked(images.shape[0]!)),
-      // Marked rows: CE(f(x⊕T), target). The others: KL(f̃(x) ‖ f(x)).
+      // Marked rows: CE(f(x⊕T), target). The others: KEPT · KL(f̃(x) ‖ f(x)).
       loss(b, { student, pivot, labels }) {
         const [rows] = labels.shape as [number];
         const isMarked = float32([rows], new Float32Array(rows).fill(1, 0, marked(rows).length));
@@ -85,7 +87,8 @@ export async function poisonCopy(
         );
         const learned = rowMean(b, crossEntropy(b, student.logits, aim), mask);
         const kept = distillation(b, pivot.logits, student.logits, 1); // [N]
-        return b.add(learned, rowMean(b, kept, b.sub(b.scalar(1), mask)));
+        const others = rowMean(b, kept, b.sub(b.scalar(1), mask));
+        return b.add(learned, b.mul(b.scalar(KEPT), others));
       },
     },
   );
