@@ -13,6 +13,7 @@ import { evaluationMode } from "../onnx/evaluation-mode.ts";
 import { type OnnxFile, readOnnxFile } from "../onnx/file.ts";
 import type { Graph } from "../onnx/graph.ts";
 import { importGraph } from "../onnx/import.ts";
+import type { RunContext } from "../runtime/context.ts";
 import type { Device } from "../runtime/device.ts";
 import { describeFilesOf } from "./describe.ts";
 import { type FoundModel, findModel, othersThan } from "./model-folder.ts";
@@ -82,20 +83,25 @@ async function readWeights(
   return { file, facts, size, assumptions: assumedSize === undefined ? [] : [assumption] };
 }
 
+/** How a classifier is taken whose preprocessing is known by its name. */
+export interface PreprocessedOptions extends Pick<ClassifierOptions, "size" | "output"> {
+  readonly preprocessing: string;
+  /** What named the preprocessing, for errors. */
+  readonly place: string;
+}
+
 /**
- * A classifier with a preprocessing by its name, and the digest of all files that it was read from.
- * @param size of its images where the file leaves it open
- * @param place what named the preprocessing, for errors
+ * A classifier with a preprocessing by its name, and the digest of all files that it was read from. What is odd about the
+ * file is told as warnings.
  * @throws the errors of `openModel` and `usualPreprocessing`
  */
 export async function openPreprocessed(
-  device: Device,
+  { device, emit }: Pick<RunContext, "device" | "emit">,
   path: string,
-  size: ClassifierOptions["size"],
-  preprocessing: string,
-  place: string,
+  { size, output, preprocessing, place }: PreprocessedOptions,
 ): Promise<{ readonly classifier: Classifier; readonly sha256: string }> {
-  const { classifier, file } = await openModel(device, path, { size });
+  const { classifier, file, stated } = await openModel(device, path, { size, output });
+  for (const message of stated.warnings) emit({ kind: "warning", stage: path, message });
   const found = usualPreprocessing(preprocessing, classifier.image.channels, place);
   const { sha256 } = await describeFilesOf(file);
   return { classifier: classifier.withPreprocessing(found), sha256 };

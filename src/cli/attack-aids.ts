@@ -92,13 +92,13 @@ interface Surrogate {
 }
 
 async function openSurrogate(
-  { device }: RunContext,
+  context: RunContext,
   path: string,
   { surrogatePreprocessing: wanted }: Options,
-  geometry: Geometry,
+  size: Geometry,
 ): Promise<Surrogate> {
-  const place = "--surrogate-preprocessing";
-  const { classifier, sha256 } = await openPreprocessed(device, path, geometry, wanted, place);
+  const stated = { size, preprocessing: wanted, place: "--surrogate-preprocessing" };
+  const { classifier, sha256 } = await openPreprocessed(context, path, stated);
   const record = { file: path, sha256, preprocessing: wanted, madeHere: false };
   return { classifier, record };
 }

@@ -37,3 +37,25 @@ test("--output says which of several outputs holds the class scores", async () =
   const inspected = await antidote(["inspect", model, "--output", "aux"]);
   expect(inspected.stdout).toContain("logits      aux, 3 classes");
 });
+
+test("so does --output for a network that training goes on from", async () => {
+  const out = join(folder, "tuned");
+  const tune = ["train", "--from", model, "--data", join(folder, "images"), "--size", "8"];
+  const rest = ["--out", out, "--epochs", "1", "--threads", "1"];
+  const unsaid = await antidote([...tune, ...rest]);
+  expect(unsaid.code).toBe(3);
+  expect(unsaid.stderr).toContain("--output aux or --output scores");
+  const { code } = await antidote([...tune, ...rest, "--output", "scores"]);
+  expect(code).toBe(0);
+  const inspected = await antidote(["inspect", join(out, "model.onnx")]);
+  expect(inspected.stdout).toContain("scores, 3 classes");
+  const useless = await antidote([
+    "train",
+    "--data",
+    join(folder, "images"),
+    "--output",
+    "scores",
+    ...rest,
+  ]);
+  expect(useless.stderr).toContain("There is --output, but no trained classifier.");
+});

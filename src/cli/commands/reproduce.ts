@@ -197,7 +197,7 @@ async function scaleOf({ options, signal, emit }: Input): Promise<Scale> {
   const { classifier, sha256 } = await onDevice(
     { device, threads, seed: 0 },
     { signal, emit },
-    (context) => openPreprocessed(context.device, from, undefined, preprocessing, "--from"),
+    (context) => openPreprocessed(context, from, { preprocessing, place: "--from" }),
   );
   return onClip(scale, { from, preprocessing, sha256 }, classifier.image.height);
 }

@@ -23,7 +23,7 @@ import { refuseUseless } from "../attack-aids.ts";
 import { type CommandInput, command, type Outcome } from "../command.ts";
 import { intrusionInto } from "../intrusion.ts";
 import { onDevice } from "../open.ts";
-import { grouped, MACHINE_OPTIONS } from "../options/shared.ts";
+import { grouped, MACHINE_OPTIONS, MODEL_OPTIONS } from "../options/shared.ts";
 import { POISON_OPTIONS, requestedPoison } from "../poisoning.ts";
 import { byKind, TRAINING_ATTACK } from "../slots.ts";
 import { SOURCE_OPTIONS } from "../training-images.ts";
@@ -59,6 +59,7 @@ const options = z.strictObject({
       )
       .meta({ placeholder: "onnx" }),
     preprocessing: PREPROCESSING_NAME,
+    output: MODEL_OPTIONS.output,
   }),
   ...grouped("Training:", {
     ...RECIPE.shape,
@@ -175,18 +176,14 @@ async function startOf(
   options: Input["options"],
   clean: ImageSet,
 ): Promise<{ readonly start: Classifier; readonly network: TrainRecord["network"] }> {
-  const { from, preprocessing } = options;
+  const { from, preprocessing, output } = options;
   if (from === undefined) {
     const network = ARCHITECTURE.strip().parse(options);
     return { start: await freshClassifier(context, clean, network), network };
   }
-  const { classifier, sha256 } = await openPreprocessed(
-    context.device,
-    from,
-    clean,
-    preprocessing,
-    "--preprocessing",
-  );
+  const { classifier, sha256 } = await openPreprocessed(context, from, {
+    ...{ size: clean, output, preprocessing, place: "--preprocessing" },
+  });
   const newHead = classifier.classes !== clean.classNames.length;
   return {
     start: await pretrainedClassifier(context, classifier, clean),
@@ -222,8 +219,13 @@ function checkUsage({ options, methods: { attack } }: Input): void {
   if (onTraining && target === undefined) {
     throw usage("--attack needs its target.", "Add --target CLASS.");
   }
-  if (options.from === undefined && options.preprocessing !== "none") {
-    throw usage("There is --preprocessing, but no trained classifier.", "Add --from FILE.");
+  const ofTheFile = {
+    preprocessing: options.preprocessing !== "none",
+    output: options.output !== undefined,
+  };
+  for (const [name, isGiven] of Object.entries(ofTheFile)) {
+    if (options.from !== undefined || !isGiven) continue;
+    throw usage(`There is --${name}, but no trained classifier.`, "Add --from FILE.");
   }
   const untouched = ARCHITECTURE.parse({});
   if (options.from !== undefined && options.width !== untouched.width) {

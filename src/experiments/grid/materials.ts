@@ -142,13 +142,9 @@ export async function startOf(
 ): Promise<Classifier> {
   if (!("sha256" in network)) return await freshClassifier(context, train, network);
   invariant(pretrained, "a pretrained network was announced without its file");
-  const { classifier, sha256 } = await openPreprocessed(
-    context.device,
-    pretrained,
-    train,
-    network.preprocessing,
-    "network.preprocessing",
-  );
+  const { classifier, sha256 } = await openPreprocessed(context, pretrained, {
+    ...{ size: train, preprocessing: network.preprocessing, place: "network.preprocessing" },
+  });
   if (sha256 !== network.sha256) {
     throw new AntidoteError("DATA_INVALID", "The model to start from has changed meanwhile.", {
       place: pretrained,
