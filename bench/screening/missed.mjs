@@ -1,6 +1,7 @@
 /**
- * What screening leaves out: classes drawn at random from those that it did not pick are searched as the picked ones were, beside
- * the class that led. One with a smaller trigger than the leading one is one that the full search would have put before it.
+ * What screening leaves out: classes that it did not pick, in random order, are searched as the picked ones were, and before them
+ * the class that led. One with a smaller trigger than the leading one is one that the full search would have put before it. A
+ * series that continues where it stopped: with all of the classes it is the full search.
  *
  *     npm run build && ANTIDOTE_DATA=... node bench/screening/missed.mjs --models DIR --verdicts results/screening-verdicts.json --out results/screening-missed.json
  */
@@ -25,7 +26,7 @@ const HELP = `node bench/screening/missed.mjs --models DIR --verdicts RECORD --o
   --preprocessing P what it expects of an image, by a usual name (imagenet)
   --only NAMES      models, with commas between (all)
   --families NAMES  kinds of trigger (masked,smooth)
-  --sample N        classes drawn from those that were left out (60)
+  --sample N        classes of those that were left out, the first N of their random order (60)
   --threads N       (1)
 `;
 const { flags, data } = flagsOf(
@@ -49,35 +50,41 @@ const runs = runsIn(flags.out);
 for (const one of models) {
   const verdict = verdicts.find((run) => run.network === network && run.model === one.name);
   if (!verdict) continue;
-  const { effort, seed, leading } = verdict;
-  for (const family of flags.families.split(",")) {
-    const about = { network, model: one.name, effort, seed, family, leading };
-    const random = Random.fromSeed(seed);
-    const { screenedOut } = verdict.screening;
-    const sample = random.fork("missed").sample(screenedOut, Number(flags.sample));
-    if (holds(runs, { ...about, sample })) continue;
-    const { file, model } = await open(one);
-    const context = { device, random, emit: silent };
-    const subject = { file, model, trusted, preprocessing };
-    const { model: suspect, tuning } = await prepare(context, subject, heldOut, "search");
-    const { config } = scaled({ method, config: method.config.parse({}) }, effort);
+  for (const family of flags.families.split(",")) await searchLeftOut(one, verdict, family);
+}
+await device.close();
+
+/** Searches what was left out, some classes at a time, and keeps every part of it. */
+async function searchLeftOut(one, { effort, seed, leading, screening }, family) {
+  const about = { network, model: one.name, effort, seed, family, leading };
+  const machine = { hardware: describeHardware(device), versions: describeVersions() };
+  if (!holds(runs, about))
+    runs.push({ ...about, searched: [], smaller: 0, seconds: 0, ...machine });
+  const run = runs.find((known) => holds([known], about));
+
+  const { file, model } = await open(one);
+  const context = { device, random: Random.fromSeed(seed), emit: silent };
+  const subject = { file, model, trusted, preprocessing };
+  const { model: suspect, tuning } = await prepare(context, subject, heldOut, "search");
+  const { config } = scaled({ method, config: method.config.parse({}) }, effort);
+  const plan = { ...config, families: [family] };
+  const order = context.random.fork("missed").shuffle(screening.screenedOut);
+  const wanted = [leading, ...order.slice(0, Number(flags.sample))];
+  while (run.searched.length < wanted.length) {
+    const { length } = run.searched;
+    const part = wanted.slice(length, length + config.classesPerStep);
     const start = performance.now();
-    const plan = { ...config, families: [family] };
-    const [found] = await searchSmallestTriggers(context, suspect, tuning, plan, [
-      leading,
-      ...sample,
-    ]);
-    const sizes = found.map(({ size, reached }) => (reached ? size : null));
-    const smaller = sizes.slice(1).filter((size) => size !== null && size < sizes[0]).length;
-    const seconds = (performance.now() - start) / 1000;
-    runs.push({
-      ...{ ...about, sample, leadingSize: sizes[0], sizes: sizes.slice(1), smaller, seconds },
-      ...{ hardware: describeHardware(device), versions: describeVersions() },
-    });
+    const [found] = await searchSmallestTriggers(context, suspect, tuning, plan, part);
+    run.seconds += (performance.now() - start) / 1000;
+    run.searched.push(
+      ...found.map(({ target, size, reached }) => ({ class: target, size: reached ? size : null })),
+    );
+    const [first, ...others] = run.searched;
+    run.smaller = others.filter(({ size }) => size !== null && size < first.size).length;
     writeRecord(flags.out, { runs });
+    const count = others.length;
     process.stdout.write(
-      `${network} ${one.name}, ${family}: ${smaller} of ${sample.length} are smaller\n`,
+      `${network} ${one.name}, ${family}: ${run.smaller} of ${count} are smaller\n`,
     );
   }
 }
-await device.close();
