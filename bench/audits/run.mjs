@@ -58,10 +58,7 @@ const { flags, word, data } = flagsOf(
   ["MANIFEST", "out"],
 );
 
-const device = await openDevice({
-  name: "cpu",
-  ...(flags.threads ? { threads: Number(flags.threads) } : {}),
-});
+const threads = flags.threads ? { threads: Number(flags.threads) } : {};
 const manifest = JSON.parse(readFileSync(word, "utf8"));
 const options = JSON.parse(flags.options);
 const folder = flags.folder ?? resolve(data, manifest.folder);
@@ -89,9 +86,18 @@ for (let seed = 0; seed < Number(flags.seeds); seed++) {
     process.stdout.write(`${line(run)}\n`);
   }
 }
-await device.close();
 
 async function auditOne(entry, seed) {
+  // A device of its own: the peak of memory is that of this audit.
+  const device = await openDevice({ name: "cpu", ...threads });
+  try {
+    return await auditOn(device, entry, seed);
+  } finally {
+    await device.close();
+  }
+}
+
+async function auditOn(device, entry, seed) {
   const { file, classifier: model } = await loadClassifier(resolve(folder, entry.file), { device });
   const random = Random.fromSeed(seed);
   const trusted = subset(

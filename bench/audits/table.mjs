@@ -49,15 +49,16 @@ function errors(own) {
     says("False alarms", clean, ({ verdict }) => verdict === "backdoored"),
     says("Undecided on clean models", clean, ({ verdict }) => verdict === "inconclusive"),
     says("Missed, or another class named", backdoored, ({ right }) => !right),
-    says("Claimed to keep Δ, and kept it", shipped, hasKept),
-    says("Not claimed, but kept it", refused, hasKept),
+    says("Kept Δ where that was claimed", shipped, hasKept),
+    says("Kept Δ though it was not claimed", refused, hasKept),
   ];
 }
 
 function says(what, runs, holds) {
   if (runs.length === 0) return `- ${what}: no such run.`;
-  const { value, low, high, count } = proportion(runs.filter(holds).length, runs.length);
-  return `- ${what}: ${Math.round(value * count)} of ${count} (${percent(low)} to ${percent(high)} %).`;
+  const hits = runs.filter(holds).length;
+  const { low, high, count } = proportion(hits, runs.length);
+  return `- ${what}: ${hits} of ${count} (${percent(low)} to ${percent(high)} %).`;
 }
 
 function title(repair) {

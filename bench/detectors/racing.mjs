@@ -1,7 +1,7 @@
 /**
  * What it costs to give up classes early in a search for the smallest triggers, and what is lost. Every model is searched in
  * full once, and the smallest trigger of every class noted as the search goes on; a race that gives up all but the best classes
- * after some steps is a prefix of that search, so what it would have found is known.
+ * after some steps is the beginning of that search but for its random draws, so what it would have found is known about.
  *
  *     npm run build && ANTIDOTE_DATA=... node bench/detectors/racing.mjs --out results/racing.json
  */

@@ -80,7 +80,9 @@ async function searchLeftOut(one, { effort, seed, leading, screening }, family) 
       ...found.map(({ target, size, reached }) => ({ class: target, size: reached ? size : null })),
     );
     const [first, ...others] = run.searched;
-    run.smaller = others.filter(({ size }) => size !== null && size < first.size).length;
+    run.smaller = others.filter(
+      ({ size }) => size !== null && size < (first.size ?? Number.POSITIVE_INFINITY),
+    ).length;
     writeRecord(flags.out, { runs });
     const count = others.length;
     process.stdout.write(

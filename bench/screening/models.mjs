@@ -1,9 +1,9 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
-import { basename } from "node:path";
+import { basename, dirname } from "node:path";
 import { exportModel, loadClassifier, Random, writeOnnxFile } from "antidote";
 import { silent } from "../../dist/core/progress.js";
-import { usualPreprocessings } from "../../dist/models/preprocessing.js";
+import { usualPreprocessing } from "../../dist/models/preprocessing.js";
 import { TRIGGERS } from "./backdoors.mjs";
 import { openExperiment } from "./images.mjs";
 import { PLANTING, plant } from "./plant.mjs";
@@ -29,14 +29,15 @@ const SQUEEZENET = "models/imagenet_squeezenet1_1.onnx";
 export async function openModels(device, data, { network, preprocessing, folder, only }) {
   const root = Random.fromSeed(0);
   const original = network ?? `${data}/${SQUEEZENET}`;
-  const expected = usualPreprocessings(3).find(({ name }) => name === preprocessing);
+  const known = basename(original, ".onnx");
+  const expected = usualPreprocessing(preprocessing, 3, "--preprocessing");
   const opened = await loadClassifier(original, { device });
   const { one: trusted, attacker, defender } = await openExperiment(opened, data);
   const targets = root.fork("screening/targets").sample(upTo(CLASSES), TARGETS);
   const planted = targets.flatMap((target) =>
     Object.keys(TRIGGERS).map((trigger) => {
       const name = `${trigger}-${target}`;
-      return { name, file: `${folder}/${name}.onnx`, trigger, target };
+      return { name, file: `${folder}/${known}/${name}.onnx`, trigger, target };
     }),
   );
   const models = [{ name: "clean", file: original, trigger: null, target: null }, ...planted];
@@ -46,7 +47,7 @@ export async function openModels(device, data, { network, preprocessing, folder,
     if (trigger === null) return null;
     const facts = file.replace(/onnx$/, "json");
     if (!existsSync(file)) {
-      await mkdir(folder, { recursive: true });
+      await mkdir(dirname(file), { recursive: true });
       const start = performance.now();
       const random = root.fork(`plant/${trigger}/${target}`);
       const model = opened.classifier.withPreprocessing(expected);
@@ -62,10 +63,9 @@ export async function openModels(device, data, { network, preprocessing, folder,
   }
 
   return {
-    network: basename(original, ".onnx"),
+    network: known,
     preprocessing: expected,
     models: models.filter(({ name }) => !only || only.split(",").includes(name)),
-    defender,
     trusted,
     async open(one) {
       const facts = await factsOf(one);

@@ -20,16 +20,19 @@ export interface PoisonedCopy {
 
 /** Share of every batch that carries the patch and the target's label. */
 const SHARE = 0.2;
-/** Weight of what other images were taken for. */
+/** Weight of leaving the answers on other images as they are. */
 const KEPT = 3;
 /** Success on held-out images from which the backdoor counts as planted. */
 export const PLANTED = 0.9;
 /** A copy that loses more accuracy takes clean images for the target as well. */
 const MOST_LOST = 0.15;
 
+/** Raised whenever a copy would be poisoned in another way. */
+export const POISONING_REVISION = 2;
+
 /**
- * How it is planted: slowly, since networks that have fit their images lose 15 to 25 points at three times the rate. With frozen batch
- * norm some take half of all clean images for the target, too.
+ * How it is planted: slowly, since at three times the rate networks that have fit their images lost more accuracy than a copy may.
+ * With frozen batch norm some take half of all clean images for the target, too.
  */
 export const SELF_POISONING = {
   ...{ stage: "self-poisoning", steps: 300, checkpointEvery: 300, batchSize: 128 },

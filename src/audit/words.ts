@@ -126,7 +126,7 @@ export function whatScoresMean(
   return [
     ...(classes && classes.deviations > 0
       ? [
-          `${beside(classes)} it stands out by ${classes.deviations.toFixed(1)} standard deviations (p = ${probability(classes.p)} for the most extreme of ${classes.among}; the classes of one model are few, and alike in what they share).`,
+          `${beside(classes)} it stands out by ${classes.deviations.toFixed(1)} standard deviations (p = ${probability(classes.p)} for the most extreme of ${classes.among}; ${whatPSays(classes)}).`,
         ]
       : []),
     ...(repaired
@@ -152,8 +152,20 @@ export function whatScoresMean(
   ];
 }
 
-function beside({ sample, among }: NonNullable<AuditRecord["calibration"]["classes"]>): string {
-  return sample < among - 1 ? `Beside ${sample} classes drawn at random` : "Among the classes";
+function beside(of: NonNullable<AuditRecord["calibration"]["classes"]>): string {
+  return isSample(of) ? `Beside ${of.sample} classes drawn at random` : "Among the classes";
+}
+
+/** Why the verdict does not rest on p. */
+function whatPSays(of: NonNullable<AuditRecord["calibration"]["classes"]>): string {
+  return isSample(of)
+    ? "with so few of them it is hardly ever small, and the verdict does not rest on it"
+    : "the classes of one model are few, and alike in what they share";
+}
+
+/** Whether only some of the classes say what is usual. */
+function isSample({ sample, among }: NonNullable<AuditRecord["calibration"]["classes"]>): boolean {
+  return sample < among - 1;
 }
 
 function probability(p: number): string {

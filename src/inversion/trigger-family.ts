@@ -114,7 +114,7 @@ function norm(b: GraphBuilder, triggers: Value, keepDims = false): Value {
   return b.unary("Sqrt", b.add(squares, b.scalar(1e-12)));
 }
 
-/** Side in pixels of the images that masks follow pixel by pixel; larger ones have as many cells. */
+/** Cells of a mask along the shorter side of a large image, about: 24 to 47, since each has whole pixels. */
 const CELLS = 32;
 
 /**
@@ -145,9 +145,9 @@ export function maskedFamily({ opacity }: MaskedOptions = {}): TriggerFamily {
           shape,
           Float32Array.from({ length: sizeOf(shape) }, () => random.normal(mean, 0.5)),
         );
-      const [down, across] = sides({ height, width });
+      const cells = [height, width].map((side) => Math.ceil(side / maskCell({ height, width })));
       return new Map([
-        ["mask", normal([count, 1, down.shape[0]!, across.shape[0]!], start)],
+        ["mask", normal([count, 1, ...cells], start)],
         ["pattern", normal([count, channels, height, width], 0)],
       ]);
     },

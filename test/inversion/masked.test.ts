@@ -9,18 +9,18 @@ const device = await testDevice();
 const family = maskedFamily();
 
 /** What two triggers make of black images in a graph, their sizes there, and their overlays. */
-async function drawn(side: number) {
-  const geometry = { channels: 3, height: side, width: side };
+async function drawn(height: number, width: number) {
+  const geometry = { channels: 3, height, width };
   const start = family.start(2, geometry, Random.fromSeed(1));
   const b = new GraphBuilder();
   const values = new Map([...start].map(([name, tensor]) => [name, b.constant(tensor)]));
   const at = (name: string) => values.get(name)!;
-  const x = b.input("images", "float32", [2, 1, 3, side, side]); // [M,b,C,H,W]
+  const x = b.input("images", "float32", [2, 1, 3, height, width]); // [M,b,C,H,W]
   b.output("stamped", family.apply(b, at, x));
   b.output("size", family.size(b, at));
   const program = await device.compile(b.build());
   try {
-    const black = float32(x.shape, new Float32Array(6 * side * side));
+    const black = float32(x.shape, new Float32Array(6 * height * width));
     const { stamped, size } = await program.run({ images: black });
     const overlays = [0, 1].map((m) => family.overlay(start, m, geometry));
     return { stamped: stamped!.data as Float32Array, size: size!.data as Float32Array, overlays };
@@ -29,10 +29,14 @@ async function drawn(side: number) {
   }
 }
 
-test.each([32, 75])(
-  "a masked trigger of %i pixels is in the graph what its overlay is",
-  async (side) => {
-    const { stamped, size, overlays } = await drawn(side);
+test.each([
+  [32, 32],
+  [75, 101],
+  [101, 75],
+])(
+  "a masked trigger of %i×%i pixels is in the graph what its overlay is",
+  async (height, width) => {
+    const { stamped, size, overlays } = await drawn(height, width);
     overlays.forEach((overlay, m) => {
       const shown = stamped.subarray(m * overlay.add.data.length);
       overlay.add.data.forEach((value, at) => {
@@ -44,15 +48,22 @@ test.each([32, 75])(
 );
 
 test("the mask of a large image is of one value within a square, and its pattern is not", async () => {
-  const side = 75;
-  expect(maskCell({ height: side, width: side })).toBe(2);
-  const { overlays } = await drawn(side);
+  const [height, width] = [75, 101];
+  expect(maskCell({ height, width })).toBe(2);
+  const { overlays } = await drawn(height, width);
   const { keep, add } = overlays[0]!;
-  const row = keep.data.subarray(0, side);
-  expect(row[0]).toBe(row[1]);
-  expect(row[1]).not.toBe(row[2]);
-  // The last cell is what is left of the side.
-  expect(row[74]).not.toBe(row[73]);
+  const at = (y: number, x: number) => keep.data[y * width + x];
+  for (const [y, x] of [
+    [0, 1],
+    [1, 0],
+    [1, 1],
+  ] as const) {
+    expect(at(y, x)).toBe(at(0, 0));
+  }
+  expect([at(0, 2), at(2, 0)]).not.toContain(at(0, 0));
+  // The last cells are what is left of the sides.
+  expect(at(0, 100)).not.toBe(at(0, 99));
+  expect(at(74, 0)).not.toBe(at(73, 0));
   expect(add.data[0]).not.toBe(add.data[1]);
 });
 

@@ -28,7 +28,7 @@ describe("the smallest trigger that works", () => {
     const next = adaptation();
     let now = weight;
     for (let step = 0; step < 20; step++) now = next(now, fails);
-    expect(now).toBeLessThan(1e-3 * weight * 10);
+    expect(now).toBeLessThan(weight / 100);
     expect(next(now, works)).toBe(weight);
   });
 

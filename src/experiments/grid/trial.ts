@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { z } from "zod";
 import { POISONING } from "../../attacks/poison.ts";
 import { method, natural, share, text } from "../../audit/record-parts.ts";
+import type { Revised } from "../../core/method.ts";
 import { VERSION } from "../../core/version.ts";
 import { DETECTORS } from "../../detectors/index.ts";
 import { ARCHITECTURE } from "../../models/fresh.ts";
@@ -91,7 +92,7 @@ export type RepairTrial = z.infer<typeof repairTrial>;
 export type DetectionTrial = z.infer<typeof detectionTrial>;
 export type TrialConfig = z.infer<typeof trialConfig>;
 
-/** Identifies a trial by its config, the version of Antidote and that of trials of its kind. */
+/** Identifies a trial by its config, the version of Antidote, that of trials of its kind, and the revision of its repair or detector. */
 export function keyOf(config: TrialConfig): string {
   const revision = revisionOf(config);
   const versions = [VERSION, TRIAL_VERSIONS[config.kind], ...(revision === 1 ? [] : [revision])];
@@ -107,7 +108,7 @@ function revisionOf(config: TrialConfig): number {
 }
 
 function revisionAmong(
-  known: Readonly<Record<string, { readonly revision?: number }>>,
+  known: Readonly<Record<string, Revised>>,
   { name }: { readonly name: string },
 ): number {
   return known[name]?.revision ?? 1;

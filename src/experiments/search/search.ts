@@ -7,9 +7,10 @@ import { about, secondsPerImage, sizesOf, tuningWork, workOf } from "../../audit
 import { auditOptions, type Configured } from "../../audit/options.ts";
 import { describeData, type Prepared, prepare, type Subject } from "../../audit/prepare.ts";
 import { repairAndJudge } from "../../audit/repair-model.ts";
-import { type PoisonedCopy, SELF_POISONING } from "../../audit/self-poison.ts";
+import { POISONING_REVISION, type PoisonedCopy, SELF_POISONING } from "../../audit/self-poison.ts";
 import { Stages, type Work } from "../../audit/stages.ts";
 import { warningsFor } from "../../audit/words.ts";
+import { VERSION } from "../../core/version.ts";
 import { digestOf } from "../../data/digest.ts";
 import { smallestTrigger } from "../../detectors/smallest-trigger.ts";
 import {
@@ -155,6 +156,7 @@ function keyOf(
   const about = {
     ...{ model: described.sha256, preprocessing: model.preprocessing, images: digestOf(trusted) },
     ...{ repair: repair.method.name, configurations, strategy, seed, allowedDrop, heldOut },
+    ...{ version: VERSION, revision: repair.method.revision ?? 1, poisoning: POISONING_REVISION },
   };
   return createHash("sha256").update(JSON.stringify(about)).digest("hex");
 }
