@@ -3,7 +3,7 @@ import { STANDS_OUT } from "../inversion/smallest.ts";
 /**
  * How scores become a verdict. The constants of "size-gap" lie halfway (as ratios) between the highest score
  * of a clean and the lowest of a backdoored model among twelve that were trained for that purpose alone:
- * 1.01 and 1.76 (results/calibration.json). Those of the other statistics are provisional.
+ * 1.01 and 1.76 (results/calibration.json, before the penalty of a search began when a trigger first works). Those of the other statistics are provisional.
  */
 export interface Rule {
   readonly statistic: string;
