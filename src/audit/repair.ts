@@ -1,7 +1,7 @@
 import { measureTriggers } from "../detectors/measure.ts";
 import { smallestTrigger } from "../detectors/smallest-trigger.ts";
 import { screenClasses } from "../inversion/screen-classes.ts";
-import { mostSuspicious, suspected } from "../inversion/smallest.ts";
+import { mostSuspicious, STARTS, suspected } from "../inversion/smallest.ts";
 import type { Classifier } from "../models/classifier.ts";
 import { checkReplaceable } from "../onnx/export.ts";
 import type { Repair } from "../repairs/repair.ts";
@@ -45,15 +45,16 @@ export async function repair(
   const { model, tuning, heldOut } = prepared;
   const detector = await fitting(wanted, model, options.memory);
   const screening = await screeningFor(options, detector, model);
-  const plan = { detector, repair: method, repeats: 1, screening };
+  const plan = { detector, repair: method, repeats: STARTS, screening };
   await announce(context, stages, plan, prepared, options.effort);
 
   const examined =
     screening &&
     (await stages.run("screen", (part) => screenClasses(part, model, tuning, screening)));
   const triggers = await stages.run("search", async (part) => {
-    const [found] = await searchAll(part, repeatsOf(context, tuning, 1), detector, model, examined);
-    return suspected(found!);
+    const repeats = repeatsOf(context, tuning, STARTS);
+    const found = await searchAll(part, repeats, detector, model, examined);
+    return found.flatMap((triggers) => suspected(triggers!));
   });
   const outcome = await stages.run("repair", (part) =>
     repairModel(part, prepared, triggers, method, options.allowedDrop),

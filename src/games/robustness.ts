@@ -6,7 +6,7 @@ import type { AugmentOptions } from "../data/augment.ts";
 import type { ImageSet } from "../data/images.ts";
 import type { Deployed, Deployment } from "../deployments/deployment.ts";
 import { undefended } from "../deployments/undefended.ts";
-import { searchSmallestTriggers, suspected } from "../inversion/smallest.ts";
+import { searchSuspected } from "../inversion/smallest.ts";
 import type { Classifier } from "../models/classifier.ts";
 import type { Repair } from "../repairs/repair.ts";
 import type { RunContext } from "../runtime/context.ts";
@@ -142,7 +142,7 @@ async function repairAndChoose(
 ) {
   const divided = divideTrusted(trusted, heldOut, context.random);
   const triggers = repair.method.takesTriggers
-    ? suspected(await searchSmallestTriggers(context, model, divided.tuning))
+    ? await searchSuspected(context, model, divided.tuning)
     : [];
   return await repairModel(context, { model, ...divided }, triggers, repair, allowedDrop);
 }

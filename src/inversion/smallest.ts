@@ -51,6 +51,23 @@ export async function searchSmallestTriggers(
   return found;
 }
 
+/** Searches from other random starts, where one may find no small trigger and the next one does. */
+export const STARTS = 2;
+
+/** The triggers of several searches with the usual effort, each compared with the others of its search and family. */
+export async function searchSuspected(
+  context: RunContext,
+  suspect: Classifier,
+  images: ImageSet,
+): Promise<SuspectedTrigger[]> {
+  const found: SuspectedTrigger[] = [];
+  for (let start = 0; start < STARTS; start++) {
+    const own = { ...context, random: context.random.fork(`start/${start}`) };
+    found.push(...suspected(await searchSmallestTriggers(own, suspect, images)));
+  }
+  return found;
+}
+
 /** The triggers of all families and classes, each compared with the others of its family. */
 export function suspected(found: SmallestTriggers): SuspectedTrigger[] {
   return found.flatMap((family) => {

@@ -7,9 +7,8 @@ import {
   mostSuspicious,
   STANDS_OUT,
   type SuspectedTrigger,
-  searchSmallestTriggers,
+  searchSuspected,
   standingOut,
-  suspected,
 } from "../inversion/smallest.ts";
 import { searchStrongestTrigger } from "../inversion/strongest.ts";
 import type { Classifier } from "../models/classifier.ts";
@@ -58,7 +57,7 @@ export async function triggerLesson(
   { model, trusted, triggers }: RepairInput,
   options: Options,
 ): Promise<Lesson | undefined> {
-  const known = triggers ?? suspected(await searchSmallestTriggers(context, model, trusted));
+  const known = triggers ?? (await searchSuspected(context, model, trusted));
   const suspicious = standingOut(known, options.gap);
   if (suspicious.length === 0) return undefined;
   const pool = suspicious.map((trigger) => shownAsFound(trigger, options));

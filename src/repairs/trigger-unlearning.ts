@@ -30,7 +30,7 @@ export const triggerUnlearning: Repair<typeof config> = {
     ],
   },
   config,
-  revision: 2,
+  revision: 3,
   takesTriggers: true,
   space: {
     learningRate: LEARNING_RATES,

@@ -13,11 +13,7 @@ import { warningsFor } from "../../audit/words.ts";
 import { VERSION } from "../../core/version.ts";
 import { digestOf } from "../../data/digest.ts";
 import { smallestTrigger } from "../../detectors/smallest-trigger.ts";
-import {
-  type SuspectedTrigger,
-  searchSmallestTriggers,
-  suspected,
-} from "../../inversion/smallest.ts";
+import { STARTS, type SuspectedTrigger, searchSuspected } from "../../inversion/smallest.ts";
 import type { Repair } from "../../repairs/repair.ts";
 import type { RunContext } from "../../runtime/context.ts";
 import { keptCopy } from "./planted-file.ts";
@@ -100,9 +96,7 @@ export async function search(
 
   // Found once for all trials, on the copy as it is.
   const triggers = repair.method.takesTriggers
-    ? await stages.run("triggers", async (part) =>
-        suspected(await searchSmallestTriggers(part, copy.model, prepared.tuning)),
-      )
+    ? await stages.run("triggers", (part) => searchSuspected(part, copy.model, prepared.tuning))
     : [];
 
   const run = async (configuration: Configuration, steps: number): Promise<Trial> => {
@@ -180,7 +174,7 @@ async function announce(
   if (trials.length === 0) expected.set("self-poisoning", tuningWork(SELF_POISONING, sizes.tuning));
   if (repair.method.takesTriggers) {
     const detector = { method: smallestTrigger, config: smallestTrigger.config.parse({}) };
-    expected.set("triggers", workOf({ detector, repeats: 1 }, sizes).get("search")!);
+    expected.set("triggers", workOf({ detector, repeats: STARTS }, sizes).get("search")!);
   }
   for (const [at, steps] of lengths.entries()) {
     if (at < trials.length) continue;
