@@ -24,7 +24,7 @@ const SQUEEZENET = "models/imagenet_squeezenet1_1.onnx";
  * @param preprocessing what it expects, by a usual name
  * @param folder of the planted models; what it holds is not planted again
  * @param only names with commas between, or nothing for all: clean, badnets-T, blended-T
- * @returns the models, images that nothing was tuned on, one of every class, and what opens a model, planted if it has to be
+ * @returns the network's name and preprocessing, the models, an image of every class, and what opens a model, planted if it has to be
  */
 export async function openModels(device, data, { network, preprocessing, folder, only }) {
   const root = Random.fromSeed(0);
