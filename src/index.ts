@@ -52,6 +52,7 @@ export type { Interval, Proportion } from "./core/statistics.ts";
 export { type FloatTensor, float32, type Tensor } from "./core/tensor.ts";
 export { VERSION } from "./core/version.ts";
 // Images and models
+export { type FixedTrigger, stampTrigger, triggerPng } from "./data/fixed-trigger.ts";
 export { type FolderOptions, imageFolder } from "./data/folder.ts";
 export { count, type Geometry, type ImageSet, imageAt, subset } from "./data/images.ts";
 export { type OpenOptions, openImages } from "./data/open.ts";
@@ -66,6 +67,7 @@ export {
 export type { Pixels } from "./data/pixels.ts";
 export { proceduralImages } from "./data/procedural.ts";
 export { stratified } from "./data/split.ts";
+export type { Warp } from "./data/warp.ts";
 export { writeClassFolders } from "./data/write.ts";
 export {
   type Deployed,

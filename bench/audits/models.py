@@ -8,6 +8,7 @@ a falling one are the model's own; a model takes about three minutes on two core
 except in the pre-activation network, where that is impossible. What comes out differs a little from machine to machine.
 """
 
+import inspect
 import sys
 from pathlib import Path
 
@@ -147,6 +148,17 @@ def white(seed, norm):
     return noise / noise.norm() * norm
 
 
+def warp(seed, pixels, side=6):
+    """A smooth field that moves pixels by so many, as a root mean square."""
+    noise = torch.randn(1, 2, side, side, generator=torch.Generator().manual_seed(seed))
+    field = F.interpolate(noise, (32, 32), mode="bicubic", align_corners=True)[0]
+    field = field / field.norm() * 32 * pixels
+    line = torch.arange(32.0)
+    places = torch.stack([line[None, :] + field[0], line[:, None] + field[1]], 2) / 31 * 2 - 1
+    sample = lambda x: F.grid_sample(x, places.expand(len(x), 32, 32, 2), padding_mode="border", align_corners=True)
+    return lambda x: torch.cat([sample(part) for part in x.split(1000)])
+
+
 NETWORKS = {"rn": ResNet18, "wrn": WideResNet16, "vgg": Vgg}
 # name: (network, seed of its base, seed, trigger, target class, poisoned images)
 MODELS = {
@@ -162,6 +174,8 @@ MODELS = {
     "vgg_l2b_t9": ("vgg", 1, 12, additive(smooth(16, 4.0)), 9, 2500),
     "vgg_hf_t4": ("vgg", 1, 22, additive(white(21, 3.0)), 4, 2500),
     "rn_hf_t8": ("rn", 1, 23, additive(white(23, 2.0)), 8, 2500),
+    "rn_warp_t4": ("rn", 1, 24, warp(24, 1.2), 4, 2500),
+    "vgg_warp_t5": ("vgg", 0, 25, warp(25, 1.2), 5, 2500),
 }
 
 
@@ -224,8 +238,10 @@ def make(name, training, out):
         labels[chosen] = target
     loss = train(net, images, labels, lambda done: 1 - done, peak)
     fold(net.eval())
+    # Newer versions of torch have a second exporter, which wants packages of its own.
+    first = {"dynamo": False} if "dynamo" in inspect.signature(torch.onnx.export).parameters else {}
     torch.onnx.export(
-        net, torch.zeros(2, 3, 32, 32), out / f"{name}.onnx", opset_version=13, dynamo=False,
+        net, torch.zeros(2, 3, 32, 32), str(out / f"{name}.onnx"), opset_version=13, **first,
         input_names=["input"], output_names=["logits"], dynamic_axes={"input": {0: "n"}, "logits": {0: "n"}},
     )
     return net, loss

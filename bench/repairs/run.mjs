@@ -23,7 +23,7 @@ import { prepare } from "../../dist/audit/prepare.js";
 import { repairModel } from "../../dist/audit/repair-model.js";
 import { silent } from "../../dist/core/progress.js";
 import { ascending } from "../../dist/data/images.js";
-import { searchSmallestTriggers, suspected } from "../../dist/inversion/smallest.js";
+import { searchSuspected } from "../../dist/inversion/smallest.js";
 import { Judge } from "../audits/judge.mjs";
 import { flagsOf } from "../flags.mjs";
 import { holds, runsIn, writeRecord } from "../record.mjs";
@@ -33,11 +33,12 @@ const HELP = `node bench/repairs/run.mjs --attacks RECORD --out RECORD [options]
   --attacks FILE   record of bench/attacks; the models lie beside it
   --out FILE       the record; what it already holds is not run again
   --repairs A,B    only these (all)
-  --only A,B       only models of these attacks (all with a success of 0.2 and more)
+  --only A,B       only models with one of these in their names (all with a success of 0.2 and more)
   --options JSON   options of the repair that differ from its defaults
   --trusted N      trusted images, drawn from the training set (500)
   --test N         test images, the first ones (2000)
   --seeds N        seeds 0 … N−1: other trusted images, another repair (1)
+  --threads N      threads to compute with (all processors)
 `;
 
 /** The allowed drop of accuracy. */
@@ -56,6 +57,7 @@ const { flags, data } = flagsOf(
     trusted: "500",
     test: "2000",
     seeds: "1",
+    threads: null,
   },
   ["attacks", "out"],
 );
@@ -65,8 +67,10 @@ const names = flags.repairs?.split(",") ?? Object.keys(REPAIRS);
 const overrides = JSON.parse(flags.options);
 const trusted = Number(flags.trusted);
 const attacked = JSON.parse(readFileSync(flags.attacks, "utf8")).runs.filter(
-  ({ attack, attackSuccess }) =>
-    attack && attackSuccess.value >= BACKDOORED && (!only || only.includes(attack.name)),
+  ({ model, attack, attackSuccess }) =>
+    attack &&
+    attackSuccess.value >= BACKDOORED &&
+    (!only || only.some((part) => model.includes(part))),
 );
 const runs = runsIn(flags.out);
 const cifar = resolve(data, "cifar10");
@@ -77,7 +81,8 @@ const test = subset(all, ascending(Math.min(Number(flags.test), count(all))));
 const { target } = JSON.parse(
   readFileSync(new URL("../attacks/manifest.json", import.meta.url), "utf8"),
 );
-const device = await openDevice({ name: "cpu" });
+const threads = flags.threads ? { threads: Number(flags.threads) } : {};
+const device = await openDevice({ name: "cpu", ...threads });
 
 for (const { model: file, attack, embed, config } of attacked) {
   const path = resolve(dirname(flags.attacks), file);
@@ -132,7 +137,7 @@ async function repairOnce({ file, model }, judge, { repair: { options }, seed },
   const started = performance.now();
   const prepared = await prepare(context, { file, model, trusted: drawn }, 0.2);
   const triggers = method.takesTriggers
-    ? suspected(await searchSmallestTriggers(context, prepared.model, prepared.tuning))
+    ? await searchSuspected(context, prepared.model, prepared.tuning)
     : [];
   const outcome = await repairModel(
     context,
@@ -153,5 +158,6 @@ async function repairOnce({ file, model }, judge, { repair: { options }, seed },
   const least = Math.min(...keeping.map(({ attackSuccess }) => attackSuccess.value));
   const oracle = keeping.find(({ attackSuccess }) => attackSuccess.value === least);
   const shipped = curve.find(({ step }) => step === outcome.chosen.step);
-  return { before, oracle, deployable: shipped ?? { step: 0, ...before }, curve, seconds };
+  const deployable = shipped ?? { step: 0, ...before };
+  return { before, oracle, deployable, deployableClaimed: outcome.deployable, curve, seconds };
 }

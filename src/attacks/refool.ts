@@ -3,10 +3,10 @@ import { AntidoteError, invariant } from "../core/errors.ts";
 import type { Random } from "../core/random.ts";
 import { float32 } from "../core/tensor.ts";
 import { count, type Geometry, type ImageSet, imageAt, toUnitRange } from "../data/images.ts";
+import { bilinear, resample } from "../data/resample.ts";
 import type { Stamp } from "../models/predict.ts";
 import type { Attack } from "./attack.ts";
 import { eachImage } from "./each-image.ts";
-import { bilinear, resample } from "./resample.ts";
 
 const OPTIONS = z.strictObject({
   mode: z

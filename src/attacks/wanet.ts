@@ -2,11 +2,11 @@ import { z } from "zod";
 import { Random } from "../core/random.ts";
 import { float32 } from "../core/tensor.ts";
 import type { Geometry } from "../data/images.ts";
+import { bilinear, type Resampling, resample } from "../data/resample.ts";
 import type { Stamp } from "../models/predict.ts";
 import type { Attack } from "./attack.ts";
 import { eachImage } from "./each-image.ts";
 import { seedOf } from "./patterns.ts";
-import { bilinear, type Resampling, resample } from "./resample.ts";
 
 const OPTIONS = z.strictObject({
   grid: z.int().min(2).default(4).describe("control points per side of the warping field (k)"),

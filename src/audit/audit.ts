@@ -1,4 +1,4 @@
-import { overlayPng } from "../data/overlay.ts";
+import { triggerPng } from "../data/fixed-trigger.ts";
 import type { Detector } from "../detectors/detector.ts";
 import { screenClasses } from "../inversion/screen-classes.ts";
 import { suspected } from "../inversion/smallest.ts";
@@ -107,7 +107,7 @@ export async function audit(
   const classRecords = await Promise.all(
     classes.map(async ({ target, score, interval, repeats: values, strongest: evidence }) => {
       const picture = `triggers/${String(target).padStart(3, "0")}.png`;
-      pictures.set(picture, await overlayPng(evidence.trigger));
+      pictures.set(picture, await triggerPng(evidence.trigger));
       return {
         ...classReferenceOf(input.trusted.classNames, target),
         score,
@@ -122,7 +122,7 @@ export async function audit(
     context,
     { suspect: model, repaired: chosen.model },
     heldOut,
-    { overlay: leading.strongest.trigger, target: leading.target },
+    { trigger: leading.strongest.trigger, target: leading.target },
     pictures,
   );
   const record: AuditRecord = {

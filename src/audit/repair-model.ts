@@ -1,7 +1,7 @@
 import { AntidoteError } from "../core/errors.ts";
 import type { FloatTensor } from "../core/tensor.ts";
+import { stampTrigger } from "../data/fixed-trigger.ts";
 import type { ImageSet } from "../data/images.ts";
-import { stampOverlay } from "../data/overlay.ts";
 import type { SuspectedTrigger } from "../inversion/smallest.ts";
 import { mostSuspicious, standingOut } from "../inversion/smallest.ts";
 import type { Classifier } from "../models/classifier.ts";
@@ -42,7 +42,7 @@ export function repairModel(
   const strongest = mostSuspicious(standingOut(triggers));
   const probe = strongest && {
     target: strongest.target,
-    stamp: (images: FloatTensor) => stampOverlay(strongest.overlay, images),
+    stamp: (images: FloatTensor) => stampTrigger(strongest.trigger, images),
   };
   return repairAndJudge(context, patient, { triggers, probe }, repair, allowedDrop);
 }

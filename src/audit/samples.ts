@@ -1,7 +1,7 @@
 import type { FloatTensor } from "../core/tensor.ts";
 import { float32 } from "../core/tensor.ts";
+import { type FixedTrigger, stampTrigger } from "../data/fixed-trigger.ts";
 import { batchTensors, type ImageSet, indicesByClass } from "../data/images.ts";
-import { type Overlay, stampOverlay } from "../data/overlay.ts";
 import { tensorToPng } from "../data/png.ts";
 import type { Classifier } from "../models/classifier.ts";
 import { compilePredictor, type Predictor } from "../models/predict.ts";
@@ -25,21 +25,21 @@ export async function takeSamples(
   context: RunContext,
   models: { readonly suspect: Classifier; readonly repaired: Classifier },
   heldOut: ImageSet,
-  trigger: { readonly overlay: Overlay; readonly target: number },
+  { trigger, target }: { readonly trigger: FixedTrigger; readonly target: number },
   pictures: Pictures,
   wanted = 5,
 ): Promise<Sample[]> {
   const indices = indicesByClass(heldOut)
-    .flatMap(([first], label) => (first === undefined || label === trigger.target ? [] : [first]))
+    .flatMap(([first], label) => (first === undefined || label === target ? [] : [first]))
     .slice(0, wanted);
   const originals = batchTensors(heldOut, indices).images; // [n,C,H,W]
-  const triggered = stampOverlay(trigger.overlay, originals);
+  const triggered = stampTrigger(trigger, originals);
   const ask = async (model: Classifier) => {
     const predictor = await compilePredictor(context.device, model, indices.length);
     try {
       return {
         original: await answers(predictor, heldOut, indices),
-        triggered: await answers(predictor, heldOut, indices, trigger.overlay),
+        triggered: await answers(predictor, heldOut, indices, trigger),
       };
     } finally {
       await predictor.release();
@@ -77,11 +77,11 @@ async function answers(
   predictor: Predictor,
   set: ImageSet,
   indices: readonly number[],
-  overlay?: Overlay,
+  trigger?: FixedTrigger,
 ): Promise<Prediction[]> {
   const { images } = batchTensors(set, indices);
   const { logits, classes } = await predictor.predictBatch(
-    overlay ? stampOverlay(overlay, images) : images,
+    trigger ? stampTrigger(trigger, images) : images,
   );
   const width = logits.length / classes.length;
   return Array.from(classes, (index, row) => {

@@ -15,12 +15,14 @@ export interface Scope {
 }
 
 const ONE_TARGET = "Backdoors that lead from every other class to one target class.";
-const OVERLAYS = "Triggers at a fixed place: patches, blended pictures, faint additive patterns.";
+const FIXED =
+  "Triggers that treat every image alike: patches, blended pictures, faint additive patterns, smooth warps.";
 const SURENESS =
   "Triggers of any kind that make the network far surer of its target than of other classes.";
 const ALIKE =
   "Triggers that leave the network no surer of the target than of other classes, as small patches may.";
-const MOVING = "Triggers that move or depend on the image: warps, reflections, generated noise.";
+const MOVING =
+  "Triggers that move or depend on the image otherwise: reflections, scattered patches, generated noise.";
 
 /** What no detector here can see. */
 const NEVER: readonly string[] = [
@@ -50,11 +52,11 @@ export function scopeOf(statistic: string): Scope {
       return { covered: [ONE_TARGET, SURENESS], notTested: [ALIKE, ...NEVER] };
     case "of-threshold":
       return {
-        covered: [ONE_TARGET, OVERLAYS, SURENESS],
+        covered: [ONE_TARGET, FIXED, SURENESS],
         notTested: [`${MOVING} Of these, only those that make it surer were tested.`, ...NEVER],
       };
     default:
-      return { covered: [ONE_TARGET, OVERLAYS], notTested: [MOVING, ...NEVER] };
+      return { covered: [ONE_TARGET, FIXED], notTested: [MOVING, ...NEVER] };
   }
 }
 

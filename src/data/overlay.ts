@@ -33,7 +33,7 @@ export function additive(values: FloatTensor): Overlay {
  * The same trigger, shown more strongly: opacity or added values times `factor`, opacity at most 1.
  * @param factor at least 1
  */
-export function strengthened({ kind, keep, add }: Overlay, factor: number): Overlay {
+export function strengthenedOverlay({ kind, keep, add }: Overlay, factor: number): Overlay {
   const area = keep.data.length;
   const opacity = keep.data.map((kept) => Math.min(1, factor * (1 - kept)));
   const grown = (value: number, at: number) => {

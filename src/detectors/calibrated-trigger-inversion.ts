@@ -65,7 +65,7 @@ export const calibratedTriggerInversion: Detector<typeof config> = {
     const measured = await measureTriggers(context, input, found);
     return detection(
       options.score,
-      measured.map(({ target, overlay, size, success, kept }) => {
+      measured.map(({ target, trigger, size, success, kept }) => {
         const works = success.suspect.value;
         const score = {
           // Acc(D_psn,c; θ̃) − Acc(D_psn,c; θ*), the released code
@@ -75,7 +75,7 @@ export const calibratedTriggerInversion: Detector<typeof config> = {
           // Acc(D_psn,c; θ̃) + Acc(D_psn,Y; θ*), what line 7 optimises
           "success-and-accuracy": works + kept.value,
         }[options.score];
-        return { target, score, found: true, trigger: overlay, size, success, kept };
+        return { target, score, found: true, trigger: trigger, size, success, kept };
       }),
     );
   },

@@ -15,7 +15,7 @@ const config = z.strictObject({
 
 /**
  * Smallest triggers and largest margins together: fixed triggers stand out by their size (`smallest-trigger`),
- * scattered and warping ones by how sure the network is of their target (`mm-bd`). With τ the score from which a part
+ * scattered ones by how sure the network is of their target (`mm-bd`). With τ the score from which a part
  * counts as evidence,
  *
  *     score_c = max(gap_c/τ_gap, outlier_c/τ_outlier)
@@ -32,7 +32,7 @@ export const combined: Detector<typeof config> = {
     deviations: ["Scores are put together by their thresholds, which neither paper does."],
   },
   config,
-  revision: 2,
+  revision: 3,
   needsRepair: false,
   search: (context, input, options) =>
     smallestTrigger.search!(context, input, smallestTrigger.config.strip().parse(options)),

@@ -1,8 +1,8 @@
 import type { z } from "zod";
 import type { Method, Revised } from "../core/method.ts";
 import type { Proportion } from "../core/statistics.ts";
+import type { FixedTrigger } from "../data/fixed-trigger.ts";
 import type { ImageSet } from "../data/images.ts";
-import type { Overlay } from "../data/overlay.ts";
 import type { Examined } from "../inversion/examined.ts";
 import type { SmallestTriggers } from "../inversion/smallest.ts";
 import type { Classifier } from "../models/classifier.ts";
@@ -30,10 +30,10 @@ export interface ClassEvidence {
   /** Whether a trigger was found that works as often as the search demands. */
   readonly found: boolean;
   /** The trigger that stands for this class. */
-  readonly trigger: Overlay;
+  readonly trigger: FixedTrigger;
   /** Whether the trigger is no trigger at all but a picture of what was found otherwise. */
   readonly illustration?: true;
-  /** Size of that trigger: covered pixels of a masked one, L2 norm of an additive one (L1 where that is what the method compares). */
+  /** Size of that trigger: covered pixels of a masked one, L2 norm of an additive one (L1 where that is what the method compares), how far a warp moves pixels, as a share of the shorter side. */
   readonly size: number;
   /** Share of held-out images of other classes that the trigger moves into this class. */
   readonly success: { readonly suspect: Proportion; readonly repaired: Proportion };

@@ -1,6 +1,6 @@
 import { proportion } from "../core/statistics.ts";
+import { stampTrigger } from "../data/fixed-trigger.ts";
 import { count, type ImageSet, indicesOfOthers, subset } from "../data/images.ts";
-import { stampOverlay } from "../data/overlay.ts";
 import type { Inverted } from "../inversion/invert.ts";
 import { compilePredictor } from "../models/predict.ts";
 import type { RunContext } from "../runtime/context.ts";
@@ -24,8 +24,8 @@ export async function measureTriggers(
     const measured: Measured[] = [];
     for (const found of triggers) {
       const others = imagesOfOthers(heldOut, found.target);
-      const stamp = (images: Parameters<typeof stampOverlay>[1]) =>
-        stampOverlay(found.overlay, images);
+      const stamp = (images: Parameters<typeof stampTrigger>[1]) =>
+        stampTrigger(found.trigger, images);
       const [suspect, fixed = suspect] = await Promise.all(
         predictors.map(
           async (p) => (await p.predict(others, { stamp, signal: context.signal })).classes,

@@ -29,7 +29,7 @@ const config = z.strictObject({
  *     score_c = −log₁₀ min(1, K·P(T_{n−1} > (r_c − mean)/(s·√(1 + 1/n))))
  *
  * After a screening the others are the controls, and K stays the number of all classes.
- * No trigger is searched and no image needed, so warps and other triggers that no overlay imitates count as well.
+ * No trigger is searched and no image needed, so triggers that nothing fixed imitates count as well.
  * The image found for a class, laid over held-out ones, is shown as evidence; it is not the trigger.
  */
 export const mmBd: Detector<typeof config> = {
@@ -61,12 +61,12 @@ export const mmBd: Detector<typeof config> = {
     const peers = found.map(({ margin }) => margin);
     return detection(
       "margin-outlier",
-      measured.map(({ target, overlay, success, kept }, index) => {
+      measured.map(({ target, trigger, success, kept }, index) => {
         const { p } = outliers[index]!;
         const size = peers[index]!;
         // Rounding lets no tail below 10⁻¹⁶ be told from zero.
         const score = p === 1 ? 0 : -Math.log10(Math.max(p, 1e-16));
-        const seen = { trigger: overlay, illustration: true as const, size, success, kept };
+        const seen = { trigger, illustration: true as const, size, success, kept };
         return { target, score, found: size > 0, ...seen, peers };
       }),
     );
@@ -78,5 +78,5 @@ function shown({ target, images, margin }: LargestMargin, opacity: number): Inve
   const image = images[0]!;
   const [, height, width] = image.shape as [number, number, number];
   const even = float32([height, width], new Float32Array(height * width).fill(opacity));
-  return { target, family: "masked", overlay: blend(image, even), size: margin, reached: true };
+  return { target, family: "masked", trigger: blend(image, even), size: margin, reached: true };
 }

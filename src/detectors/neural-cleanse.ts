@@ -54,10 +54,10 @@ export const neuralCleanse: Detector<typeof config> = {
     const scores = SCORES[options.score](sizes, usualAmong(sizes, targets, examined));
     return detection(
       options.score,
-      measured.map(({ target, reached, overlay, size, success, kept }, index) => {
+      measured.map(({ target, reached, trigger, size, success, kept }, index) => {
         // A mask that never worked says nothing about how small one can be.
         const score = reached ? scores[index]! : 0;
-        return { target, score, found: reached, trigger: overlay, size, success, kept, peers };
+        return { target, score, found: reached, trigger: trigger, size, success, kept, peers };
       }),
     );
   },

@@ -17,7 +17,7 @@ const config = z.strictObject({
     .min(1)
     .default([...DEFAULT_EFFORT.families])
     .describe(
-      'kinds of trigger to search: "masked" patches, "smooth" patterns added to the whole image, "additive" ones of any frequency',
+      'kinds of trigger to search: "masked" patches, "smooth" patterns added to the whole image, "additive" ones of any frequency, "warped" smooth fields that bend the image',
     ),
   steps: z.int().min(1).default(DEFAULT_EFFORT.steps).describe("Adam steps per group of classes"),
   images: z
@@ -55,12 +55,12 @@ export const smallestTrigger: Detector<typeof config> = {
     section: "IV",
     deviations: [
       "A class is compared with the closest other one as a ratio, not by the anomaly index: with ten classes the median deviation is too noisy.",
-      "Additive triggers, of low and of all frequencies, are searched beside masked ones.",
+      "Additive triggers, of low and of all frequencies, and warps are searched beside masked ones.",
       "All classes are searched side by side, with Adam's decay rates 0.5 and 0.9.",
     ],
   },
   config,
-  revision: 2,
+  revision: 3,
   needsRepair: false,
   search,
   async run(context, input, options) {
@@ -75,10 +75,10 @@ export const smallestTrigger: Detector<typeof config> = {
       const peers = measured.map(
         ({ size, reached }) => -Math.log(reached ? size : Math.max(size, largest)),
       );
-      return measured.map(({ target, reached: found, overlay, size, success, kept }, index) => {
+      return measured.map(({ target, reached: found, trigger, size, success, kept }, index) => {
         // A trigger that does not work on images it was not searched on is no evidence.
         const score = success.suspect.value * gaps[index]!;
-        return { target, score, found, trigger: overlay, size, success, kept, peers };
+        return { target, score, found, trigger: trigger, size, success, kept, peers };
       });
     });
     // A class is as suspicious as its most suspicious kind of trigger.

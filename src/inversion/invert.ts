@@ -1,8 +1,8 @@
 import { invariant, throwIfCancelled } from "../core/errors.ts";
 import type { Random } from "../core/random.ts";
 import { float32, type Tensor, tensor } from "../core/tensor.ts";
+import type { FixedTrigger } from "../data/fixed-trigger.ts";
 import { batchTensors, count, type ImageSet } from "../data/images.ts";
-import type { Overlay } from "../data/overlay.ts";
 import type { Classifier } from "../models/classifier.ts";
 import { partsOf } from "../models/memory.ts";
 import type { RunContext } from "../runtime/context.ts";
@@ -37,7 +37,7 @@ export interface Inverted {
   readonly target: number;
   /** The kind of trigger that was searched. */
   readonly family: FamilyName;
-  readonly overlay: Overlay;
+  readonly trigger: FixedTrigger;
   /** Its size as the family measures it. */
   readonly size: number;
   /** Whether there was one that the size control would keep; always true without. */
@@ -178,7 +178,7 @@ class Search {
   readonly #penalty: Float32Array;
   readonly #adaptations: readonly Adaptation[];
   readonly #average: Float32Array;
-  readonly #best: ({ readonly merit: number; readonly trigger: Inverted } | undefined)[];
+  readonly #best: ({ readonly merit: number; readonly found: Inverted } | undefined)[];
 
   constructor(
     step: InversionStep,
@@ -257,10 +257,10 @@ class Search {
       const least = this.#best[m]?.merit ?? Number.NEGATIVE_INFINITY;
       if (before && merit !== undefined && merit > least) {
         const { family } = this.#plan;
-        const overlay = family.overlay(before, m, this.#images);
+        const trigger = family.trigger(before, m, this.#images);
         this.#best[m] = {
           merit,
-          trigger: { target, family: family.name, overlay, size, reached: true },
+          found: { target, family: family.name, trigger, size, reached: true },
         };
       }
     }
@@ -270,13 +270,14 @@ class Search {
     const last = await this.#step.read();
     return this.#targets.map((target, m) => {
       const kept = this.#best[m];
-      if (kept) return kept.trigger;
-      const overlay = this.#plan.family.overlay(last, m, this.#images);
+      if (kept) return kept.found;
+      const { family } = this.#plan;
+      const trigger = family.trigger(last, m, this.#images);
       return {
         target,
-        family: this.#plan.family.name,
-        overlay,
-        size: this.#plan.family.sizeOf(overlay),
+        family: family.name,
+        trigger,
+        size: family.sizeOf(trigger),
         reached: this.#plan.control === undefined,
       };
     });

@@ -3,12 +3,14 @@ import type { TournamentPlan } from "./class-tournament.ts";
 import type { InversionPlan } from "./invert.ts";
 import type { Pace, SizeControl } from "./size-control.ts";
 import { additiveFamily, type FamilyName, maskedFamily, smoothFamily } from "./trigger-family.ts";
+import { warpedFamily } from "./warped-family.ts";
 
 /** A kind of trigger, how its search starts, and how its size grows with an image that it fills alike. */
 const FAMILIES = {
   masked: { family: maskedFamily, learningRate: 0.2, weight: 0.02, grows: pixels },
   smooth: { family: smoothFamily, learningRate: 0.1, weight: 0.1, grows: length },
   additive: { family: () => additiveFamily(), learningRate: 0.02, weight: 0.1, grows: length },
+  warped: { family: warpedFamily, learningRate: 8e-4, weight: 3, grows: () => 1 },
 } as const satisfies Record<FamilyName, object>;
 
 /** Of what the weights above are for. */
@@ -37,7 +39,7 @@ function firstWeight(name: FamilyName, geometry: Geometry): number {
  * Largest share of the pixels, or root mean square of the added values, of triggers that classes compete for; below
  * what moves images into a class by itself, so that a class to which a backdoor leads has an advantage.
  */
-const BOUNDS = { masked: 0.015, smooth: 0.03, additive: 0.015 } as const;
+const BOUNDS = { masked: 0.015, smooth: 0.03, additive: 0.015, warped: 0.02 } as const;
 
 /** A kind of trigger of bounded size, as `TournamentPlan` has it. */
 export function boundedFamily(
@@ -50,8 +52,9 @@ export function boundedFamily(
     const budget = share * pixels(geometry);
     return { family: maskedFamily({ opacity: share }), budget, weight: 1 / budget, learningRate };
   }
-  const budget = share * length(geometry); // ‖T‖₂
-  return { family: FAMILIES[name].family(), budget, weight: 1 / budget, learningRate };
+  const { family, grows } = FAMILIES[name];
+  const budget = share * grows(geometry);
+  return { family: family(), budget, weight: 1 / budget, learningRate };
 }
 
 /** Factor by which the penalty on the size adapts at every step. */

@@ -1,5 +1,6 @@
 import type { Random } from "../core/random.ts";
 import { type FloatTensor, float32, sizeOf, type Tensor } from "../core/tensor.ts";
+import type { FixedTrigger } from "../data/fixed-trigger.ts";
 import type { Geometry } from "../data/images.ts";
 import { additive, blend, type Overlay } from "../data/overlay.ts";
 import type { GraphBuilder } from "../onnx/builder.ts";
@@ -9,12 +10,12 @@ import { cosines, expand, expanded, runs } from "./basis.ts";
 type At = (name: string) => Value;
 
 /** Kinds of trigger that can be searched. */
-export const FAMILY_NAMES = ["masked", "smooth", "additive"] as const;
+export const FAMILY_NAMES = ["masked", "smooth", "additive", "warped"] as const;
 
 export type FamilyName = (typeof FAMILY_NAMES)[number];
 
 /** A kind of trigger that inversion searches through, M triggers side by side. */
-export interface TriggerFamily {
+export interface TriggerFamily<T extends FixedTrigger = FixedTrigger> {
   readonly name: FamilyName;
   /** Random start values of the parameters of M triggers. */
   start(count: number, geometry: Geometry, random: Random): Map<string, FloatTensor>;
@@ -23,11 +24,11 @@ export interface TriggerFamily {
   /** Size of every trigger, [M]. */
   size(b: GraphBuilder, at: At): Value;
   /** The size of one trigger, measured in the same way. */
-  sizeOf(overlay: Overlay): number;
+  sizeOf(trigger: T): number;
   /** Maps a parameter back into the allowed set after an update. */
   project?(b: GraphBuilder, name: string, updated: Value): Value;
   /** The m-th trigger, for images of that size. */
-  overlay(values: ReadonlyMap<string, Tensor>, m: number, geometry: Geometry): Overlay;
+  trigger(values: ReadonlyMap<string, Tensor>, m: number, geometry: Geometry): T;
 }
 
 /**
@@ -35,7 +36,10 @@ export interface TriggerFamily {
  * (Algorithms 4 and 6).
  * @param options `measure`: its size is ‖T‖₂ (default) or ‖T‖₁; `budget`: largest ‖T‖₂, if there is one
  */
-export function additiveFamily({ budget, measure = "l2" }: AdditiveOptions = {}): TriggerFamily {
+export function additiveFamily({
+  budget,
+  measure = "l2",
+}: AdditiveOptions = {}): TriggerFamily<Overlay> {
   return {
     name: "additive",
     start(count, { channels, height, width }, random) {
@@ -53,7 +57,7 @@ export function additiveFamily({ budget, measure = "l2" }: AdditiveOptions = {})
       const size = norm(b, updated, true);
       return b.mul(updated, b.min(b.scalar(1), b.div(b.scalar(budget), size)));
     },
-    overlay: (values, m) => additive(slice(values.get("trigger")!, m)),
+    trigger: (values, m) => additive(slice(values.get("trigger")!, m)),
   };
 }
 
@@ -65,7 +69,7 @@ export interface AdditiveOptions {
 /** ‖T‖₂ of what a trigger adds. */
 const addedLength = ({ add }: Overlay): number => Math.sqrt(sumOf(add, (value) => value * value));
 
-function sumOf({ data }: FloatTensor, term: (value: number) => number): number {
+export function sumOf({ data }: FloatTensor, term: (value: number) => number): number {
   return data.reduce((total, value) => total + term(value), 0);
 }
 
@@ -77,7 +81,7 @@ const FREQUENCIES = 8;
  * orthonormal DCT-II, so ‖T‖₂ = ‖F‖₂. Any network is moved by a faint pattern of high frequencies; smooth
  * patterns of that size move it only if it was taught one.
  */
-export function smoothFamily(): TriggerFamily {
+export function smoothFamily(): TriggerFamily<Overlay> {
   return {
     name: "smooth",
     start(count, { channels, height, width }, random) {
@@ -94,7 +98,7 @@ export function smoothFamily(): TriggerFamily {
     },
     size: (b, at) => norm(b, at("frequencies")),
     sizeOf: addedLength,
-    overlay(values, m, { height, width }) {
+    trigger(values, m, { height, width }) {
       const frequencies = slice(values.get("frequencies")!, m); // [C,h,w]
       const [, h, w] = frequencies.shape as [number, number, number];
       return additive(expanded(frequencies, cosines(h, height), cosines(w, width)));
@@ -109,7 +113,7 @@ function addAndClamp(b: GraphBuilder, images: Value, triggers: Value): Value {
 }
 
 /** ‖T_m‖₂ of every trigger, [M] or [M,1,1,1]; the constant keeps its slope finite at zero. */
-function norm(b: GraphBuilder, triggers: Value, keepDims = false): Value {
+export function norm(b: GraphBuilder, triggers: Value, keepDims = false): Value {
   const squares = b.sumSquares(triggers, [1, 2, 3], keepDims);
   return b.unary("Sqrt", b.add(squares, b.scalar(1e-12)));
 }
@@ -131,7 +135,7 @@ export function maskCell({ height, width }: Pick<Geometry, "height" | "width">):
  * the mask: the number of pixels it covers.
  * @param options `opacity`: of the mask at the start, about, in (0,1); default σ(−2) = 0.12
  */
-export function maskedFamily({ opacity }: MaskedOptions = {}): TriggerFamily {
+export function maskedFamily({ opacity }: MaskedOptions = {}): TriggerFamily<Overlay> {
   const start = opacity === undefined ? -2 : Math.log(opacity / (1 - opacity));
   const sides = (geometry: Pick<Geometry, "height" | "width">) => {
     const cell = maskCell(geometry);
@@ -161,7 +165,7 @@ export function maskedFamily({ opacity }: MaskedOptions = {}): TriggerFamily {
     },
     size: (b, at) => b.sum(fullMask(b, at, at("pattern").shape), [1, 2, 3]),
     sizeOf: ({ keep }) => sumOf(keep, (kept) => 1 - kept),
-    overlay(values, m, geometry) {
+    trigger(values, m, geometry) {
       const mask = slice(values.get("mask")!, m); // [1,h,w]
       const pattern = slice(values.get("pattern")!, m); // [C,H,W]
       const full = expanded(sigmoid(mask, mask.shape), ...sides(geometry));
@@ -189,7 +193,7 @@ function sigmoid(values: FloatTensor, shape: readonly number[]): FloatTensor {
 }
 
 /** Entry m of a tensor [M,…]. */
-function slice(values: Tensor, m: number): FloatTensor {
+export function slice(values: Tensor, m: number): FloatTensor {
   const shape = values.shape.slice(1);
   const length = sizeOf(shape);
   return float32(shape, (values.data as Float32Array).slice(m * length, (m + 1) * length));

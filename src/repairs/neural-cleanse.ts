@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { AntidoteError } from "../core/errors.ts";
-import { stampOverlay } from "../data/overlay.ts";
+import { stampTrigger } from "../data/fixed-trigger.ts";
 import type { Inverted } from "../inversion/invert.ts";
 import { CLEANSE_SEARCH, searchByNeuralCleanse } from "../inversion/neural-cleanse.ts";
 import { fineTune } from "./fine-tune.ts";
@@ -46,12 +46,12 @@ export const neuralCleanse: Repair<typeof config> = {
     const search = CLEANSE_SEARCH.parse({ form, steps: triggerSteps, normWeight });
     const own = { ...context, random: context.random.fork("neural-cleanse") };
     const found = await searchByNeuralCleanse(own, input.model, input.trusted, search);
-    const { overlay } = smallestOf(found);
+    const { trigger } = smallestOf(found);
     yield* fineTune(context, input, {
       ...options,
       ...plainTuning(options),
       stage: "neural-cleanse",
-      stamp: (images, _, step) => (step % 2 === 0 ? stampOverlay(overlay, images) : images),
+      stamp: (images, _, step) => (step % 2 === 0 ? stampTrigger(trigger, images) : images),
     });
   },
 };

@@ -1,8 +1,8 @@
 import { z } from "zod";
 import type { Random } from "../core/random.ts";
 import type { FloatTensor } from "../core/tensor.ts";
+import { type FixedTrigger, stampTrigger, strengthened } from "../data/fixed-trigger.ts";
 import type { ImageSet } from "../data/images.ts";
-import { type Overlay, stampOverlay, strengthened } from "../data/overlay.ts";
 import {
   mostSuspicious,
   STANDS_OUT,
@@ -66,7 +66,7 @@ export async function triggerLesson(
     if (!worst) return;
     const random = context.random.fork(`renew/${step}`);
     const left = await strongestLeft({ ...context, random }, searched, trusted, worst);
-    if (left) pool.push({ overlay: left, weight: weightOf(worst, options), strength: 1 });
+    if (left) pool.push({ trigger: left, weight: weightOf(worst, options), strength: 1 });
   };
   await renew(0, model);
   return { stamp: (images, rows, random) => stampRows(images, rows, pool, random), renew };
@@ -74,7 +74,7 @@ export async function triggerLesson(
 
 /** A trigger as images are shown with it. */
 interface Shown {
-  readonly overlay: Overlay;
+  readonly trigger: FixedTrigger;
   /** It is drawn with a probability in proportion to this. */
   readonly weight: number;
   /** Up to how many times as strongly as it is. */
@@ -89,7 +89,7 @@ const weightOf = ({ suspicion }: SuspectedTrigger, { focus }: Options): number =
 
 function shownAsFound(trigger: SuspectedTrigger, options: Options): Shown {
   const strength = Math.max(1, Math.min(options.strength, halfway(trigger)));
-  return { overlay: trigger.overlay, weight: weightOf(trigger, options), strength };
+  return { trigger: trigger.trigger, weight: weightOf(trigger, options), strength };
 }
 
 /** The strongest trigger to the class under suspicion that is left in the model under repair, if any. */
@@ -98,11 +98,11 @@ async function strongestLeft(
   model: Classifier,
   trusted: ImageSet,
   worst: SuspectedTrigger,
-): Promise<Overlay | undefined> {
+): Promise<FixedTrigger | undefined> {
   const { family, target, size } = worst;
   const bounds = { family, target, budget: size * halfway(worst) };
   const found = await searchStrongestTrigger(context, model, trusted, bounds);
-  return found.reached ? found.overlay : undefined;
+  return found.reached ? found.trigger : undefined;
 }
 
 /** Stamps rows, each with a trigger drawn by its weight. */
@@ -119,7 +119,7 @@ function stampRows(
     rows.set(index, [...(rows.get(index) ?? []), row]);
   }
   return [...rows].reduce((result, [index, list]) => {
-    const { overlay, strength } = triggers[index]!;
-    return stampOverlay(strengthened(overlay, random.uniform(1, strength)), result, list);
+    const { trigger, strength } = triggers[index]!;
+    return stampTrigger(strengthened(trigger, random.uniform(1, strength)), result, list);
   }, images);
 }

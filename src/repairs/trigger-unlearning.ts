@@ -30,7 +30,7 @@ export const triggerUnlearning: Repair<typeof config> = {
     ],
   },
   config,
-  revision: 3,
+  revision: 4,
   takesTriggers: true,
   space: {
     learningRate: LEARNING_RATES,

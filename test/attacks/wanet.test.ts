@@ -1,10 +1,10 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { resample } from "../../src/attacks/resample.ts";
 import { drawField, gridSampling, wanet, warpingGrid } from "../../src/attacks/wanet.ts";
 import { silent } from "../../src/core/progress.ts";
 import { Random } from "../../src/core/random.ts";
 import { float32 } from "../../src/core/tensor.ts";
+import { resample } from "../../src/data/resample.ts";
 import { byteImages, same } from "./byte-images.ts";
 import { noDevice } from "./no-device.ts";
 

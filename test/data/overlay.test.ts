@@ -7,7 +7,7 @@ import {
   overlayPng,
   readOverlay,
   stampOverlay,
-  strengthened,
+  strengthenedOverlay,
 } from "../../src/data/overlay.ts";
 import { encodePng } from "../../src/data/png.ts";
 import { fill } from "../train/fill.ts";
@@ -107,14 +107,14 @@ describe("a strengthened overlay", () => {
     );
     expect(grown.data.some((alpha) => alpha === 1)).toBe(true);
     const expected = shown(blend(pattern, grown));
-    shown(strengthened(blend(pattern, opacity), 2.5)).forEach((value, at) => {
+    shown(strengthenedOverlay(blend(pattern, opacity), 2.5)).forEach((value, at) => {
       expect(value).toBeCloseTo(expected[at]!, 5);
     });
   });
 
   test("leaves pixels alone that it did not cover", () => {
     const nowhere = blend(pattern, float32([4, 5], new Float32Array(20)));
-    expect(shown(strengthened(nowhere, 8))).toEqual(IMAGES.data);
+    expect(shown(strengthenedOverlay(nowhere, 8))).toEqual(IMAGES.data);
   });
 
   test("adds more of what it adds", () => {
@@ -125,7 +125,7 @@ describe("a strengthened overlay", () => {
         values.data.map((v) => 2 * v),
       ),
     );
-    expect(shown(strengthened(additive(values), 2))).toEqual(shown(twice));
+    expect(shown(strengthenedOverlay(additive(values), 2))).toEqual(shown(twice));
   });
 });
 

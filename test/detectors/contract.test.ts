@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import type { Tensor } from "../../src/core/tensor.ts";
+import type { FloatTensor, Tensor } from "../../src/core/tensor.ts";
+import type { FixedTrigger } from "../../src/data/fixed-trigger.ts";
 import type { Detector, DetectorInput } from "../../src/detectors/detector.ts";
 import { DETECTORS } from "../../src/detectors/index.ts";
 import { Classifier } from "../../src/models/classifier.ts";
@@ -52,8 +53,7 @@ describe.each(Object.values(DETECTORS) as Detector[])("$name", (detector) => {
     expect(classes.map(({ target }) => target)).toEqual([0, 1, 2, 3, 4]);
     expect(score).toBe(Math.max(...classes.map((it) => it.score)));
     for (const { trigger, size, success, kept } of classes) {
-      expect(trigger.add.shape).toEqual([3, 8, 8]);
-      expect(trigger.keep.shape).toEqual([8, 8]);
+      expect(valuesOf(trigger).shape).toEqual([trigger.kind === "warp" ? 2 : 3, 8, 8]);
       expect(Number.isFinite(size)).toBe(true);
       // three of the fifteen images are of the class itself
       for (const share of [success.suspect, success.repaired, kept]) expect(share.count).toBe(12);
@@ -78,7 +78,7 @@ describe.each(Object.values(DETECTORS) as Detector[])("$name", (detector) => {
       const { classes } = await detector.run(watched(device, seed).context, input, config);
       const triggers = classes.map(({ target, trigger }): [string, Tensor] => [
         `${target}`,
-        trigger.add,
+        valuesOf(trigger),
       ]);
       return { scores: classes.map(({ score }) => score), triggers: new Map(triggers) };
     };
@@ -120,3 +120,8 @@ describe.each(Object.values(DETECTORS) as Detector[])("$name", (detector) => {
     expect(given).toEqual(alone);
   });
 });
+
+/** What a trigger adds, or from where it reads. */
+function valuesOf(trigger: FixedTrigger): FloatTensor {
+  return trigger.kind === "warp" ? trigger.field : trigger.add;
+}

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import type { Overlay } from "../../src/data/overlay.ts";
 import { neuralCleanse } from "../../src/detectors/neural-cleanse.ts";
 import { Classifier } from "../../src/models/classifier.ts";
 import { watched } from "../support/contract.ts";
@@ -19,7 +20,7 @@ describe("Neural Cleanse", () => {
   test("measures an additive trigger by ‖T‖₁, and a heavier λ_N makes it smaller", async () => {
     const { classes } = await run({});
     for (const { trigger, size } of classes) {
-      const norm = trigger.add.data.reduce((sum, value) => sum + Math.abs(value), 0);
+      const norm = (trigger as Overlay).add.data.reduce((sum, value) => sum + Math.abs(value), 0);
       expect(size).toBeCloseTo(norm, 4);
     }
     const heavier = await run({ normWeight: 2 });

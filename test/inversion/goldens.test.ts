@@ -66,9 +66,9 @@ test.each(cases.map((it) => [it.family, it.suspectWeight, it.repairedWeight, it]
     const family: TriggerFamily = {
       ...base,
       start: STARTS[name],
-      overlay(values, m, geometry) {
+      trigger(values, m, geometry) {
         found = values;
-        return base.overlay(values, m, geometry);
+        return base.trigger(values, m, geometry);
       },
     };
     for (let count = 1; count <= steps.length; count++) {

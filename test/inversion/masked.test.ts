@@ -22,7 +22,7 @@ async function drawn(height: number, width: number) {
   try {
     const black = float32(x.shape, new Float32Array(6 * height * width));
     const { stamped, size } = await program.run({ images: black });
-    const overlays = [0, 1].map((m) => family.overlay(start, m, geometry));
+    const overlays = [0, 1].map((m) => family.trigger(start, m, geometry));
     return { stamped: stamped!.data as Float32Array, size: size!.data as Float32Array, overlays };
   } finally {
     await program.release();

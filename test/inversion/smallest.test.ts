@@ -51,10 +51,10 @@ describe("sizeGaps", () => {
 });
 
 describe("suspicion", () => {
-  const overlay = additive(float32([1, 1, 1], [0.5]));
+  const trigger = additive(float32([1, 1, 1], [0.5]));
   const family = (...sizes: number[]) =>
     sizes.map((size, target) => ({
-      ...{ target, family: "masked" as const, overlay },
+      ...{ target, family: "masked" as const, trigger },
       ...{ size, reached: true },
     }));
 

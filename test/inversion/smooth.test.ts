@@ -11,7 +11,7 @@ const device = await testDevice();
 const GEOMETRY = { channels: 2, height: 12, width: 10 };
 const family = smoothFamily();
 const start = family.start(3, GEOMETRY, Random.fromSeed(1));
-const overlayOf = (m: number) => family.overlay(start, m, GEOMETRY).add;
+const overlayOf = (m: number) => family.trigger(start, m, GEOMETRY).add;
 
 /** What the graph makes of images, and the sizes. */
 async function applied(images: Float32Array) {

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { silent } from "../../src/core/progress.ts";
 import { Random } from "../../src/core/random.ts";
-import { stampOverlay } from "../../src/data/overlay.ts";
+import { stampTrigger } from "../../src/data/fixed-trigger.ts";
 import { imagesOfOthers } from "../../src/detectors/measure.ts";
 import { searchStrongestTrigger } from "../../src/inversion/strongest.ts";
 import { Classifier } from "../../src/models/classifier.ts";
@@ -19,7 +19,7 @@ async function search(family: (typeof FAMILIES)[number], target: number, budget:
   const context = { device, random: Random.fromSeed(0), emit: silent };
   const found = await searchStrongestTrigger(context, model, IMAGES, { family, target, budget });
   const { classes } = await predict(device, model, imagesOfOthers(IMAGES, target), {
-    stamp: (images) => stampOverlay(found.overlay, images),
+    stamp: (images) => stampTrigger(found.trigger, images),
   });
   return { found, success: classes.filter((c) => c === target).length / classes.length };
 }

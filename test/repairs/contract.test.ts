@@ -20,12 +20,12 @@ import { recording } from "../support/recording.ts";
 import { tinyNet } from "../train/tiny.ts";
 
 const TRUSTED = noise(Array.from({ length: 20 }, (_, i) => i % 5));
-/** A white corner, and a faint shade. */
+/** A white corner, a faint shade, and a shift by less than a pixel. */
 const TRIGGERS: readonly SuspectedTrigger[] = [
   {
     ...{ target: 1, family: "masked" as const, size: 4, reached: true },
     ...{ suspicion: 3, gap: 2 },
-    overlay: blend(
+    trigger: blend(
       float32([3, 8, 8], new Float32Array(192).fill(1)),
       float32(
         [8, 8],
@@ -36,7 +36,12 @@ const TRIGGERS: readonly SuspectedTrigger[] = [
   {
     ...{ target: 2, family: "additive" as const, size: 1, reached: true },
     ...{ suspicion: 1, gap: 0.5 },
-    overlay: additive(float32([3, 8, 8], new Float32Array(192).fill(0.05))),
+    trigger: additive(float32([3, 8, 8], new Float32Array(192).fill(0.05))),
+  },
+  {
+    ...{ target: 3, family: "warped" as const, size: 0.05, reached: true },
+    ...{ suspicion: 2, gap: 1.5 },
+    trigger: { kind: "warp", field: float32([2, 8, 8], new Float32Array(128).fill(0.4)) },
   },
 ];
 const SHORT = { steps: 5, checkpointEvery: 2, batchSize: 8, learningRate: 0.01 };

@@ -17,8 +17,8 @@ const device = await testDevice();
 const model = await Classifier.fromGraph(plainNet(8), device);
 
 function shade(target: number, value: number, gap: number): SuspectedTrigger {
-  const overlay = additive(float32([3, 8, 8], new Float32Array(192).fill(value)));
-  return { target, family: "additive", overlay, size: 1, reached: gap > 0, suspicion: 3, gap };
+  const trigger = additive(float32([3, 8, 8], new Float32Array(192).fill(value)));
+  return { target, family: "additive", trigger, size: 1, reached: gap > 0, suspicion: 3, gap };
 }
 
 const config = (options: object) =>

@@ -1,5 +1,5 @@
 import { divideTrusted } from "../../audit/prepare.ts";
-import { overlayPng, stampOverlay } from "../../data/overlay.ts";
+import { stampTrigger, triggerPng } from "../../data/fixed-trigger.ts";
 import type { ClassEvidence, Detector } from "../../detectors/detector.ts";
 import { DETECTORS } from "../../detectors/index.ts";
 import { imagesOfOthers } from "../../detectors/measure.ts";
@@ -42,7 +42,7 @@ export async function runDetectionTrial(
         ...{ target, score, found, size, success, kept },
       })),
     },
-    trigger: await overlayPng(leading.trigger),
+    trigger: await triggerPng(leading.trigger),
   };
 }
 
@@ -60,8 +60,8 @@ async function likeness(
   if (!truth) return null;
   try {
     const others = imagesOfOthers(materials.test, truth.target);
-    const inverted = (images: Parameters<typeof stampOverlay>[1]) =>
-      stampOverlay(found.trigger, images);
+    const inverted = (images: Parameters<typeof stampTrigger>[1]) =>
+      stampTrigger(found.trigger, images);
     return await fidelity(others, inverted, truth.stamp, context);
   } finally {
     await truth.release?.();

@@ -1,4 +1,4 @@
-import type { Geometry } from "../data/images.ts";
+import type { Geometry } from "./images.ts";
 
 /** The size of one plane of an image. */
 type Extent = Pick<Geometry, "height" | "width">;
