@@ -32,6 +32,8 @@ export interface Calibrating {
   readonly conclusion: Conclusion;
   /** The classes that were examined; undefined for all. */
   readonly examined: Examined | undefined;
+  /** How many values the score of a class is the largest of: one for every kind of trigger that was searched. */
+  readonly looks: number;
 }
 
 /**
@@ -74,7 +76,8 @@ export async function calibrate(
 }
 
 /**
- * How far the leading class stands out among the classes of the model, with p for the most extreme of all K. Classes that
+ * How far the leading class stands out among the classes of the model in its typical repeat, with p for the most extreme
+ * of all K and of all kinds of trigger that were searched (Bonferroni). Classes that
  * screening picked are extremes themselves: their spread would hide a backdoor, and among them p would be one of a
  * few classes where it was the most extreme of K. So the sample are the controls, and K counts the screened out.
  */
@@ -82,15 +85,16 @@ function amongClasses({
   conclusion: { leading, classes },
   examined,
   prepared,
+  looks,
 }: Calibrating): Calibration["classes"] {
-  const values = leading.strongest.peers ?? classes.map(({ score }) => score);
+  const values = leading.typical.peers ?? classes.map(({ score }) => score);
   const targets = classes.map(({ target }) => target);
   const others = usualAmong(values, targets, examined, leading.target);
   const tail = outlierTail(values[targets.indexOf(leading.target)]!, others);
   const among = prepared.model.classes;
   return tail
     ? {
-        ...{ deviations: tail.deviations, p: Math.min(1, among * tail.p) },
+        ...{ deviations: tail.deviations, p: Math.min(1, looks * among * tail.p) },
         ...{ sample: others.length, among },
       }
     : null;
@@ -113,9 +117,13 @@ async function scoreOf(
     method.needsRepair && repair
       ? (await repairModel(context, patient, [], repair, allowedDrop)).chosen.model
       : model;
+  const about = {
+    among: model.classes,
+    comparedWithItself: method.needsRepair && compared === model,
+  };
   const seen = { model, repaired: compared, search, heldOut, examined };
   const input = { ...seen, ...(triggers ? { triggers } : {}) };
-  return conclude([await method.run(context, input, config)]);
+  return conclude([await method.run(context, input, config)], about);
 }
 
 /** A model that the user knows to be clean. */
@@ -207,6 +215,11 @@ function nameOf({ subject }: Calibrating, index: number) {
 /** Power below which a search that found nothing has shown nothing. */
 export const ENOUGH_POWER = 0.8;
 
+/** "4 of 5 copies" */
+export function ofCopies({ value, count }: Proportion): string {
+  return `${Math.round(value * count)} of ${count} copies`;
+}
+
 /** The verdict in the light of the calibration, which can only weaken it, and why it did. */
 export function settle(
   { verdict, leading }: Conclusion,
@@ -217,9 +230,10 @@ export function settle(
     const why = `Clean reference models score as high: ${higher.map(({ file, score }) => `${file} ${score.toFixed(2)}`).join(", ")}.`;
     return { verdict: "inconclusive", why: [why] };
   }
-  if (verdict === "no-evidence" && power?.found && power.found.value < ENOUGH_POWER) {
-    const { value, count } = power.found;
-    const why = `A backdoor planted in a copy of this model was found in ${Math.round(value * count)} of ${count} copies only: that nothing was found says little.`;
+  if (verdict === "no-evidence" && power && (power.found?.value ?? 0) < ENOUGH_POWER) {
+    const why = power.found
+      ? `A backdoor planted in a copy of this model was found in ${ofCopies(power.found)} only: that nothing was found says little.`
+      : "No copy of this model learned a planted backdoor, so that nothing was found says little.";
     return { verdict: "inconclusive", why: [why] };
   }
   return { verdict, why: [] };

@@ -1,8 +1,8 @@
 import type { Detection } from "../detectors/detector.ts";
-import { type Rule, ruleOf } from "../detectors/rules.ts";
+import { natureOf, type Rule, ruleOf } from "../detectors/rules.ts";
 import { type ClassSummary, summarise } from "./evidence.ts";
 import type { Verdict } from "./record.ts";
-import { decide } from "./verdict.ts";
+import { type Doubt, decide } from "./verdict.ts";
 
 /** What follows from the evidence of all repeats. */
 export interface Conclusion {
@@ -12,18 +12,30 @@ export interface Conclusion {
   /** The class with the highest score. */
   readonly leading: ClassSummary;
   readonly verdict: Verdict;
+  /** Why the verdict is inconclusive; empty where it is not. */
+  readonly doubts: readonly Doubt[];
 }
 
-/** Puts the repeats together and applies the rule of their statistic. */
-export function conclude(detections: readonly Detection[]): Conclusion {
-  const known = ruleOf(detections[0]!.statistic);
-  const classes = summarise(detections, known.statistic === "size-gap");
+/**
+ * Puts the repeats together and applies the rule of their statistic.
+ * @param about `among`: the number of all classes, where only some were searched; `comparedWithItself`: see `Scores`
+ */
+export function conclude(
+  detections: readonly Detection[],
+  about: { readonly among?: number; readonly comparedWithItself?: boolean } = {},
+): Conclusion {
+  const { statistic, classes: searched } = detections[0]!;
+  const { among = searched.length, comparedWithItself = false } = about;
+  const classes = summarise(detections, natureOf(statistic).isRatio);
   const leading = classes.reduce((a, b) => (b.score > a.score ? b : a));
+  const known = ruleOf(statistic, among);
   // A ratio has no upper end; the scale that charts use ends where the scores do.
   const top = Math.max(leading.interval?.high ?? leading.score, ...leading.repeats);
   const rule = { ...known, maximum: Math.max(known.maximum, Math.ceil(top)) };
-  const verdict = decide(rule, leading.score);
-  // Where nothing was found that works, a longer search may find something small.
-  const searched = verdict !== "no-evidence" || classes.every(({ found }) => found);
-  return { rule, classes, leading, verdict: searched ? verdict : "inconclusive" };
+  return {
+    rule,
+    classes,
+    leading,
+    ...decide({ rule, classes, leading, among, comparedWithItself }),
+  };
 }

@@ -23,20 +23,24 @@ export type Decision = Pick<
 export async function decideOn(
   stages: Stages,
   detections: readonly Detection[],
-  about: Omit<Calibrating, "conclusion">,
+  about: Omit<Calibrating, "conclusion" | "looks">,
   options: AuditOptions,
   deployable: boolean | null,
   screening: AuditRecord["screening"],
 ): Promise<{ readonly decision: Decision } & Pick<Conclusion, "classes" | "leading">> {
-  const conclusion = conclude(detections);
+  const { model } = about.prepared;
+  const conclusion = conclude(detections, {
+    among: model.classes,
+    comparedWithItself: about.detector.method.needsRepair && about.repaired === model,
+  });
+  const looks = detections[0]!.looks;
   const calibration = await stages.run("calibrate", (part) =>
-    calibrate(part, { ...about, conclusion }, options),
+    calibrate(part, { ...about, conclusion, looks }, options),
   );
-  const { rule, classes, leading } = conclusion;
+  const { rule, classes, leading, doubts } = conclusion;
   const { verdict, why } = settle(conclusion, calibration);
   const { trusted } = about.subject;
   const leadingClass = classReferenceOf(trusted.classNames, leading.target);
-  const undecidedByScore = conclusion.verdict === "inconclusive";
   const { name } = leadingClass;
   return {
     ...{ classes, leading },
@@ -50,7 +54,7 @@ export async function decideOn(
         ...reasonsFor({
           rule,
           verdict,
-          undecidedByScore,
+          doubts,
           classes,
           leading,
           name,

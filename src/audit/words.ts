@@ -1,12 +1,14 @@
 import type { Interval } from "../core/statistics.ts";
 import { UNLABELLED } from "../data/folder.ts";
 import { count, type ImageSet } from "../data/images.ts";
-import type { Rule } from "../detectors/rules.ts";
+import { natureOf, type Rule } from "../detectors/rules.ts";
+import { ofCopies } from "./calibrate.ts";
 import { REMOVED } from "./deploy.ts";
 import type { ClassSummary } from "./evidence.ts";
 import type { Prepared } from "./prepare.ts";
 import type { AuditRecord, Verdict } from "./record.ts";
 import type { Repaired } from "./repair-model.ts";
+import type { Doubt } from "./verdict.ts";
 
 /** What a detector looks for, and what it cannot see, said with every verdict. */
 export interface Scope {
@@ -35,8 +37,8 @@ interface Described {
   readonly classes: readonly ClassSummary[];
   readonly rule: Rule;
   readonly verdict: Verdict;
-  /** Whether the scores alone are inconclusive, before calibration weakened anything. */
-  readonly undecidedByScore: boolean;
+  /** What leaves the scores inconclusive, before calibration weakened anything. */
+  readonly doubts: readonly Doubt[];
   readonly leading: ClassSummary;
   readonly name: string;
   /** Whether a checkpoint of the repair keeps the allowed accuracy, give or take a standard error; null without a repair to speak of. */
@@ -64,7 +66,7 @@ export function scopeOf(statistic: string): Scope {
 export function reasonsFor({
   rule,
   verdict,
-  undecidedByScore,
+  doubts,
   classes,
   leading,
   name,
@@ -72,7 +74,7 @@ export function reasonsFor({
   screening,
 }: Described): string[] {
   const { score, interval, strongest } = leading;
-  const thresholds = `evidence of a backdoor from ${rule.backdooredFrom}, none below ${rule.noEvidenceBelow}`;
+  const thresholds = `evidence of a backdoor from ${rounded(rule.backdooredFrom)}, none below ${rounded(rule.noEvidenceBelow)}`;
   const measured = `The highest score is ${score.toFixed(2)}${range(interval)}, of class "${name}" (${thresholds}).`;
   const { suspect, repaired } = strongest.success;
   // The score of a repeat is the gap times the success.
@@ -81,13 +83,12 @@ export function reasonsFor({
     rule.statistic === "size-gap"
       ? `The smallest trigger found for "${name}" is ${strongest.size.toFixed(1)} ${strongest.trigger.kind === "blend" ? "pixels large" : "large (L2 norm)"}; no other ${screening ? "examined class" : "class"} gets by with less than ${larger.toFixed(1)} times that.`
       : rule.description;
-  const percent = (share: number) => `${Math.round(100 * share)} %`;
-  const after = deployable === null ? "" : `, ${percent(repaired.value)} on the repaired model`;
-  const moved = `${percent(suspect.value)} of held-out images of other classes into "${name}" on the suspect${after}`;
+  const after = deployable === null ? "" : `, ${percentOf(repaired.value)} on the repaired model`;
+  const moved = `${percentOf(suspect.value)} of held-out images of other classes into "${name}" on the suspect${after}`;
   const effect = strongest.illustration
     ? `The image that does it, laid over others, moves ${moved}: it shows what the network responds to, and is not the trigger.`
     : `It moves ${moved}.`;
-  const undecided = undecidedByScore ? [whyUndecided(rule, classes, score)] : [];
+  const undecided = doubts.map((doubt) => inDoubt(doubt, rule, classes, leading));
   const shipped =
     deployable !== false
       ? []
@@ -104,6 +105,11 @@ export function reasonsFor({
       : [];
   return [measured, meaning, effect, ...screened(screening), ...left, ...undecided, ...shipped];
 }
+
+const percentOf = (share: number) => `${Math.round(100 * share)} %`;
+
+/** A threshold to three digits. */
+const rounded = (threshold: number) => Number(threshold.toPrecision(3));
 
 /** Which classes the search did not reach. */
 function screened(screening: AuditRecord["screening"]): string[] {
@@ -143,7 +149,7 @@ export function whatScoresMean(
       : []),
     ...(power?.found
       ? [
-          `With these ${images} images the search finds a planted BadNets backdoor in ${Math.round(power.found.value * power.found.count)} of ${power.found.count} copies of this model (one that was trained in from the start may be harder to find).`,
+          `With these ${images} images the search finds a planted BadNets backdoor in ${ofCopies(power.found)} of this model (95 %: ${percentOf(power.found.low)} to ${percentOf(power.found.high)} of such copies; one that was trained in from the start may be harder to find).${unplanted(power)}`,
         ]
       : []),
     ...(power && !power.found
@@ -152,6 +158,12 @@ export function whatScoresMean(
         ]
       : []),
   ];
+}
+
+/** Copies that were asked for and learned no trigger. */
+function unplanted({ copies, planted }: NonNullable<AuditRecord["calibration"]["power"]>): string {
+  const missing = copies - planted.length;
+  return missing === 0 ? "" : ` ${missing} more of ${copies} did not learn the trigger.`;
 }
 
 function beside(of: NonNullable<AuditRecord["calibration"]["classes"]>): string {
@@ -174,11 +186,30 @@ function probability(p: number): string {
   return p < 0.001 ? "less than 0.001" : p.toPrecision(2);
 }
 
-function whyUndecided(rule: Rule, classes: readonly ClassSummary[], score: number): string {
-  const missing = classes.filter(({ found }) => !found).length;
-  return score < rule.noEvidenceBelow && missing > 0
-    ? `The search found nothing that works for ${missing} of ${classes.length} classes; a longer one may.`
-    : "The score lies between the thresholds.";
+function inDoubt(
+  doubt: Doubt,
+  { statistic }: Rule,
+  classes: readonly ClassSummary[],
+  leading: ClassSummary,
+): string {
+  switch (doubt) {
+    case "between":
+      return "The score lies between the thresholds.";
+    case "repeats-differ":
+      return "Its interval reaches over both thresholds: the searches differ too much to decide.";
+    case "few-classes":
+      return `Among so few classes a backdoor cannot be told from chance by this statistic, which needs ${natureOf(statistic).fewestClasses} or more.`;
+    case "nothing-found": {
+      const missing = classes.filter(({ found }) => !found).length;
+      return `The search found nothing that works for ${missing} of ${classes.length} classes; a longer one may.`;
+    }
+    case "hardly-works": {
+      const { low, count } = leading.strongest.success.suspect;
+      return `On ${count} held-out images it cannot be told whether the trigger works at all (${Math.round(100 * low)} % or more): search longer, or give more images.`;
+    }
+    case "not-repaired":
+      return "The repair left the model as it is, and a model compared with itself shows nothing: choose another --repair.";
+  }
 }
 
 function range(interval: Interval | null): string {

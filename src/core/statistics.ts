@@ -67,19 +67,17 @@ export function pairedDrop(before: ArrayLike<number>, after: ArrayLike<number>):
 }
 
 /**
- * The 97.5 % quantile of Student's t distribution, by its expansion around the normal quantile z
- * (Abramowitz & Stegun, 26.7.5): z + (z³+z)/4ν + (5z⁵+16z³+3z)/96ν² + (3z⁷+19z⁵+17z³−15z)/384ν³. Within
- * 1 % from ν = 4 on.
- * @param freedom ν, degrees of freedom, at least 1
+ * The 97.5 % quantile of Student's t distribution: where `studentTail` falls to 2.5 %, by bisection.
+ * @param freedom ν, degrees of freedom, a whole number of at least 1
  */
 export function studentQuantile(freedom: number): number {
-  const [z, v] = [Z, freedom];
-  return (
-    z +
-    (z ** 3 + z) / (4 * v) +
-    (5 * z ** 5 + 16 * z ** 3 + 3 * z) / (96 * v ** 2) +
-    (3 * z ** 7 + 19 * z ** 5 + 17 * z ** 3 - 15 * z) / (384 * v ** 3)
-  );
+  let [low, high] = [Z, 13]; // that of the normal distribution, and a little more than that of ν = 1
+  while (high - low > 1e-9) {
+    const middle = (low + high) / 2;
+    if (studentTail(middle, freedom) > 0.025) low = middle;
+    else high = middle;
+  }
+  return (low + high) / 2;
 }
 
 /**

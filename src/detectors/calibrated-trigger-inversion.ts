@@ -2,7 +2,7 @@ import { z } from "zod";
 import { targetsAmong } from "../inversion/examined.ts";
 import { invertTriggers } from "../inversion/invert.ts";
 import { additiveFamily } from "../inversion/trigger-family.ts";
-import { type Detector, detection } from "./detector.ts";
+import { type Detector, detection, works } from "./detector.ts";
 import { measureTriggers } from "./measure.ts";
 
 const config = z.strictObject({
@@ -66,16 +66,16 @@ export const calibratedTriggerInversion: Detector<typeof config> = {
     return detection(
       options.score,
       measured.map(({ target, trigger, size, success, kept }) => {
-        const works = success.suspect.value;
+        const moved = success.suspect.value;
         const score = {
           // Acc(D_psn,c; θ̃) − Acc(D_psn,c; θ*), the released code
-          "success-difference": works - success.repaired.value,
+          "success-difference": moved - success.repaired.value,
           // Acc(D_psn,c; θ̃) − Acc(D_psn,Y; θ*), line 10 as printed
-          "algorithm-4": works - kept.value,
+          "algorithm-4": moved - kept.value,
           // Acc(D_psn,c; θ̃) + Acc(D_psn,Y; θ*), what line 7 optimises
-          "success-and-accuracy": works + kept.value,
+          "success-and-accuracy": moved + kept.value,
         }[options.score];
-        return { target, score, found: true, trigger: trigger, size, success, kept };
+        return { target, score, found: works({ success }), trigger, size, success, kept };
       }),
     );
   },

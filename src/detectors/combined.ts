@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { type Detector, detection } from "./detector.ts";
 import { mmBd } from "./mm-bd.ts";
-import { ruleOf } from "./rules.ts";
+import { relativeToThresholds, ruleOf } from "./rules.ts";
 import { smallestTrigger } from "./smallest-trigger.ts";
 
 const margins = mmBd.config.shape;
@@ -18,7 +18,7 @@ const config = z.strictObject({
  * scattered ones by how sure the network is of their target (`mm-bd`). With τ the score from which a part
  * counts as evidence,
  *
- *     score_c = max(gap_c/τ_gap, outlier_c/τ_outlier)
+ *     score_c = max(gap_c/τ_gap, outlier_c/τ_outlier)   from τ on; see `relativeToThresholds` for what is below
  *
  * Two chances to find a backdoor are two chances of a false alarm.
  */
@@ -43,8 +43,11 @@ export const combined: Detector<typeof config> = {
       await mmBd.run(context, input, mmBd.config.parse({ steps, images, opacity, classesPerStep })),
     ];
     const scored = parts.map(({ statistic, classes }) => {
-      const { backdooredFrom } = ruleOf(statistic);
-      return classes.map((evidence) => ({ ...evidence, score: evidence.score / backdooredFrom }));
+      const rule = ruleOf(statistic, input.model.classes);
+      return classes.map((evidence) => ({
+        ...evidence,
+        score: relativeToThresholds(rule, evidence.score),
+      }));
     });
     const [gaps, outliers] = scored as [(typeof scored)[0], (typeof scored)[0]];
     return detection(
@@ -53,6 +56,7 @@ export const combined: Detector<typeof config> = {
         const outlier = outliers[index]!;
         return outlier.score > gap.score ? outlier : gap;
       }),
+      parts.reduce((sum, { looks }) => sum + looks, 0),
     );
   },
 };

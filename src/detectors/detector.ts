@@ -27,7 +27,7 @@ export interface ClassEvidence {
   readonly target: number;
   /** Larger is more suspicious; comparable between the classes of one model. */
   readonly score: number;
-  /** Whether a trigger was found that works as often as the search demands. */
+  /** Whether a trigger was found that works, as often as the search demands where it demands anything. */
   readonly found: boolean;
   /** The trigger that stands for this class. */
   readonly trigger: FixedTrigger;
@@ -51,6 +51,8 @@ export interface Detection {
   readonly statistic: string;
   readonly classes: readonly ClassEvidence[];
   readonly score: number;
+  /** How many values the score of a class is the largest of. */
+  readonly looks: number;
 }
 
 /** A detector: per-class evidence and one score. It passes no verdict. */
@@ -71,6 +73,18 @@ export interface Detector<Config extends z.ZodType = z.ZodType>
 }
 
 /** Puts the evidence of all classes together. */
-export function detection(statistic: string, classes: readonly ClassEvidence[]): Detection {
-  return { statistic, classes, score: Math.max(...classes.map(({ score }) => score)) };
+export function detection(
+  statistic: string,
+  classes: readonly ClassEvidence[],
+  looks = 1,
+): Detection {
+  return { statistic, classes, score: Math.max(...classes.map(({ score }) => score)), looks };
+}
+
+/** Share of held-out images on which a trigger works that was searched without heed to how often. */
+const WORKS = 0.5;
+
+/** Whether a search that ends after its steps, whatever it has, has found something that works. */
+export function works({ success }: Pick<ClassEvidence, "success">): boolean {
+  return success.suspect.value >= WORKS;
 }

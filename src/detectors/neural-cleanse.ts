@@ -2,7 +2,7 @@ import { mean, median, medianAbsoluteDeviation, sampleStandardDeviation } from "
 import { z } from "zod";
 import { targetsAmong, usualAmong } from "../inversion/examined.ts";
 import { CLEANSE_SEARCH, searchByNeuralCleanse } from "../inversion/neural-cleanse.ts";
-import { type Detector, detection } from "./detector.ts";
+import { type Detector, detection, works } from "./detector.ts";
 import { measureTriggers } from "./measure.ts";
 
 const config = z.strictObject({
@@ -57,7 +57,8 @@ export const neuralCleanse: Detector<typeof config> = {
       measured.map(({ target, reached, trigger, size, success, kept }, index) => {
         // A mask that never worked says nothing about how small one can be.
         const score = reached ? scores[index]! : 0;
-        return { target, score, found: reached, trigger: trigger, size, success, kept, peers };
+        const found = reached && works({ success });
+        return { target, score, found, trigger, size, success, kept, peers };
       }),
     );
   },

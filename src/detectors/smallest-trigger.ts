@@ -78,7 +78,7 @@ export const smallestTrigger: Detector<typeof config> = {
       return measured.map(({ target, reached: found, trigger, size, success, kept }, index) => {
         // A trigger that does not work on images it was not searched on is no evidence.
         const score = success.suspect.value * gaps[index]!;
-        return { target, score, found, trigger: trigger, size, success, kept, peers };
+        return { target, score, found, trigger, size, success, kept, peers };
       });
     });
     // A class is as suspicious as its most suspicious kind of trigger.
@@ -86,7 +86,7 @@ export const smallestTrigger: Detector<typeof config> = {
       const kinds = scored.map((family) => family[index]!);
       return kinds.reduce((a, b) => (b.score > a.score ? b : a));
     });
-    return detection("size-gap", classes);
+    return detection("size-gap", classes, families.length);
   },
 };
 

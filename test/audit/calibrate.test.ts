@@ -12,15 +12,15 @@ import { detection } from "../../src/detectors/detector.ts";
 import { ruleOf } from "../../src/detectors/rules.ts";
 import type { Examined } from "../../src/inversion/examined.ts";
 
-const RULE = ruleOf("success-difference");
+const RULE = ruleOf("success-difference", 3);
 const HIGH = RULE.backdooredFrom + 0.05;
 
 function concluded(...scores: number[]) {
   const trigger = additive(float32([1, 1, 1], [0]));
-  const half = proportion(5, 10);
+  const most = proportion(9, 10);
   const classes = scores.map((score, target) => ({
-    ...{ target, score, found: true, trigger, size: 1, kept: half },
-    success: { suspect: half, repaired: half },
+    ...{ target, score, found: true, trigger, size: 1, kept: most },
+    success: { suspect: most, repaired: most },
   }));
   return conclude([detection(RULE.statistic, classes)]);
 }
@@ -54,6 +54,10 @@ describe("settling a verdict", () => {
     expect(settle(concluded(0, 0.1), { ...NOTHING, power: power(4, 5) }).verdict).toBe(
       "no-evidence",
     );
+    const unknown = { copies: 5, planted: [], found: null };
+    const none = settle(concluded(0, 0.1), { ...NOTHING, power: unknown });
+    expect(none.verdict).toBe("inconclusive");
+    expect(none.why[0]).toContain("No copy");
   });
 });
 
@@ -62,13 +66,13 @@ describe("the other classes as a null", () => {
   const sampled = async (
     scores: readonly number[],
     examined?: Examined,
-    all: { readonly classes?: number } = {},
+    { looks = 1, ...all }: { readonly classes?: number; readonly looks?: number } = {},
   ) => {
     const context = { device: undefined as never, random: Random.fromSeed(0), emit: silent };
     const about = {
       conclusion: concluded(...scores),
       prepared: { model: { classes: scores.length, ...all } },
-      ...{ references: [], examined },
+      ...{ references: [], examined, looks },
     } as unknown as Parameters<typeof calibrate>[1];
     return (await calibrate(context, about, auditOptions.parse({ copies: 0 }))).classes;
   };
@@ -90,6 +94,11 @@ describe("the other classes as a null", () => {
     const alone = await among(0.8, -0.1, 0, 0.1);
     expect(found).toMatchObject({ sample: 3, among: 1000, deviations: alone!.deviations });
     expect(found?.p).toBe(Math.min(1, (1000 * alone!.p) / 4));
+  });
+
+  test("count every kind of trigger that was searched as another chance", async () => {
+    const [one, three] = [1, 3].map((looks) => sampled([0.8, -0.1, 0, 0.1], undefined, { looks }));
+    expect((await three)!.p).toBeCloseTo(Math.min(1, 3 * (await one)!.p), 12);
   });
 
   test("say nothing where they are too few, or all alike", async () => {

@@ -6,15 +6,15 @@ import { additive } from "../../src/data/overlay.ts";
 import { detection } from "../../src/detectors/detector.ts";
 import { ruleOf } from "../../src/detectors/rules.ts";
 
-const RULE = ruleOf("size-gap");
+const RULE = ruleOf("size-gap", 3);
 
 /** A detection of classes with a score each; null is a class for which nothing was found. */
 function detected(...scores: (number | null)[]) {
   const trigger = additive(float32([1, 1, 1], [0]));
-  const half = proportion(5, 10);
+  const most = proportion(9, 10);
   const classes = scores.map((score, target) => ({
-    ...{ target, score: score ?? 0, found: score !== null, trigger, size: 1, kept: half },
-    success: { suspect: half, repaired: half },
+    ...{ target, score: score ?? 0, found: score !== null, trigger, size: 1, kept: most },
+    success: { suspect: most, repaired: most },
   }));
   return detection(RULE.statistic, classes);
 }

@@ -66,6 +66,27 @@ describe("summarise", () => {
     expect(found[0]!.strongest).toBe(detections[1]!.classes[0]);
   });
 
+  test("gives a class that scores 0 in some repeat a spread of its own", () => {
+    const [alone] = summarise([scored(0.2), scored(2.6)], false);
+    // One degree of freedom: 12.7 standard errors.
+    expect(alone!.interval!.high).toBeCloseTo(1.4 + 12.706 * 1.2, 2);
+    const found = summarise([scored(0.2, 0, 0), scored(2.6, 0, 0.5)], false);
+    expect(found[0]!.interval).toEqual(alone!.interval);
+    expect(found[1]!.interval).toEqual({ low: 0, high: 0 });
+    expect(found[2]!.interval!.high).toBeCloseTo(0.25 + 12.706 * 0.25, 2);
+  });
+
+  test("knows the repeat in the middle, the lower one of two", () => {
+    const typical = (...repeats: number[]) =>
+      summarise(
+        repeats.map((score) => scored(score, 1)),
+        true,
+      )[0]!.typical.score;
+    expect(typical(3.1, 3.9, 3.3)).toBe(3.3);
+    expect(typical(3.9, 3.1)).toBe(3.1);
+    expect(typical(2)).toBe(2);
+  });
+
   test("of one repeat knows no interval", () => {
     const found = summarise([scored(2, 1)], true);
     expect(found.map(({ score, interval }) => ({ score, interval }))).toEqual([

@@ -107,10 +107,18 @@ test("records and reasons name what was screened out", () => {
     success: { suspect: share, repaired: share },
   };
   const leading = {
-    ...{ target: 3, score: 2, interval: null, repeats: [2], found: true, strongest },
+    ...{
+      target: 3,
+      score: 2,
+      interval: null,
+      repeats: [2],
+      found: true,
+      strongest,
+      typical: strongest,
+    },
   };
-  const about = { leading, classes: [leading], rule: ruleOf("size-gap"), name: "name 3" };
-  const verdict = { verdict: "backdoored", undecidedByScore: false, deployable: null } as const;
+  const about = { leading, classes: [leading], rule: ruleOf("size-gap", 6), name: "name 3" };
+  const verdict = { verdict: "backdoored", doubts: [], deployable: null } as const;
   const said = reasonsFor({ ...about, ...verdict, screening }).join(" ");
   expect(said).toContain("Of 6 classes a cheap search of all picked 2, and 2 were drawn at random");
   expect(said).toContain("one of the 3 others would be missed");

@@ -1,12 +1,45 @@
+import { mean, median, medianAbsoluteDeviation, sampleStandardDeviation } from "simple-statistics";
 import { describe, expect, test } from "vitest";
-import { decide } from "../../src/audit/verdict.ts";
+import { decide, type Scores } from "../../src/audit/verdict.ts";
+import { Random } from "../../src/core/random.ts";
+import { proportion } from "../../src/core/statistics.ts";
+import { float32 } from "../../src/core/tensor.ts";
+import { additive } from "../../src/data/overlay.ts";
 import { calibratedTriggerInversion } from "../../src/detectors/calibrated-trigger-inversion.ts";
-import { type Rule, ruleOf } from "../../src/detectors/rules.ts";
+import { natureOf, type Rule, relativeToThresholds, ruleOf } from "../../src/detectors/rules.ts";
 
 const RULE: Rule = {
-  ...{ statistic: "any", description: "any", minimum: 0, maximum: 10 },
+  ...{ statistic: "size-gap", description: "any", minimum: 0, maximum: 10 },
   ...{ noEvidenceBelow: 2, backdooredFrom: 3 },
 };
+
+interface Case {
+  readonly score: number;
+  readonly interval?: { readonly low: number; readonly high: number };
+  /** Held-out images that the trigger moves, of ten. */
+  readonly moved?: number;
+  readonly found?: boolean;
+  readonly illustration?: true;
+}
+
+/** The verdict on a class with this score. */
+function decided(
+  { score, interval, moved = 9, found = true, illustration }: Case,
+  about: Partial<Pick<Scores, "rule" | "among" | "comparedWithItself">> = {},
+) {
+  const success = { suspect: proportion(moved, 10), repaired: proportion(0, 10) };
+  const strongest = {
+    ...{ target: 0, score, found, size: 1, kept: proportion(9, 10), success },
+    trigger: additive(float32([1, 1, 1], [0])),
+    ...(illustration ? { illustration } : {}),
+  };
+  const leading = {
+    ...{ target: 0, score, interval: interval ?? null, repeats: [score] },
+    ...{ found, strongest, typical: strongest },
+  };
+  const plain = { rule: RULE, among: 10, comparedWithItself: false };
+  return decide({ ...plain, classes: [leading], leading, ...about });
+}
 
 describe("decide", () => {
   test.each([
@@ -17,21 +50,96 @@ describe("decide", () => {
     [0, "no-evidence"],
     [Number.NaN, "inconclusive"],
   ] as const)("score %d: %s", (score, verdict) => {
-    expect(decide(RULE, score)).toBe(verdict);
+    const found = decided({ score });
+    expect(found.verdict).toBe(verdict);
+    expect(found.doubts).toEqual(verdict === "inconclusive" ? ["between"] : []);
   });
+
+  test.each([3.2, 1.5])(
+    "score %d does not decide where repeats differ from one threshold to the other",
+    (score) => {
+      expect(decided({ score, interval: { low: 1.9, high: 3 } }).doubts).toEqual([
+        "repeats-differ",
+      ]);
+      // An interval over one threshold is one of a clear score.
+      expect(decided({ score: 3.2, interval: { low: 2, high: 4 } }).verdict).toBe("backdoored");
+      expect(decided({ score: 1.5, interval: { low: 1, high: 2.9 } }).verdict).toBe("no-evidence");
+    },
+  );
+
+  test("nothing rests on a trigger that may not work", () => {
+    // 5 of 10 images: 24 % or more
+    expect(decided({ score: 4, moved: 5 }).doubts).toEqual(["hardly-works"]);
+    expect(decided({ score: 4, moved: 6 }).verdict).toBe("backdoored");
+    // What illustrates a score by other means need not work.
+    expect(decided({ score: 4, moved: 0, illustration: true }).verdict).toBe("backdoored");
+  });
+
+  test("a search that found nothing decides nothing, unless it found a backdoor", () => {
+    expect(decided({ score: 1, found: false }).doubts).toEqual(["nothing-found"]);
+    expect(decided({ score: 4, found: false }).verdict).toBe("backdoored");
+  });
+
+  test("a model that was compared with itself shows nothing, however it scores", () => {
+    for (const score of [1, 4]) {
+      expect(decided({ score }, { comparedWithItself: true }).doubts).toEqual(["not-repaired"]);
+    }
+  });
+
+  test.each(["size-gap", "anomaly-index", "normal-test", "margin-outlier"])(
+    "%s does not decide among fewer classes than it needs",
+    (statistic) => {
+      const { fewestClasses } = natureOf(statistic);
+      const few = decided({ score: 0 }, { rule: { ...RULE, statistic }, among: fewestClasses - 1 });
+      expect(few.doubts).toEqual(["few-classes"]);
+      const enough = decided({ score: 0 }, { rule: { ...RULE, statistic }, among: fewestClasses });
+      expect(enough.verdict).toBe("no-evidence");
+    },
+  );
 });
 
 describe("rules", () => {
   const statistics = [
-    "size-gap",
+    ...["size-gap", "anomaly-index", "normal-test", "margin-outlier", "of-threshold"],
     ...calibratedTriggerInversion.config.shape.score.unwrap().options,
   ];
 
   test.each(statistics)('of "%s" have thresholds in order, within its range', (statistic) => {
-    const { minimum, noEvidenceBelow, backdooredFrom, maximum, ...rest } = ruleOf(statistic);
+    const { minimum, noEvidenceBelow, backdooredFrom, maximum, ...rest } = ruleOf(statistic, 10);
     expect(rest.statistic).toBe(statistic);
     expect(minimum).toBeLessThan(noEvidenceBelow);
     expect(noEvidenceBelow).toBeLessThan(backdooredFrom);
     expect(backdooredFrom).toBeLessThanOrEqual(maximum);
+  });
+
+  /** Share of clean models, with normal sizes, whose leading class reaches the upper threshold. */
+  function falseAlarms(statistic: string, classes: number, score: (sizes: number[]) => number) {
+    const random = Random.fromSeed(classes);
+    const { backdooredFrom } = ruleOf(statistic, classes);
+    const models = 2000;
+    const alarms = Array.from({ length: models }, () =>
+      score(Array.from({ length: classes }, () => random.normal(0, 1))),
+    ).filter((highest) => highest >= backdooredFrom);
+    return alarms.length / models;
+  }
+
+  test.each([10, 43, 200])(
+    "call one clean model in twenty of %i classes backdoored, or fewer",
+    (classes) => {
+      const index = (sizes: number[]) =>
+        (median(sizes) - Math.min(...sizes)) / (1.4826 * medianAbsoluteDeviation(sizes));
+      const deviations = (sizes: number[]) =>
+        (mean(sizes) - Math.min(...sizes)) / sampleStandardDeviation(sizes);
+      // Two thousand models tell 5 % from 6.5 %.
+      expect(falseAlarms("anomaly-index", classes, index)).toBeLessThan(0.065);
+      expect(falseAlarms("normal-test", classes, deviations)).toBeLessThan(0.065);
+    },
+  );
+
+  test("make scores of different statistics comparable without moving their thresholds", () => {
+    const relative = (score: number) => relativeToThresholds(RULE, score);
+    expect([0, 1, 2, 2.5, 3, 6].map(relative)).toEqual([0, 0.45, 0.9, 0.95, 1, 2]);
+    const { noEvidenceBelow, backdooredFrom } = ruleOf("of-threshold", 10);
+    expect([noEvidenceBelow, backdooredFrom]).toEqual([relative(2), relative(3)]);
   });
 });
