@@ -65,6 +65,8 @@ export type Effort = AuditOptions["effort"];
 export interface Configured<M> {
   readonly method: M;
   readonly config: Readonly<Record<string, unknown>>;
+  /** Names of the options that somebody stated; absent where that is not known. */
+  readonly given?: readonly string[] | undefined;
 }
 
 /** How many searches to make. */
@@ -82,14 +84,18 @@ export function calibrating(options: AuditOptions) {
   return { copies: copiesFor(options), references: options.references.length };
 }
 
-/** The method with its number of steps scaled to the effort. Steps that differ from the default stay as they are. */
+/**
+ * The method with its number of steps scaled to the effort. Steps that were stated stay as they are; where it is not
+ * known what was, those that differ from the default.
+ */
 export function scaled<M extends { readonly config: z.ZodType }>(
-  { method, config }: Configured<M>,
+  { method, config, given }: Configured<M>,
   effort: Effort,
 ): Configured<M> {
   const { steps } = config;
   const usual = method.config.parse({}) as typeof config;
-  if (typeof steps !== "number" || steps !== usual["steps"]) return { method, config };
+  const stated = given ? given.includes("steps") : steps !== usual["steps"];
+  if (typeof steps !== "number" || stated) return { method, config };
   const changed = Math.max(1, Math.round(steps * EFFORTS[effort].steps));
   return { method, config: { ...config, steps: changed } };
 }

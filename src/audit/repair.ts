@@ -32,7 +32,7 @@ export interface RepairInput extends Subject {
 export async function repair(
   machine: RunContext,
   input: RepairInput,
-  options: Omit<AuditOptions, "repeats">,
+  options: Omit<AuditOptions, "repeats" | "copies" | "references">,
 ): Promise<{ readonly record: RepairRecord; readonly repaired: Classifier }> {
   const context = within(machine, options.memory);
   const stages = new Stages("repair", context);

@@ -65,12 +65,16 @@ export function defaultChoice<M extends AnyMethod>(
   slot: Slot<M> & { readonly default: string },
 ): Choice<M> {
   const method = slot.methods[slot.default]!;
-  return { method, config: method.config.parse({}) };
+  return { method, config: method.config.parse({}), given: [] };
 }
 
 /** A choice in the form in which audits take their methods. */
-export function configured<M extends AnyMethod>({ method, config }: Choice<M>): Configured<M> {
-  return { method, config: config as Configured<M>["config"] };
+export function configured<M extends AnyMethod>({
+  method,
+  config,
+  given,
+}: Choice<M>): Configured<M> {
+  return { method, config: config as Configured<M>["config"], given };
 }
 
 /** What a command returns. It prints nothing itself. */

@@ -37,7 +37,8 @@ type Options = z.output<typeof config>;
 
 /**
  * Fine-Pruning: channels that trusted images leave quiet may be what a trigger speaks through. Those with
- * the lowest mean absolute activation are cut off for good, and the rest is fine-tuned:
+ * the lowest mean absolute activation are cut off for good, and the rest is fine-tuned. Batch norm behind a pruned
+ * convolution may still give its channels a constant, which no image changes:
  *
  *     a_k = mean over images and positions of |F_k|,  W_k ← 0 for the ⌊ρ·K⌋ lowest a_k,  L = CE(f(x), y)
  */
@@ -51,7 +52,7 @@ export const finePruning: Repair<typeof config> = {
     section: "Pick your Poison, Table V",
     deviations: [
       "The last convolution alone is pruned by default; --repair.layers all prunes every one, which ruins most networks at ρ = 96 %.",
-      "The activity of a channel is measured behind its batch norm and nonlinearity, and its bias is pruned with its weights.",
+      "The activity of a channel is measured behind its batch norm and nonlinearity, and its convolution's bias is pruned with its weights.",
       "The released code of Pick your Poison measures a layer's input, prunes its output and never tunes; here the channels measured are those pruned.",
     ],
   },

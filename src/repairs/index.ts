@@ -29,3 +29,9 @@ export type RepairName = keyof typeof REPAIRS;
 
 /** The repair of whoever names none. */
 export const DEFAULT_REPAIR = "trigger-unlearning" satisfies RepairName;
+
+/**
+ * The repair whose result a suspect is compared with where nobody names one: Algorithm 4's. The default repair leaves a
+ * model as it is in which no trigger stands out, and then there is nothing to compare.
+ */
+export const COMPARED_REPAIR = "pivotal-tuning" satisfies RepairName;

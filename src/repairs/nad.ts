@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { invariant } from "../core/errors.ts";
+import { AntidoteError, invariant } from "../core/errors.ts";
 import type { Classifier } from "../models/classifier.ts";
 import type { Value } from "../onnx/graph.ts";
 import { crossEntropy } from "../train/losses.ts";
@@ -60,8 +60,9 @@ export const nad: Repair<typeof config> = {
       checkpointEvery: options.teacherSteps,
     };
     const own = { ...context, random: context.random.fork("teacher") };
+    const layers = attentionLayers(await input.model.at(1));
+    if (layers.length === 0) throw withoutMaps();
     const teacher = await last(fineTune(own, input, teaching));
-    const layers = attentionLayers(await teacher.at(1));
     yield* fineTune(context, input, {
       ...options,
       ...plain,
@@ -84,6 +85,17 @@ export const nad: Repair<typeof config> = {
     });
   },
 };
+
+function withoutMaps(): AntidoteError {
+  return new AntidoteError(
+    "INVALID_CONFIG",
+    "The model has no feature maps to compare attention on.",
+    {
+      place: "nad",
+      next: "Choose another repair: this one is for convolutional networks.",
+    },
+  );
+}
 
 async function last(checkpoints: AsyncIterable<Checkpoint>): Promise<Classifier> {
   let model: Classifier | undefined;

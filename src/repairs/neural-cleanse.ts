@@ -56,7 +56,7 @@ export const neuralCleanse: Repair<typeof config> = {
   },
 };
 
-/** The trigger of lowest norm among those that work. */
+/** The trigger of lowest norm, in masked form among those that work; the additive form of Algorithm 6 does not ask. */
 function smallestOf(found: readonly Inverted[]): Inverted {
   const [smallest] = found.filter(({ reached }) => reached).sort((a, b) => a.size - b.size);
   if (smallest) return smallest;

@@ -19,6 +19,14 @@ test("steps that were asked for stay as they are", () => {
   expect(stepsAt("thorough", { steps: 7 })).toBe(7);
 });
 
+test("steps that were stated stay, even if they are the usual ones", () => {
+  const config = smallestTrigger.config.parse({});
+  const stated = (...given: string[]) =>
+    scaled({ method: smallestTrigger, config, given }, "quick").config["steps"];
+  expect(stated("steps")).toBe(config.steps);
+  expect(stated("images")).toBe(stepsAt("quick"));
+});
+
 test("repeats that were asked for stay as they are", () => {
   expect(repeatsFor({ effort: "quick", repeats: 4 })).toBe(4);
   expect(repeatsFor({ effort: "quick" })).toBe(EFFORTS.quick.repeats);

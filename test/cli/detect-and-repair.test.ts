@@ -44,7 +44,7 @@ describe("detect", () => {
   test("has a copy repaired for a detector that compares with one", async () => {
     const words = ["--detector", "calibrated-trigger-inversion"];
     const [unnamed] = await detect(...words);
-    expect(unnamed.config.repair?.name).toBe("trigger-unlearning");
+    expect(unnamed.config.repair?.name).toBe("pivotal-tuning");
     const named = ["--repair", "feature-shift-tuning", "--repair.steps", "6"];
     const [record] = await detect(...words, ...named);
     // Steps that were asked for are not scaled by the effort.
@@ -103,6 +103,20 @@ describe("repair", () => {
     const { metadata } = inspectRecord.parse(JSON.parse(inspected.stdout));
     expect(JSON.parse(metadata["antidote.repair"]!)).toEqual(record.config.repair);
     expect(metadata["antidote.repaired_from"]).toContain(record.model.sha256);
+  });
+
+  test("exits with 2 where every checkpoint costs more than allowed", async () => {
+    const ruin = ["--repair", "weight-decay", "--repair.weight-decay", "1"];
+    const words = [...ruin, "--repair.learning-rate", "1e6", "--json", "--out", out()];
+    const { code, stdout } = await repair(...words);
+    expect(repairRecord.parse(JSON.parse(stdout)).repair.deployable).toBe(false);
+    expect(code).toBe(2);
+  });
+
+  test("has no use for copies and reference models, which verdicts rest on", async () => {
+    const { code, stderr } = await repair("--copies", "3", "--out", out());
+    expect(stderr).toContain("error UNKNOWN_OPTION");
+    expect(code).toBe(4);
   });
 
   test("prints the curve and the choice", async () => {

@@ -164,6 +164,23 @@ describe("options", () => {
     expect(error.message).toMatch(message);
   });
 
+  test("of one method are not applied to another one that a flag names", async () => {
+    const folder = await folderWith({
+      "a.yaml": "images: d\nrepair:\n  name: prune\n  steps: some\n",
+      "b.yaml": "images: d\nrepair: prune\n",
+    });
+    expect(await failure("--config", `${folder}/a.yaml`, "--repair", "tune")).toMatchObject({
+      code: "INVALID_CONFIG",
+      place: `${folder}/a.yaml:3`,
+      message: 'The options in the file are for the repair "prune", not for "tune".',
+    });
+    const same = await resolved("--config", `${folder}/a.yaml`, "--repair", "prune");
+    expect(same.methods["repair"]?.config).toEqual({ steps: "some" });
+    // A name alone is only a default.
+    const { methods } = await resolved("--config", `${folder}/b.yaml`, "--repair", "tune");
+    expect(methods["repair"]?.method).toBe(tune);
+  });
+
   test("refuse what does not exist, with the nearest name", async () => {
     const folder = await folderWith({ "a.yaml": "imges: d\n", "list.yaml": "- 1\n" });
     expect(await failure("--config", `${folder}/a.yaml`)).toMatchObject({

@@ -1,11 +1,14 @@
 import { expect, test } from "vitest";
+import { silent } from "../../src/core/progress.ts";
 import { Random } from "../../src/core/random.ts";
 import { float32 } from "../../src/core/tensor.ts";
 import { Classifier } from "../../src/models/classifier.ts";
 import { resnet18 } from "../../src/models/resnet18.ts";
 import { GraphBuilder } from "../../src/onnx/builder.ts";
 import { attentionLayers, attentionMap } from "../../src/repairs/attention.ts";
+import { nad } from "../../src/repairs/nad.ts";
 import { testDevice } from "../support/device.ts";
+import { flatNet, noise } from "../support/networks.ts";
 
 const device = await testDevice();
 
@@ -24,6 +27,17 @@ test("attention is compared on what every stage of a ResNet hands on", async () 
   ]);
   const made = network.nodes.filter(({ outputs }) => layers.includes(outputs[0]!));
   expect(made.map(({ op }) => op)).toEqual(["Relu", "Relu", "Relu", "Relu"]);
+});
+
+test("a network without feature maps is refused", async () => {
+  const model = await Classifier.fromGraph(flatNet(8), device);
+  const context = { device, random: Random.fromSeed(0), emit: silent };
+  const trusted = noise([0, 1, 2, 3, 4]);
+  const run = nad.run(context, { model, trusted }, nad.config.parse({ steps: 1 }));
+  await expect(run[Symbol.asyncIterator]().next()).rejects.toMatchObject({
+    code: "INVALID_CONFIG",
+    place: "nad",
+  });
 });
 
 test("an attention map has length 1 for every image, and none where nothing is active", async () => {

@@ -3,6 +3,7 @@ import { detect as detectBackdoor } from "../../audit/detect.ts";
 import type { DetectRecord } from "../../audit/detect-record.ts";
 import { auditOptions } from "../../audit/options.ts";
 import { leadingClass } from "../../audit/record.ts";
+import { COMPARED_REPAIR } from "../../repairs/index.ts";
 import { percent, score, scoreInterval, sharePhrase } from "../../report/format.ts";
 import { className, HEADLINES } from "../../report/words.ts";
 import { command, configured, defaultChoice } from "../command.ts";
@@ -18,7 +19,7 @@ import {
 import { DETECTOR, REPAIR } from "../slots.ts";
 import { VERDICT_EXIT_CODES } from "../verdict.ts";
 
-const { default: usual, ...slot } = REPAIR;
+const { default: _, ...slot } = REPAIR;
 
 /** Searches a model for a backdoor and gives a verdict, without a repaired model or a report. */
 export const detect = command({
@@ -42,7 +43,7 @@ export const detect = command({
     detector: DETECTOR,
     repair: {
       ...slot,
-      description: `repair that makes a copy to compare with (default: ${usual} if the detector needs one)`,
+      description: `repair that makes a copy to compare with (default: ${COMPARED_REPAIR} if the detector needs one)`,
     },
   },
   examples: [
@@ -58,7 +59,8 @@ export const detect = command({
 
   run({ argument, options, methods, signal, emit }) {
     return onDevice(options, { signal, emit }, async (context) => {
-      const wanted = methods.detector.method.needsRepair ? defaultChoice(REPAIR) : undefined;
+      const usual = { ...REPAIR, default: COMPARED_REPAIR };
+      const wanted = methods.detector.method.needsRepair ? defaultChoice(usual) : undefined;
       const repair = methods.repair ?? wanted;
       const input = {
         ...(await openSubject(context, argument, options)),

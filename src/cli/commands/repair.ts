@@ -24,14 +24,15 @@ import {
 } from "../options/shared.ts";
 import { REPAIR } from "../slots.ts";
 
-const REPAIR_OPTIONS = auditOptions.omit({ repeats: true });
+/** A repair gives no verdict: it calibrates nothing and has a number of searches of its own. */
+const REPAIR_OPTIONS = auditOptions.omit({ repeats: true, copies: true, references: true });
 
 /** Repairs a model and writes it. */
 export const repair = command({
   name: "repair",
   summary: "remove backdoors from a model and write it",
   description:
-    "Repairs a model with trusted images, whether or not it has a backdoor, and writes the checkpoint that a defender would ship: among those that keep the allowed accuracy, the one on which the most suspicious trigger works least. The result is the same network with other weights; its metadata say how it was made.",
+    "Repairs a model with trusted images, whether or not it has a backdoor, and writes the checkpoint that a defender would ship: among those that keep the allowed accuracy, the one on which the most suspicious trigger works least. The result is the same network with other weights; its metadata say how it was made. Exits with 2 if every checkpoint costs more accuracy than allowed; the most accurate one is written then.",
   argument: {
     name: "model",
     description:
@@ -71,19 +72,23 @@ export const repair = command({
       const input = { ...subject, repair: configured(methods.repair), seed: options.seed };
       const config = REPAIR_OPTIONS.strip().parse(options);
       const { record, repaired } = await repairModel(context, input, config);
+      const exitCode = record.repair.deployable ? 0 : TOO_COSTLY;
       const metadata = provenance({ ...record, repair: record.config.repair });
       try {
         const model = exportModel(subject.file, repaired.changes, metadata);
         await writeOnnxFile(options.out, model);
       } catch (failure) {
         if (!(failure instanceof AntidoteError)) throw failure;
-        return { document: record, text: inWords(record), exitCode: 0, failure };
+        return { document: record, text: inWords(record), exitCode, failure };
       }
       const document: RepairRecord = { ...record, repairedModel: options.out };
-      return { document, text: inWords(document), exitCode: 0 };
+      return { document, text: inWords(document), exitCode };
     });
   },
 });
+
+/** Exit code where every checkpoint costs more accuracy than allowed: somebody has to decide whether to use the model. */
+const TOO_COSTLY = 2;
 
 /** The suspect is evidence: it is never written over. */
 async function assertOther(model: string, out: string): Promise<void> {

@@ -89,13 +89,14 @@ export const search = command({
 });
 
 /** The best configuration as `--config` reads it. */
-function asConfiguration({ best, trials, bestTrial, poisoned, model }: SearchRecord): string {
-  const { success, drop, deployable } = trials[bestTrial]!;
+function asConfiguration(record: SearchRecord): string {
+  const { best, trials, bestTrial, poisoned, model, warnings } = record;
+  const { success, drop } = trials[bestTrial]!;
   const found =
     `Found by \`antidote search ${best.name}\` for ${model.file} (SHA-256 ${model.sha256}).\n` +
     `On a poisoned copy it brought the planted trigger from ${percent(poisoned.success)} to ${percent(success)} ` +
-    `at ${points(drop.value)} of accuracy${deployable ? "" : ": more than allowed, no configuration keeps that"}.`;
-  const comment = found.replace(/^/gm, "# ");
+    `at ${points(drop.value)} of accuracy.`;
+  const comment = [found, ...warnings].join("\n").replace(/^/gm, "# ");
   return `${comment}\n${stringify({ repair: { name: best.name, ...best.options } })}`;
 }
 

@@ -32,8 +32,9 @@ export async function resolve(
   flags: GivenOptions,
   configFile: string | undefined,
 ): Promise<Resolved> {
-  const file = configFile === undefined ? [] : await readConfigFile(configFile);
-  const given: GivenOptions = new Map([...fromFile(command, file), ...flags]);
+  const file = fromFile(command, configFile === undefined ? [] : await readConfigFile(configFile));
+  assertSameMethods(command, file, flags);
+  const given: GivenOptions = new Map([...file, ...flags]);
   const fields = fieldsOf(command.options);
   return {
     options: validate(
@@ -77,6 +78,20 @@ function fromFile(command: Command, entries: readonly Entry[]): Map<string, Give
     given.set(name, { value, place, isText: false });
   }
   return given;
+}
+
+/** Options that a file has for one method are not for the other one that a flag names. */
+function assertSameMethods(command: Command, file: GivenOptions, flags: GivenOptions): void {
+  for (const slot of Object.keys(command.slots)) {
+    const [stated, wanted] = [file.get(slot), flags.get(slot)];
+    const hasOptions = [...file.keys()].some((key) => key.startsWith(`${slot}.`));
+    if (!stated || !wanted || !hasOptions || stated.value === wanted.value) continue;
+    const message = `The options in the file are for the ${slot} "${toText(stated.value)}", not for "${toText(wanted.value)}".`;
+    throw new AntidoteError("INVALID_CONFIG", message, {
+      place: stated.place,
+      next: `Give a file for "${toText(wanted.value)}", or remove the options of the ${slot} from this one.`,
+    });
+  }
 }
 
 function choose(slotName: string, slot: Slot, given: GivenOptions): Choice | undefined {

@@ -32,7 +32,8 @@ export function rungsOf(strategy: Strategy, configurations: number, steps: numbe
 }
 
 /**
- * Runs the rounds of a search: every rung takes the best of the one before.
+ * Runs the rounds of a search: every rung takes the best of the one before, and beside them the first configuration, which
+ * the others are compared with.
  * @param run one configuration for so many steps
  * @param compare negative if the first result is better
  * @returns the results of the last rung, best first; equals in the order of their configurations
@@ -47,7 +48,7 @@ export async function climb<Configuration, Result>(
   let results: Result[] = [];
   for (const { configurations: size, steps } of rungs) {
     const ran = [];
-    for (const entry of left.slice(0, size)) {
+    for (const entry of left.filter(({ order }, rank) => rank < size || order === 0)) {
       ran.push({ ...entry, result: await run(entry.configuration, steps) });
     }
     left = ran.sort((a, b) => compare(a.result, b.result) || a.order - b.order);

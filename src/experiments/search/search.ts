@@ -28,12 +28,14 @@ export const SEARCH = z.strictObject({
     .int()
     .min(2)
     .default(20)
-    .describe("how many configurations are tried, the method's own with what is given among them"),
+    .describe(
+      "how many configurations are tried, the method's own with what is given among them; all of them if there are no more",
+    ),
   strategy: z
     .enum(["halving", "grid"])
     .default("halving")
     .describe(
-      "halving: all run for a ninth of the steps, the best third for a third, the best ninth to the end, without rounds of fewer than 20 steps; grid: all run to the end",
+      "halving: all run for a ninth of the steps, the best third for a third, the best ninth to the end, without rounds of fewer than 20 steps, and the method's own always; grid: all run to the end",
     ),
   ...auditOptions.pick({ allowedDrop: true, heldOut: true }).shape,
 });
@@ -116,7 +118,7 @@ export async function search(
     poisoned: poisonedOf(before, input, target),
     warnings: [
       ...warningsFor(input.trusted, prepared, options.allowedDrop),
-      ...warningsAbout(best!),
+      ...warningsAbout(best!, options),
     ],
     model: prepared.described,
     data: describeData(input, prepared, "poison a copy and tune the repairs"),
@@ -166,8 +168,9 @@ async function announce(
   { rungs, configurations }: Plan,
   { trials }: TrialJournal,
 ): Promise<void> {
-  const lengths = rungs.flatMap(({ configurations: size, steps }) =>
-    Array<number>(size).fill(steps),
+  // Beside the best of the round before there is the first configuration.
+  const lengths = rungs.flatMap(({ configurations: size, steps }, at) =>
+    Array<number>(at === 0 ? size : size + 1).fill(steps),
   );
   const expected = new Map<string, Work>();
   const sizes = sizesOf(prepared);
@@ -260,11 +263,22 @@ function poisonedOf(
   return { targetClass, success, accuracy };
 }
 
-function warningsAbout({ deployable, success }: Trial): string[] {
+function warningsAbout(
+  { deployable, success, drop }: Trial,
+  { allowedDrop }: SearchOptions,
+): string[] {
   if (!deployable) {
     return ["No configuration keeps the allowed accuracy: the best one is the least bad."];
   }
-  return success > REMOVED
-    ? ["No configuration that keeps the allowed accuracy removes the planted trigger."]
-    : [];
+  const points = (share: number) => (100 * share).toFixed(1);
+  return [
+    ...(drop.value > allowedDrop
+      ? [
+          `The best configuration loses ${points(drop.value)} points of accuracy on the held-out images (95 %: ${points(drop.low)} to ${points(drop.high)}), within a standard error of the allowed ${points(allowedDrop)}.`,
+        ]
+      : []),
+    ...(success > REMOVED
+      ? ["No configuration that keeps the allowed accuracy removes the planted trigger."]
+      : []),
+  ];
 }

@@ -31,16 +31,18 @@ describe("climbing", () => {
     return value;
   };
 
-  test("keeps the best of every rung and returns the last one, best first", async () => {
+  test("keeps the best of every rung and the first configuration, and returns the last rung, best first", async () => {
     const rungs = rungsOf("halving", 9, 180);
     const best = await climb(rungs, configurations, run, (a, b) => a - b);
-    expect(best).toEqual([1]);
+    expect(best).toEqual([1, 5]);
     expect(ran.slice(0, 9)).toEqual(configurations.map((value) => [value, 20]));
     expect(ran.slice(9)).toEqual([
       [1, 60],
       [2, 60],
       [3, 60],
+      [5, 60],
       [1, 180],
+      [5, 180],
     ]);
   });
 
