@@ -167,7 +167,7 @@ MODELS = {
     "vgg_clean": ("vgg", 1, 0, None, None, 0),
     "wrn_clean": ("wrn", 1, 0, None, None, 0),
     "rn_l2_t1": ("rn", 0, 3, additive(smooth(5, 2.0)), 1, 1500),
-    "rn_patch_t7": ("rn", 0, 2, patch(checker(3), 1, 1), 7, 400),
+    "rn_patch_t7": ("rn", 0, 2, patch(checker(3), 1, 1), 7, 1500),
     "wrn_grid_t2": ("wrn", 0, 1, patch(checker(3), 29, 29), 2, 2500),
     "vgg_white_t6": ("vgg", 0, 1, patch(torch.ones(3, 4, 4), 27, 27), 6, 2500),
     "rn_l2b_t1": ("rn", 0, 13, additive(smooth(15, 4.0)), 1, 2500),
