@@ -115,6 +115,7 @@ export async function audit(
         repeats: values,
         success: evidence.success,
         trigger: picture,
+        kind: evidence.illustration ? ("illustration" as const) : evidence.trigger.kind,
       };
     }),
   );

@@ -6,7 +6,7 @@ import { type Frozen, method, options, proportion } from "./record-parts.ts";
 export const DETECT_SCHEMA_VERSION = 4;
 
 const { classes, config } = auditFields.shape;
-const { success, ...examined } = classes.element.omit({ trigger: true }).shape;
+const { success, ...examined } = classes.element.omit({ trigger: true, kind: true }).shape;
 
 /** What `antidote detect --json` prints: the verdict of an audit without its folder and repaired model. */
 export const detectRecord = z

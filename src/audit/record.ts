@@ -18,7 +18,7 @@ import {
 } from "./record-parts.ts";
 
 /** Raised whenever a field of the audit's document is added, removed or changes its meaning. */
-export const AUDIT_SCHEMA_VERSION = 4;
+export const AUDIT_SCHEMA_VERSION = 5;
 
 export const VERDICTS = ["backdoored", "no-evidence", "inconclusive"] as const;
 export type Verdict = (typeof VERDICTS)[number];
@@ -49,6 +49,10 @@ const success = z.strictObject({
   repaired: proportion.describe("The same share of the repaired model, under the same trigger."),
 });
 
+/** What a found trigger does to an image. */
+export const TRIGGER_KINDS = ["blend", "add", "warp", "illustration"] as const;
+export type TriggerKind = (typeof TRIGGER_KINDS)[number];
+
 const classResult = z.strictObject({
   ...classReference.shape,
   score: z.number().describe("The rule's statistic for this class, over all repeats."),
@@ -61,6 +65,11 @@ const classResult = z.strictObject({
     .nullable()
     .describe(
       "Picture of the found trigger, relative to the report's folder; null if not written.",
+    ),
+  kind: z
+    .enum(TRIGGER_KINDS)
+    .describe(
+      "What it does to an image: it is laid over it, added to it, or bends it; an illustration is no trigger but shows what else was found.",
     ),
 });
 

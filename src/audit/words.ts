@@ -81,7 +81,7 @@ export function reasonsFor({
   const larger = strongest.score / Math.max(suspect.value, Number.EPSILON);
   const meaning =
     rule.statistic === "size-gap"
-      ? `The smallest trigger found for "${name}" is ${strongest.size.toFixed(1)} ${strongest.trigger.kind === "blend" ? "pixels large" : "large (L2 norm)"}; no other ${screening ? "examined class" : "class"} gets by with less than ${larger.toFixed(1)} times that.`
+      ? `The smallest trigger found for "${name}" ${sizeInWords(strongest)}; no other ${screening ? "examined class" : "class"} gets by with less than ${larger.toFixed(1)} times that.`
       : rule.description;
   const after = deployable === null ? "" : `, ${percentOf(repaired.value)} on the repaired model`;
   const moved = `${percentOf(suspect.value)} of held-out images of other classes into "${name}" on the suspect${after}`;
@@ -104,6 +104,18 @@ export function reasonsFor({
       ? ["The repair has not removed this trigger altogether."]
       : [];
   return [measured, meaning, effect, ...screened(screening), ...left, ...undecided, ...shipped];
+}
+
+/** "is 12.3 pixels large" */
+function sizeInWords({ size, trigger }: ClassSummary["strongest"]): string {
+  switch (trigger.kind) {
+    case "blend":
+      return `is ${size.toFixed(1)} pixels large`;
+    case "add":
+      return `is ${size.toFixed(1)} large (L2 norm)`;
+    case "warp":
+      return `moves pixels by ${(100 * size).toFixed(1)} % of the image's side`;
+  }
 }
 
 const percentOf = (share: number) => `${Math.round(100 * share)} %`;

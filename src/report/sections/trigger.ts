@@ -3,6 +3,7 @@ import {
   type ClassReference,
   leadingClass,
   type Sample,
+  type TriggerKind,
 } from "../../audit/record.ts";
 import { confidence } from "../format.ts";
 import { type Html, html } from "../html.ts";
@@ -17,11 +18,19 @@ export function trigger(record: AuditRecord, gallery: Gallery): Html {
 <h2 id="trigger">${found ? "The trigger as found" : "The strongest candidate for a trigger"}</h2>
 <div class="trigger">
 <figure>${gallery.image(leading.trigger, `Trigger found for ${className(leading)}`)}
-<figcaption>Added to an image to make the suspect answer <bdi>${className(leading)}</bdi>. Reconstructed by optimisation: it need not look like what an attacker used.</figcaption></figure>
+<figcaption>${DOES[leading.kind]} the suspect answer <bdi>${className(leading)}</bdi>. Reconstructed by optimisation: it need not look like what an attacker used.</figcaption></figure>
 <div class="samples">${record.samples.map((sample) => card(sample, record, gallery, leading))}</div>
 </div>
 </section>`;
 }
+
+/** What is done to an image. */
+const DOES: Readonly<Record<TriggerKind, string>> = {
+  blend: "Laid over an image to make",
+  add: "Added to an image (its values around middle grey, amplified) to make",
+  warp: "Images are bent as this grid is to make",
+  illustration: "No trigger: an image like this makes",
+};
 
 function card(
   sample: Sample,
