@@ -20,7 +20,7 @@ export function classes(record: AuditRecord, gallery: Gallery): Html {
   const shown = ranked.slice(0, SHOWN);
   return html`<section aria-labelledby="classes">
 <h2 id="classes">Scores of all classes</h2>
-<p class="about">${rule.description} Below ${score(rule.noEvidenceBelow)} is no evidence of a backdoor; from ${score(rule.backdooredFrom)} on is. Bars are 95% intervals, short ticks single repeats. ${extent(record, shown.length)}</p>
+<p class="about">${rule.description} Below ${score(rule.noEvidenceBelow)} is no evidence of a backdoor; from ${score(rule.backdooredFrom)} on is. ${record.scoreInterval && "Bars are 95% intervals, short ticks single repeats. "}${extent(record, shown.length)}</p>
 ${shown.length < ranked.length && responsiveChart((width) => scoreDistribution({ classes: ranked, leading, rule }, width))}
 ${responsiveChart((width) => classScores({ classes: shown, leading, rule }, width))}
 <h3>Trigger found for each ${shown.length < ranked.length ? "of these classes" : "class"}</h3>

@@ -35,7 +35,7 @@ ${target}
 <h2>Score of the ${record.targetClass ? "target" : "strongest"} class</h2>
 <p class="value">${score(record.score)}</p>
 ${columnChart((width) => scoreScale({ score: record.score, interval: record.scoreInterval, repeats: leading.repeats, rule: record.rule }, width))}
-<p class="note">95% interval ${scoreInterval(record.scoreInterval)}. ${agreement(record)}.</p>
+<p class="note">${record.scoreInterval ? `95% interval ${scoreInterval(record.scoreInterval)}` : "Measured once"}. ${agreement(record)}.</p>
 </div>
 ${change("Accuracy", "held-out trusted images", record.accuracy.before, record.accuracy.after)}
 ${change("Success of the found trigger", "held-out images of other classes", leading.success.suspect, leading.success.repaired)}
