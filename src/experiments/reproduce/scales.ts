@@ -142,15 +142,11 @@ const SCALES = {
     shares: [0.01, 0.025, 0.05],
     // Section V-C: what a search of twenty configurations found on a poisoned copy (results/searches/).
     repairs: {
-      "pivotal-tuning": {
-        ...LONGER,
-        ...{ optimiser: "adam", learningRate: 0.001, lambdaS: 0.01 },
-      },
-      "weight-decay": { ...FROZEN, learningRate: 0.01, weightDecay: 0.01 },
-      "fine-pruning": { ...FROZEN, learningRate: 0.01, pruned: 0.7 },
+      "pivotal-tuning": { ...LONGER, learningRate: 0.003, lambdaS: 0.01 },
+      "weight-decay": { ...FROZEN, learningRate: 0.003, weightDecay: 0.001 },
+      "fine-pruning": { ...FROZEN, learningRate: 0.01, pruned: 0.8 },
+      nad: { ...LONGER, teacherSteps: 300, attention: 100 },
       "neural-cleanse": { ...FROZEN, learningRate: 0.003, normWeight: 1e-6 },
-      // Not searched yet.
-      nad: { ...LONGER, teacherSteps: 300 },
     },
     detectors: {},
     clip: {

@@ -4,6 +4,7 @@ import { z } from "zod";
 import { type JudgedCheckpoint, judge, REMOVED } from "../../audit/deploy.ts";
 import { describePreprocessing, describeRun } from "../../audit/describe.ts";
 import { about, secondsPerImage, sizesOf, tuningWork, workOf } from "../../audit/estimate.ts";
+import { within } from "../../audit/memory.ts";
 import { auditOptions, type Configured } from "../../audit/options.ts";
 import { describeData, type Prepared, prepare, type Subject } from "../../audit/prepare.ts";
 import { repairAndJudge } from "../../audit/repair-model.ts";
@@ -37,7 +38,7 @@ export const SEARCH = z.strictObject({
     .describe(
       "halving: all run for a ninth of the steps, the best third for a third, the best ninth to the end, without rounds of fewer than 20 steps, and the method's own always; grid: all run to the end",
     ),
-  ...auditOptions.pick({ allowedDrop: true, heldOut: true }).shape,
+  ...auditOptions.pick({ allowedDrop: true, heldOut: true, memory: true }).shape,
 });
 
 export type SearchOptions = z.output<typeof SEARCH>;
@@ -71,10 +72,11 @@ interface Plan {
  * @throws the errors of `prepare`, `poisonCopy` and `TrialJournal.open`; `CANCELLED`
  */
 export async function search(
-  context: RunContext,
+  machine: RunContext,
   input: SearchInput,
   options: SearchOptions,
 ): Promise<SearchRecord> {
+  const context = within(machine, options.memory);
   const stages = new Stages("search", context);
   const { repair, folder } = input;
   const prepared = await stages.run("preflight", (part) => prepare(part, input, options.heldOut));
@@ -147,11 +149,12 @@ function keyOf(
   { repair, trusted, seed }: SearchInput,
   { described, model }: Prepared,
   { configurations }: Plan,
-  { allowedDrop, heldOut, strategy }: SearchOptions,
+  { allowedDrop, heldOut, strategy, memory }: SearchOptions,
 ): string {
   const about = {
     ...{ model: described.sha256, preprocessing: model.preprocessing, images: digestOf(trusted) },
     ...{ repair: repair.method.name, configurations, strategy, seed, allowedDrop, heldOut },
+    memory,
     ...{ version: VERSION, revision: repair.method.revision ?? 1, poisoning: POISONING_REVISION },
   };
   return createHash("sha256").update(JSON.stringify(about)).digest("hex");
