@@ -29,6 +29,8 @@ const HELP = `node bench/detectors/run.mjs --detector NAME --out RECORD [options
   --options JSON    options of the detector that differ from its defaults
   --trusted N       trusted images, drawn from the training set (500)
   --seeds N         seeds 0 … N−1 (1)
+  --only NAMES      models, with commas between (all)
+  --threads N       threads to compute with (all processors)
 `;
 const { flags, data } = flagsOf(
   HELP,
@@ -39,15 +41,19 @@ const { flags, data } = flagsOf(
     options: "{}",
     trusted: "500",
     seeds: "1",
+    only: null,
+    threads: null,
   },
   ["detector", "out"],
 );
 
-const models = knownModels(flags.attacks, data);
+const only = flags.only?.split(",");
+const models = knownModels(flags.attacks, data).filter(({ name }) => !only || only.includes(name));
 const detector = DETECTORS[flags.detector];
 const options = detector.config.parse(JSON.parse(flags.options));
 const runs = runsIn(flags.out);
-const device = await openDevice({ name: "cpu" });
+const threads = flags.threads ? { threads: Number(flags.threads) } : {};
+const device = await openDevice({ name: "cpu", ...threads });
 for (const { name, path, truth } of models) {
   for (let seed = 0; seed < Number(flags.seeds); seed++) {
     const about = { model: name, detector: { name: flags.detector, options }, seed };
