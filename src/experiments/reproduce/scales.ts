@@ -146,7 +146,7 @@ const SCALES = {
       "weight-decay": { ...FROZEN, learningRate: 0.003, weightDecay: 0.001 },
       "fine-pruning": { ...FROZEN, learningRate: 0.01, pruned: 0.8 },
       nad: { ...LONGER, teacherSteps: 300, attention: 100 },
-      "neural-cleanse": { ...FROZEN, learningRate: 0.003, normWeight: 1e-6 },
+      "neural-cleanse": { ...FROZEN, learningRate: 0.001, normWeight: 1e-5 },
     },
     detectors: {},
     clip: {
