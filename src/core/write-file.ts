@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { type FileHandle, mkdir, open, readdir, rename, rm, rmdir, stat } from "node:fs/promises";
-import { resolve } from "node:path";
+import { dirname, resolve } from "node:path";
 import { AntidoteError } from "./errors.ts";
 
 /** Bytes and where they go in the file. */
@@ -49,11 +49,12 @@ export async function writeWhole(file: FileHandle, bytes: Uint8Array, at: number
 
 /**
  * Makes a folder, and those above it, unless it is there.
+ * @returns the first folder that had to be made; undefined where the folder was there
  * @throws `OUTPUT_NOT_WRITABLE`
  */
-export async function makeFolder(path: string): Promise<void> {
+export async function makeFolder(path: string): Promise<string | undefined> {
   try {
-    await mkdir(path, { recursive: true });
+    return await makeWithParents(resolve(path));
   } catch (cause) {
     throw new AntidoteError("OUTPUT_NOT_WRITABLE", "The folder cannot be made.", {
       place: path,
@@ -62,6 +63,34 @@ export async function makeFolder(path: string): Promise<void> {
     });
   }
 }
+
+/**
+ * Node's own recursive form never ends where the system says of a parent that is there that it is not, as in /proc.
+ * @returns the first folder that had to be made
+ */
+async function makeWithParents(path: string): Promise<string | undefined> {
+  const attempt = () =>
+    mkdir(path).then(
+      () => undefined,
+      (error: NodeJS.ErrnoException) => error,
+    );
+  const failure = await attempt();
+  if (failure === undefined) return path;
+  if (await isFolder(path)) return undefined;
+  if (failure.code !== "ENOENT") throw failure;
+  const parent = dirname(path);
+  const first = (await isFolder(parent)) ? undefined : await makeWithParents(parent);
+  // Somebody else may make the same folders.
+  const again = await attempt();
+  if (again && !(await isFolder(path))) throw again;
+  return first ?? (again ? undefined : path);
+}
+
+const isFolder = (path: string) =>
+  stat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
 
 /**
  * Lets `write` fill a folder that appears complete or not at all: beside the destination first, then

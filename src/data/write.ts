@@ -1,6 +1,7 @@
-import { mkdir, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { AntidoteError, throwIfCancelled } from "../core/errors.ts";
+import { makeFolder } from "../core/write-file.ts";
 import { type ImageSet, imageAt, occurrences } from "./images.ts";
 import { encodePng } from "./png.ts";
 
@@ -21,7 +22,7 @@ export async function writeClassFolders(
   const shown = occurrences(set, repeats);
   try {
     for (const inside of new Set(files.map(dirname))) {
-      await mkdir(join(folder, inside), { recursive: true });
+      await makeFolder(join(folder, inside));
     }
     for (const [place, file] of files.entries()) {
       throwIfCancelled(signal);

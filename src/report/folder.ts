@@ -4,7 +4,7 @@ import type { AuditResult } from "../audit/audit.ts";
 import { provenance } from "../audit/provenance.ts";
 import { type AuditRecord, auditRecord } from "../audit/record.ts";
 import { AntidoteError } from "../core/errors.ts";
-import { assertWritable, notWritable, writeAtomically } from "../core/write-file.ts";
+import { assertWritable, makeFolder, notWritable, writeAtomically } from "../core/write-file.ts";
 import { exportModel } from "../onnx/export.ts";
 import { writeOnnxFile } from "../onnx/file.ts";
 import { auditPage } from "./page.ts";
@@ -42,12 +42,7 @@ export class AuditFolder implements AsyncDisposable {
    * @throws `OUTPUT_NOT_WRITABLE`
    */
   static async claim(path: string): Promise<AuditFolder> {
-    let folder: AuditFolder;
-    try {
-      folder = new AuditFolder(path, await mkdir(path, { recursive: true }));
-    } catch (cause) {
-      throw notWritable(path, cause);
-    }
+    const folder = new AuditFolder(path, await makeFolder(path));
     await folder.#assertOurs();
     await assertWritable(join(path, DOCUMENT));
     return folder;
@@ -67,7 +62,7 @@ export class AuditFolder implements AsyncDisposable {
       report: join(this.path, PAGE),
     };
     try {
-      await mkdir(aside, { recursive: true });
+      await makeFolder(aside);
       for (const folder of ["triggers", "samples"]) await mkdir(join(aside, folder));
       for (const [name, png] of pictures) await writeWhole(join(aside, name), png);
       const metadata = provenance({ ...record, repair: record.config.repair });

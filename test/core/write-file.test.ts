@@ -1,7 +1,14 @@
+import { existsSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { besides, PART, writeAtomically, writeText } from "../../src/core/write-file.ts";
+import {
+  besides,
+  makeFolder,
+  PART,
+  writeAtomically,
+  writeText,
+} from "../../src/core/write-file.ts";
 import { folderWith } from "../data/temporary.ts";
 
 test("a file that is written twice at the same time ends as one of the two", async () => {
@@ -25,3 +32,24 @@ test("a write that fails leaves what was there, and nothing else", async () => {
   ).rejects.toMatchObject({ code: "OUTPUT_NOT_WRITABLE", place: join(folder, "text") });
   expect(await readdir(folder)).toEqual(["text"]);
 });
+
+test("a folder is made with those above it, by several at once", async () => {
+  const folder = await folderWith({ file: "" });
+  const inside = join(folder, "a", "b", "c");
+  const made = await Promise.all([1, 2, 3].map(() => makeFolder(inside)));
+  expect(made).toContain(join(folder, "a"));
+  expect(await readdir(join(folder, "a", "b"))).toEqual(["c"]);
+  expect(await makeFolder(inside)).toBeUndefined();
+  const refused = { code: "OUTPUT_NOT_WRITABLE" };
+  await expect(makeFolder(join(folder, "file"))).rejects.toMatchObject(refused);
+  await expect(makeFolder(join(folder, "file", "x"))).rejects.toMatchObject(refused);
+});
+
+test.runIf(existsSync("/proc/self"))(
+  "a folder that no system makes is refused at once",
+  async () => {
+    await expect(makeFolder("/proc/antidote/x")).rejects.toMatchObject({
+      place: "/proc/antidote/x",
+    });
+  },
+);
