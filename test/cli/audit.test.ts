@@ -205,7 +205,7 @@ describe("mistakes are found before the work", () => {
       () => [model, "--images", images, "--out", join(model, "below")],
       3,
       "OUTPUT_NOT_WRITABLE",
-      "Choose a folder you may write to.",
+      "Choose a folder that you may write to.",
     ],
   ])("%s", async (_, words, exitCode, code, next) => {
     const out = join(folder, "never");

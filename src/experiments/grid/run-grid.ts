@@ -52,7 +52,7 @@ export async function runGrid(
  * The trials that have to run: those without a record, and those whose model these need but the store has not kept
  * (records are small and may be shared without the models).
  */
-function missingIn(store: ResultStore, plan: readonly Planned[]): Planned[] {
+export function missingIn(store: ResultStore, plan: readonly Planned[]): Planned[] {
   const byKey = new Map(plan.map((trial) => [trial.key, trial]));
   const missing = new Set<Planned>();
   const want = (trial: Planned) => {

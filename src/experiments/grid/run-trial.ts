@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import { describeRun } from "../../audit/describe.ts";
 import { Stages, type Work } from "../../audit/stages.ts";
 import { Random } from "../../core/random.ts";
@@ -48,6 +49,7 @@ export async function runTrial(
     const metadata = { names: JSON.stringify(materials.train.classNames) };
     await writeOnnxFile(path, newModelFile(path, model, metadata));
   }
+  if (store.has(key)) return await keptRecord(context, store, key, outcome);
   const { seed: _, ...facts } = await describeRun(context, config.seed, stages);
   const record: TrialRecord = {
     ...{ schemaVersion: TRIAL_SCHEMA_VERSION, document: "trial", key, config, outcome },
@@ -57,6 +59,22 @@ export async function runTrial(
   };
   await store.add(record);
   return record;
+}
+
+/** The record that the store has of a trial whose model alone had to be made again; it stays as it is. */
+async function keptRecord(
+  { emit }: RunContext,
+  store: Materials["store"],
+  key: string,
+  outcome: Outcome,
+): Promise<TrialRecord> {
+  const known = await store.read(key);
+  if (!isDeepStrictEqual(known.outcome, outcome)) {
+    const message = `The model of trial ${key} was made again and is not quite the one that its record measured; the record stays.`;
+    emit({ kind: "note", stage: TRIAL_STAGE, message });
+  }
+  await store.add(known);
+  return known;
 }
 
 function dispatch(

@@ -140,17 +140,12 @@ export class ResultStore {
     );
   }
 
-  /** Takes over a trial of another store, its files first. Throws `DATA_INVALID`, `OUTPUT_NOT_WRITABLE`. */
+  /** Takes over a trial of another store, its files first, as far as they were kept: records may be shared without models. Throws `OUTPUT_NOT_WRITABLE`. */
   async adopt(from: ResultStore, record: TrialRecord): Promise<void> {
     for (const path of [record.model, record.trigger]) {
       if (path === null) continue;
       const source = join(from.folder, path);
-      if (!existsSync(source)) {
-        throw new AntidoteError("DATA_INVALID", "A file of a trial is missing.", {
-          place: source,
-          next: `Delete trials/${record.key}.json there and run its experiment again.`,
-        });
-      }
+      if (!existsSync(source)) continue;
       const to = join(this.folder, path);
       await makeFolder(dirname(to));
       const aside = besides(to);

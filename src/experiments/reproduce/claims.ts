@@ -79,17 +79,26 @@ function largerNetworks(scale: Parameters<Artefact["experiments"]>[0]) {
   });
 }
 
-/** The smallest r at which a repair repairs every attack that it was measured on; undefined if none does. */
-function enough(results: Results, repair: string): number | undefined {
-  return results.trusted.find((r) =>
-    attacksOf(results).every((models) => {
-      const left = valuesOf(
-        results.repairs(models, repair, r),
-        (o) => o.oracle.attackSuccess?.value,
-      );
-      return left.length > 0 && left.every((success) => success <= REPAIRED);
-    }),
-  );
+/** How many trusted images a repair needs for every attack, as far as that is known. */
+type Needed =
+  | { readonly r: number }
+  /** No number that was tried is enough. */
+  | "never"
+  /** Fewer are not enough, and whether so many are has not been measured for every attack. */
+  | { readonly unknownFrom: number };
+
+function needed(results: Results, repair: string): Needed {
+  for (const r of results.trusted) {
+    const repaired = TABLED_ATTACKS.flatMap((attack) => {
+      const models = results.attacked(attack).flatMap((group) => group.models);
+      const left = results.repairs(models, repair, r).map(({ outcome }) => outcome?.oracle);
+      return models.length === 0 ? [] : [left.length > 0 && left.every((at) => at) ? left : null];
+    }).map((left) => left?.every((at) => at!.attackSuccess!.value <= REPAIRED));
+    if (repaired.includes(false)) continue;
+    if (repaired.includes(undefined)) return { unknownFrom: r };
+    return { r };
+  }
+  return "never";
 }
 
 /** Models of every tabled attack that is there. */
@@ -106,16 +115,24 @@ function dataEfficiency(results: Results): Finding {
     ),
   );
   if (!measured.includes(OURS) || measured.length < 2) return missing("repairs of Table III");
-  const needed = measured.map((repair) => ({ repair, r: enough(results, repair) }));
-  const said = needed
-    .map(({ repair, r }) => `${repair} ${r === undefined ? "never" : `r = ${r}`}`)
-    .join(", ");
-  const evidence = `trusted images that repair every attack measured: ${said}`;
-  const ours = needed.find(({ repair }) => repair === OURS)!.r;
-  if (ours === undefined) return { verdict: "fails", evidence };
-  const others = needed.filter(({ repair }) => repair !== OURS);
-  const better = others.every(({ r }) => r === undefined || r >= 2 * ours);
-  return { verdict: better ? "holds" : "fails", evidence };
+  const found = measured.map((repair) => ({ repair, needs: needed(results, repair) }));
+  const said = found.map(({ repair, needs }) => `${repair} ${inWords(needs)}`).join(", ");
+  const evidence = `trusted images that repair every attack: ${said}`;
+  const ours = found.find(({ repair }) => repair === OURS)!.needs;
+  if (ours === "never") return { verdict: "fails", evidence };
+  if ("unknownFrom" in ours) return { verdict: "undecided", evidence };
+  const others = found.filter(({ repair }) => repair !== OURS).map(({ needs }) => needs);
+  const asGood = (needs: Needed) => needs !== "never" && "r" in needs && needs.r < 2 * ours.r;
+  if (others.some(asGood)) return { verdict: "fails", evidence };
+  // What is not known from twice as many images on makes no difference.
+  const open = (needs: Needed) =>
+    needs !== "never" && "unknownFrom" in needs && needs.unknownFrom < 2 * ours.r;
+  return { verdict: others.some(open) ? "undecided" : "holds", evidence };
+}
+
+function inWords(needs: Needed): string {
+  if (needs === "never") return "never";
+  return "r" in needs ? `r = ${needs.r}` : `not measured from r = ${needs.unknownFrom} on`;
 }
 
 function calibration(results: Results): Finding {
@@ -134,16 +151,18 @@ function calibration(results: Results): Finding {
     return [{ group, ...rocDifference(poisoned, clean, random) }];
   });
   if (differences.length === 0) return missing("both detectors on several models (Figure 5)");
+  const left = groups.filter((group) => !differences.some((one) => one.group === group));
   const evidence = differences
     .map(
       ({ group, value, low, high }) =>
         `${named(group)}: ${signed(value)} [${signed(low)}, ${signed(high)}]`,
     )
+    .concat(left.map((group) => `${named(group)}: not measured`))
     .join("; ");
   const said = `difference of ROC AUC with its 95 % interval (paired bootstrap): ${evidence}`;
   if (differences.some(({ high }) => high < 0)) return { verdict: "fails", evidence: said };
   return {
-    verdict: differences.every(({ low }) => low > 0) ? "holds" : "undecided",
+    verdict: left.length === 0 && differences.every(({ low }) => low > 0) ? "holds" : "undecided",
     evidence: said,
   };
 }
@@ -185,17 +204,29 @@ function reconstruction(results: Results): Finding {
   if (cosines.length === 0) return missing("detections of poisoned models (Figure 7)");
   const unlike = cosines.filter((cosine) => cosine < ALIKE).length;
   const evidence = `of ${cosines.length} triggers found for the true target ${unlike} have a cosine below ${ALIKE} with the true one`;
-  return { verdict: unlike > cosines.length / 2 ? "holds" : "fails", evidence };
+  return mostly(unlike, cosines.length, results.detections(models, CTI).length, evidence);
+}
+
+/** Whether something holds for most of the planned cases, of which some may not have been measured. */
+function mostly(holding: number, measured: number, planned: number, said: string): Finding {
+  const evidence =
+    measured < planned ? `${said}; ${planned - measured} more are not measured` : said;
+  if (holding > planned / 2) return { verdict: "holds", evidence };
+  return { verdict: measured - holding >= planned / 2 ? "fails" : "undecided", evidence };
 }
 
 function repairByTrigger(results: Results): Finding {
-  const left = attacksOf(results).flatMap((models) =>
-    valuesOf(results.repairs(models, "neural-cleanse"), (o) => o.oracle.attackSuccess?.value),
+  const planned = TABLED_ATTACKS.flatMap((attack) =>
+    results.repairs(
+      results.attacked(attack).flatMap((group) => group.models),
+      "neural-cleanse",
+    ),
   );
+  const left = valuesOf(planned, (o) => o.oracle.attackSuccess?.value);
   if (left.length === 0) return missing("Neural Cleanse's repair (Table III)");
   const failed = left.filter((success) => success > REPAIRED).length;
   const evidence = `Neural Cleanse's repair leaves more than ${percent(REPAIRED)} in ${failed} of ${left.length} cases`;
-  return { verdict: failed > left.length / 2 ? "holds" : "fails", evidence };
+  return mostly(failed, left.length, planned.length, evidence);
 }
 
 function size(smaller: Results, larger: Results): Finding {

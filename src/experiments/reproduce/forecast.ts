@@ -6,6 +6,7 @@ import { expand, networkOf } from "../grid/expand.ts";
 import { type Experiment, sourceOf } from "../grid/experiment-file.ts";
 import { type Images, readImages, startOf } from "../grid/materials.ts";
 import type { ExperimentRun } from "../grid/run-experiment.ts";
+import { missingIn } from "../grid/run-grid.ts";
 import { ResultStore } from "../grid/store.ts";
 import { amountOf, workOfTrial } from "../grid/work.ts";
 import type { Artefact } from "./artefact.ts";
@@ -16,7 +17,7 @@ import type { Scale } from "./scales.ts";
 export interface Forecast {
   /** Trials of all experiments, each once. */
   readonly trials: number;
-  /** Those that the store does not have. */
+  /** Those that the store does not have, and those whose model they need and it has not kept. */
   readonly missing: number;
   /** How long they will take, good to a factor of two or three. */
   readonly seconds: number;
@@ -42,18 +43,20 @@ export async function forecast(
   const store = new ResultStore(options.store);
   // Forward passes of the first plan's network.
   const amounts = new Map<string, number>();
+  const missing = new Set<string>();
   for (const plan of plans) {
     const cost = costOf(plan) / costOf(first);
-    for (const { key, config } of expand(plan, images)) {
+    const planned = expand(plan, images);
+    for (const { key, config } of planned) {
       amounts.set(key, cost * amountOf(workOfTrial(config, images)));
     }
+    for (const { key } of missingIn(store, planned)) missing.add(key);
   }
-  const missing = [...amounts].filter(([key]) => !store.has(key));
-  if (missing.length === 0) return { trials: amounts.size, missing: 0, seconds: 0 };
-  const passes = missing.reduce((sum, [, amount]) => sum + amount, 0);
+  if (missing.size === 0) return { trials: amounts.size, missing: 0, seconds: 0 };
+  const passes = [...missing].reduce((sum, key) => sum + amounts.get(key)!, 0);
   const work = passes * (await timeOf(events, first, images, options));
-  const seconds = (work + OVERHEAD * missing.length) / options.workers;
-  return { trials: amounts.size, missing: missing.length, seconds };
+  const seconds = (work + OVERHEAD * missing.size) / options.workers;
+  return { trials: amounts.size, missing: missing.size, seconds };
 }
 
 /** What a network costs beside others: it grows with the square of the width. All go on from the same one, if any does. */

@@ -1,5 +1,6 @@
 import { fork } from "node:child_process";
 import { existsSync } from "node:fs";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
@@ -84,6 +85,22 @@ describe("a worker", () => {
     expect(trainingSteps(second.events).at(-1)).toBe(STEPS);
     expect((await store.read(trial!.key)).outcome).toMatchObject({ kind: "model", marked: 0 });
     expect(existsSync(checkpoint)).toBe(false);
+  });
+
+  test("makes a model again that was not kept, and leaves its record as it is", async () => {
+    const store = await emptyStore();
+    await work({ store: store.folder }, [trial!]);
+    const record = await store.read(trial!.key);
+    const outcome = { ...record.outcome, marked: 19 } as typeof record.outcome;
+    const other = { ...record, outcome, duration: 99 };
+    await store.add(other);
+    await rm(store.modelPath(trial!.key));
+    const again = await work({ store: store.folder }, [trial!]);
+    expect(again.messages).toEqual([{ kind: "ready" }, { kind: "done", key: trial!.key }]);
+    expect(await store.read(trial!.key)).toEqual(other);
+    expect(store.hasModel(trial!.key)).toBe(true);
+    const said = again.events.flatMap((event) => (event.kind === "note" ? [event.message] : []));
+    expect(said.join()).toContain("not quite the one that its record measured");
   });
 
   test("begins with nothing if the images have changed", async () => {

@@ -40,6 +40,29 @@ describe("data efficiency", () => {
     made.repair(made.model("badnets"), "weight-decay", { asr: 0.5 });
     expect(judge("Pivotal Tuning is the most", { tabled: made }).verdict).toBe("fails");
   });
+  test("is undecided where a number of images that matters was not tried on every attack", () => {
+    const tried = (also: (made: MadeResults, other: ReturnType<MadeResults["model"]>) => void) => {
+      const made = new MadeResults();
+      const [model, other] = [made.model("badnets"), made.model("wanet")];
+      made.repair(model, "pivotal-tuning", { r: 100, asr: 0.01 });
+      made.repair(model, "weight-decay", { r: 100, asr: 0.01 });
+      also(made, other);
+      return judge("Pivotal Tuning is the most", { tabled: made });
+    };
+    const ours = tried((made, other) => made.repair(other, "weight-decay", { r: 100, asr: 0.5 }));
+    expect(ours.verdict).toBe("undecided");
+    expect(ours.evidence).toContain(
+      "pivotal-tuning not measured from r = 100 on, weight-decay never",
+    );
+    const theirs = tried((made, other) => made.repair(other, "pivotal-tuning", { r: 100, asr: 0 }));
+    expect(theirs.verdict).toBe("undecided");
+    // One attack that is left is enough to know that so many images are not.
+    const both = tried((made, other) => {
+      made.repair(other, "pivotal-tuning", { r: 100, asr: 0 });
+      made.repair(other, "weight-decay", { r: 100, asr: 0.5 });
+    });
+    expect(both.verdict).toBe("holds");
+  });
   test("is undecided without repairs", () => {
     expect(judge("Pivotal Tuning is the most", {})).toEqual({
       verdict: "undecided",
@@ -50,8 +73,9 @@ describe("data efficiency", () => {
 
 describe("calibration", () => {
   /** @param cti scores of poisoned models, clean ones score 0; @param nc smallest sizes, clean ones have 10 */
-  const scored = (cti: number, nc: number) => {
+  const scored = (cti: number, nc: number, also: (made: MadeResults) => void = () => {}) => {
     const made = new MadeResults();
+    also(made);
     for (let seed = 0; seed < 4; seed++) {
       const [poisoned, clean] = [made.model("badnets", { seed }), made.model(null, { seed })];
       made.detection(poisoned, "calibrated-trigger-inversion", { score: cti });
@@ -65,6 +89,11 @@ describe("calibration", () => {
   test("holds where it separates and Neural Cleanse does not", () => {
     expect(scored(1, 20)).toMatchObject({ verdict: "holds" });
     expect(scored(1, 20).evidence).toContain("badnets m = 50: +1.00 [+1.00, +1.00]");
+  });
+  test("is undecided while an amount of poison is not measured", () => {
+    const found = scored(1, 20, (made) => made.model("badnets", { m: 500 }));
+    expect(found.verdict).toBe("undecided");
+    expect(found.evidence).toContain("badnets m = 500: not measured");
   });
   test("fails where it is the other way round", () => {
     expect(scored(-1, 5)).toMatchObject({ verdict: "fails" });
