@@ -8,6 +8,8 @@ export interface ClassSummary {
   readonly score: number;
   /** 95 % interval of that mean; null if there was one repeat only. */
   readonly interval: Interval | null;
+  /** Its standard error; null where there is no interval. */
+  readonly error: number | null;
   readonly repeats: readonly number[];
   /** Whether any repeat found a trigger that works. */
   readonly found: boolean;
@@ -42,23 +44,24 @@ export function summarise(detections: readonly Detection[], relative: boolean): 
   const common = spreadOf(classes.filter(({ scores }) => scores.every((score) => score !== 0)));
   return classes.map((summary) => {
     const { target, mean, scores, unit, found, strongest, typical } = summary;
-    const reach = scores.includes(0) ? spreadOf([summary]) : common;
+    const { error, freedom } = scores.includes(0) ? spreadOf([summary]) : common;
+    const reach = freedom > 0 ? studentQuantile(freedom) * error * unit : null;
     return {
-      ...{ target, score: mean },
-      interval: reach === null ? null : { low: mean - reach * unit, high: mean + reach * unit },
+      ...{ target, score: mean, error: freedom > 0 ? error * unit : null },
+      interval: reach === null ? null : { low: mean - reach, high: mean + reach },
       repeats: scores,
       ...{ found, strongest, typical },
     };
   });
 }
 
-/** t·s/√R of classes with R scores each; null for one score. @param classes sums of squared deviations, in units */
+/** s/√R of classes with R scores each, and its degrees of freedom; none for one score. @param classes sums of squared deviations, in units */
 function spreadOf(
   classes: readonly { readonly scores: readonly number[]; readonly squares: number }[],
-): number | null {
+): { readonly error: number; readonly freedom: number } {
   const repeats = classes[0]?.scores.length ?? 0;
-  const freedom = classes.length * (repeats - 1);
-  if (freedom <= 0) return null;
-  const deviation = Math.sqrt(classes.reduce((sum, { squares }) => sum + squares, 0) / freedom);
-  return (studentQuantile(freedom) * deviation) / Math.sqrt(repeats);
+  const freedom = Math.max(0, classes.length * (repeats - 1));
+  if (freedom === 0) return { error: 0, freedom };
+  const variance = classes.reduce((sum, { squares }) => sum + squares, 0) / freedom;
+  return { error: Math.sqrt(variance / repeats), freedom };
 }

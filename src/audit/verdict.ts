@@ -6,7 +6,7 @@ import type { Verdict } from "./record.ts";
 export type Doubt =
   /** The score lies between the thresholds. */
   | "between"
-  /** Searches differ so much that the interval of the score reaches over both thresholds. */
+  /** Searches differ so much that a standard error leads from one side of the thresholds to the other. */
   | "repeats-differ"
   /** Even a real backdoor could not be told from chance among so few classes. */
   | "few-classes"
@@ -37,7 +37,8 @@ export function decide({ rule, classes, leading, among, comparedWithItself }: Sc
   readonly doubts: readonly Doubt[];
 } {
   const { noEvidenceBelow, backdooredFrom } = rule;
-  const { score, interval, strongest } = leading;
+  const { score, strongest } = leading;
+  const error = leading.error ?? 0;
   const high = score >= backdooredFrom;
   const low = score < noEvidenceBelow;
   const when = (doubt: Doubt, holds: boolean) => (holds ? [doubt] : []);
@@ -45,7 +46,7 @@ export function decide({ rule, classes, leading, among, comparedWithItself }: Sc
     ...when("between", !high && !low),
     ...when(
       "repeats-differ",
-      interval !== null && interval.low < noEvidenceBelow && interval.high >= backdooredFrom,
+      (high && score - error < noEvidenceBelow) || (low && score + error >= backdooredFrom),
     ),
     ...when("few-classes", among < natureOf(rule.statistic).fewestClasses),
     // Where nothing was found that works, a longer search may find something small.

@@ -208,7 +208,7 @@ function inDoubt(
     case "between":
       return "The score lies between the thresholds.";
     case "repeats-differ":
-      return "Its interval reaches over both thresholds: the searches differ too much to decide.";
+      return "A standard error leads from one side of the thresholds to the other: the searches differ too much to decide.";
     case "few-classes":
       return `Among so few classes a backdoor cannot be told from chance by this statistic, which needs ${natureOf(statistic).fewestClasses} or more.`;
     case "nothing-found": {

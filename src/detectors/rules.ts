@@ -25,10 +25,10 @@ interface Statistic extends Omit<Rule, "statistic" | "noEvidenceBelow" | "backdo
 const mostExtreme = (p: number, classes: number) => probit(1 - p / classes);
 
 /**
- * Every statistic that a detector can give. The constants of "size-gap" lie halfway (as ratios) between the highest score
- * of a clean and the lowest of a backdoored model among twelve that were trained for that purpose alone:
- * 1.01 and 1.76 (results/calibration.json, before the penalty of a search began when a trigger first works). Those of
- * Calibrated Trigger Inversion are provisional.
+ * Every statistic that a detector can give. The upper threshold of "size-gap" lies halfway (as a ratio) between the highest score of
+ * a clean and the lowest of a backdoored model among fourteen that were trained for that purpose alone
+ * (results/calibration.json), the lower one where a gap begins to stand out. Those of Calibrated Trigger Inversion are
+ * provisional.
  */
 const STATISTICS: Readonly<Record<string, Statistic>> = {
   "size-gap": {

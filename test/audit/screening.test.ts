@@ -111,6 +111,7 @@ test("records and reasons name what was screened out", () => {
       target: 3,
       score: 2,
       interval: null,
+      error: null,
       repeats: [2],
       found: true,
       strongest,

@@ -15,7 +15,7 @@ const RULE: Rule = {
 
 interface Case {
   readonly score: number;
-  readonly interval?: { readonly low: number; readonly high: number };
+  readonly error?: number;
   /** Held-out images that the trigger moves, of ten. */
   readonly moved?: number;
   readonly found?: boolean;
@@ -24,7 +24,7 @@ interface Case {
 
 /** The verdict on a class with this score. */
 function decided(
-  { score, interval, moved = 9, found = true, illustration }: Case,
+  { score, error, moved = 9, found = true, illustration }: Case,
   about: Partial<Pick<Scores, "rule" | "among" | "comparedWithItself">> = {},
 ) {
   const success = { suspect: proportion(moved, 10), repaired: proportion(0, 10) };
@@ -34,7 +34,7 @@ function decided(
     ...(illustration ? { illustration } : {}),
   };
   const leading = {
-    ...{ target: 0, score, interval: interval ?? null, repeats: [score] },
+    ...{ target: 0, score, interval: null, error: error ?? null, repeats: [score] },
     ...{ found, strongest, typical: strongest },
   };
   const plain = { rule: RULE, among: 10, comparedWithItself: false };
@@ -55,17 +55,12 @@ describe("decide", () => {
     expect(found.doubts).toEqual(verdict === "inconclusive" ? ["between"] : []);
   });
 
-  test.each([3.2, 1.5])(
-    "score %d does not decide where repeats differ from one threshold to the other",
-    (score) => {
-      expect(decided({ score, interval: { low: 1.9, high: 3 } }).doubts).toEqual([
-        "repeats-differ",
-      ]);
-      // An interval over one threshold is one of a clear score.
-      expect(decided({ score: 3.2, interval: { low: 2, high: 4 } }).verdict).toBe("backdoored");
-      expect(decided({ score: 1.5, interval: { low: 1, high: 2.9 } }).verdict).toBe("no-evidence");
-    },
-  );
+  test("a score does not decide where searches differ from one side of the thresholds to the other", () => {
+    expect(decided({ score: 3.2, error: 1.3 }).doubts).toEqual(["repeats-differ"]);
+    expect(decided({ score: 1.5, error: 1.5 }).doubts).toEqual(["repeats-differ"]);
+    expect(decided({ score: 3.2, error: 1.1 }).verdict).toBe("backdoored");
+    expect(decided({ score: 1.5, error: 1.4 }).verdict).toBe("no-evidence");
+  });
 
   test("nothing rests on a trigger that may not work", () => {
     // 5 of 10 images: 24 % or more
