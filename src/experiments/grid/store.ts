@@ -211,8 +211,17 @@ function parsed<Schema extends z.ZodType>(
   try {
     return schema.parse(JSON.parse(text));
   } catch (cause) {
-    throw new AntidoteError("DATA_INVALID", wrong, { place, next, cause });
+    const message = `${wrong} ${reasonOf(cause)}`.trim();
+    throw new AntidoteError("DATA_INVALID", message, { place, next, cause });
   }
+}
+
+/** What is wrong with a document: its first problem and where it is, or that it is no JSON. */
+function reasonOf(cause: unknown): string {
+  if (cause instanceof SyntaxError) return "It is no JSON.";
+  if (!(cause instanceof z.ZodError)) return "";
+  const [problem] = cause.issues;
+  return problem ? `At ${problem.path.join(".") || "its top"}: ${problem.message}.` : "";
 }
 
 const keptPlan = z.strictObject({

@@ -43,12 +43,12 @@ describe("a result store", () => {
   });
 
   test.each([
-    ["half of it", (text: string) => text.slice(0, text.length / 2)],
-    ["a field that nobody knows", (text: string) => text.replace('"key"', '"more": 1, "key"')],
-    ["a share above 1", (text: string) => text.replace('"value": 0.9', '"value": 9')],
-    ["the record of another trial", () => JSON.stringify(recordOf(CLEAN))],
-    ["a model outside the store", (text: string) => text.replace(/models\/\w+/, "../elsewhere")],
-  ])("says which record is damaged: %s", async (_, damage) => {
+    ["half of it", "no JSON", (text: string) => text.slice(0, text.length / 2)],
+    ["a new field", "At its top:", (text: string) => text.replace('"key"', '"more": 1, "key"')],
+    ["a share above 1", ".value:", (text: string) => text.replace('"value": 0.9', '"value": 9')],
+    ["the record of another trial", "", () => JSON.stringify(recordOf(CLEAN))],
+    ["a model elsewhere", "At model:", (t: string) => t.replace(/models\/\w+/, "../elsewhere")],
+  ])("says which record is damaged, and where: %s", async (_, reason, damage) => {
     const store = await emptyStore();
     await store.add(recordOf(MODEL));
     const path = join(store.folder, "trials", `${KEY}.json`);
@@ -56,7 +56,7 @@ describe("a result store", () => {
     expect(damaged).not.toBe(await readFile(path, "utf8"));
     await writeFile(path, damaged);
     await expect(store.read(KEY)).rejects.toMatchObject({
-      ...{ code: "DATA_INVALID", place: path },
+      ...{ code: "DATA_INVALID", place: path, message: expect.stringContaining(reason) },
       next: expect.stringContaining("Delete the file and run the experiment again"),
     });
     await expect(store.all()).rejects.toMatchObject({ code: "DATA_INVALID" });
