@@ -82,6 +82,10 @@ export const experimentRun = command({
     const { store, device, threads, root: folder = dirname(argument) } = options;
     const plan = await readExperiment(argument, folder);
     const shard = shardFrom(options.shard, process.env);
+    if (shard && options.shard === undefined) {
+      const message = `Part ${shard.index + 1} of ${shard.of}, as the scheduler says; --shard i/n says otherwise.`;
+      emit({ kind: "note", stage: "experiment", message });
+    }
     const result = await runExperiment(
       { signal, emit },
       {
