@@ -100,12 +100,30 @@ describe("figures", () => {
     await expect(`${text}\n`).toMatchFileSnapshot("snapshots/reproduce/figures.txt");
   });
 
+  test("name the marked one of many points", () => {
+    const points = Array.from({ length: 12 }, (_, x) => ({
+      ...{ x, y: x },
+      ...(x === 7 ? { marked: true as const } : {}),
+    }));
+    const chart = curves.panels[0] as Extract<Figure["panels"][number], { kind: "chart" }>;
+    const series = [{ name: "score", mark: "bars" as const, points }];
+    const y = { label: "score", scale: "linear" as const };
+    const text = figureText({
+      ...curves,
+      panels: [{ ...chart, x: { ...y, label: "class" }, y, series }],
+    });
+    expect(text).toContain("0 → 0, … 9 more, 7 → 7, 11 → 11");
+  });
+
   test("say what is not measured, and how many models there are", () => {
     const svg = figureSvg(lines, new Map(), 920);
     expect(svg).toContain("ASR, n = 2 to 3<");
     expect(svg).toContain("AUC of a detector with a long name, n = 3 and 4 clean<");
     expect(svg).toContain("AUC of another: not measured<");
     expect(figureSvg(empty, new Map(), 920)).toContain(">not measured<");
+    expect(
+      figureText({ ...curves, panels: [{ ...curves.panels[0]!, series: [] } as never] }),
+    ).toContain("not measured");
   });
 
   test("name lines at the lines where there is room, and in the legend otherwise", () => {

@@ -28,9 +28,15 @@ function linesOf(panel: Panel): string[] {
       const name = point.label === undefined ? "" : `${point.label} `;
       return `${name}${at} → ${y(point.y)}${interval ? ` (${y(low)} to ${y(high)})` : ""}`;
     });
+  if (panel.series.length === 0) return [`    ${NOT_MEASURED}`];
   return panel.series.map((series) => {
     const said = pointsOf(series);
-    const shown = said.length > ALL ? [said[0]!, `… ${said.length - 2} more`, said.at(-1)!] : said;
+    const { points } = series;
+    // The ends, and what the figure is about.
+    const shown = said.filter(
+      (_, at) => said.length <= ALL || at === 0 || at === said.length - 1 || points[at]!.marked,
+    );
+    if (shown.length < said.length) shown.splice(1, 0, `… ${said.length - shown.length} more`);
     return `    ${seriesWords(series)}${said.length > 0 ? `: ${shown.join(", ")}` : ""}`;
   });
 }
