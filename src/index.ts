@@ -87,6 +87,7 @@ export {
 } from "./experiments/grid/experiment-file.ts";
 export { type Row, rowsOf } from "./experiments/grid/rows.ts";
 export { runExperiment } from "./experiments/grid/run-experiment.ts";
+export { type Snapshot, snapshotOf, warnOfDamage } from "./experiments/grid/snapshot.ts";
 export { ResultStore } from "./experiments/grid/store.ts";
 export type { TrialRecord } from "./experiments/grid/trial-record.ts";
 export type {

@@ -26,6 +26,7 @@ import {
   sourceOf,
 } from "../../src/experiments/grid/experiment-file.ts";
 import { readImages } from "../../src/experiments/grid/materials.ts";
+import { snapshotOf } from "../../src/experiments/grid/snapshot.ts";
 import { ResultStore } from "../../src/experiments/grid/store.ts";
 import { readCheckpoint } from "../../src/train/checkpoint.ts";
 import { antidote, type Ended } from "./antidote.ts";
@@ -96,7 +97,8 @@ async function contents(store: string) {
     createHash("sha256")
       .update(await readFile(join(opened.folder, path)))
       .digest("hex");
-  const trials = (await opened.all()).map(async (record) => {
+  const { records } = await snapshotOf(opened);
+  const trials = [...records.values()].map(async (record) => {
     const { hardware: _, startedAt: __, duration: ___, stages: ____, peakMemory, ...rest } = record;
     expect(peakMemory).toBeGreaterThan(0);
     return { ...rest, files: [await digest(record.model), await digest(record.trigger)] };

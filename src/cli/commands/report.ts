@@ -4,6 +4,7 @@ import {
   STORE_REPORT_SCHEMA_VERSION,
   type StoreReportRecord,
 } from "../../experiments/grid/documents.ts";
+import { warnOfDamage } from "../../experiments/grid/snapshot.ts";
 import { ResultStore } from "../../experiments/grid/store.ts";
 import { bytes } from "../../report/format.ts";
 import { storeContents } from "../../report/store/contents.ts";
@@ -38,8 +39,9 @@ export const report = command({
     },
   ],
 
-  async run({ argument, options: { out } }) {
+  async run({ argument, options: { out }, emit }) {
     const contents = await storeContents(ResultStore.existing(argument));
+    warnOfDamage(emit, contents.damaged);
     const page = storePage(contents);
     await writeText(out, page);
     const document: StoreReportRecord = {

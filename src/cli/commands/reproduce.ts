@@ -5,6 +5,7 @@ import { openPreprocessed } from "../../audit/open.ts";
 import { AntidoteError } from "../../core/errors.ts";
 import { nearest } from "../../core/nearest.ts";
 import { writeText } from "../../core/write-file.ts";
+import { type Snapshot, snapshotOf, warnOfDamage } from "../../experiments/grid/snapshot.ts";
 import { ResultStore } from "../../experiments/grid/store.ts";
 import type { Artefact } from "../../experiments/reproduce/artefact.ts";
 import { forecast } from "../../experiments/reproduce/forecast.ts";
@@ -122,10 +123,12 @@ export const reproduce = command({
     }
     const scale = renderOnly ? scaleToRead(options) : await scaleOf(input);
     if (!renderOnly) await announce(input, artefacts, scale);
+    const known = renderOnly ? await snapshotOf(ResultStore.existing(options.store)) : undefined;
+    warnOfDamage(input.emit, known?.damaged ?? []);
     const runs: ReproduceRecord["runs"][number][] = [];
     const parts: Made[] = [];
     for (const artefact of artefacts) {
-      const made = await make(input, artefact, scale);
+      const made = await make(input, artefact, scale, known);
       parts.push(made);
       runs.push(...made.runs);
     }
@@ -228,14 +231,16 @@ interface Made {
   readonly runs: ReproduceRecord["runs"];
 }
 
+/** @param known what the store has, if nothing is to be run */
 async function make(
   { options, signal, emit }: Input,
   artefact: Artefact,
   scale: Scale,
+  known: Snapshot | undefined,
 ): Promise<Made> {
-  const { store: folder, out, renderOnly, device, threads } = options;
-  const { reproduced, runs } = renderOnly
-    ? { reproduced: await readArtefact(artefact, scale, ResultStore.existing(folder)), runs: [] }
+  const { store: folder, out, device, threads } = options;
+  const { reproduced, runs } = known
+    ? { reproduced: readArtefact(artefact, scale, known), runs: [] }
     : await runAndRead({ signal, emit }, artefact, scale, {
         ...{ store: folder, workers: workersOf(options), device, threads },
       });

@@ -26,7 +26,7 @@ export const experimentRunRecord = z.strictObject({
 
 export type ExperimentRunRecord = Frozen<z.infer<typeof experimentRunRecord>>;
 
-export const EXPERIMENT_STATUS_SCHEMA_VERSION = 1;
+export const EXPERIMENT_STATUS_SCHEMA_VERSION = 2;
 
 /** What `antidote experiment status --json` prints. */
 export const experimentStatusRecord = z.strictObject({
@@ -46,6 +46,16 @@ export const experimentStatusRecord = z.strictObject({
       }),
     )
     .describe("Every experiment of the store."),
+  damaged: z
+    .array(
+      z.strictObject({
+        key: trialKey.nullable().describe("The trial; null for what is known of an experiment."),
+        file: text.describe("The file."),
+        message: text.describe("What is wrong with it."),
+        next: text.nullable().describe("What to do about it."),
+      }),
+    )
+    .describe("Files of the store that cannot be read; what they would say is missing above."),
 });
 
 export type ExperimentStatusRecord = Frozen<z.infer<typeof experimentStatusRecord>>;

@@ -11,7 +11,7 @@ import { TRAINING } from "../../train/config.ts";
 import { type Choices, type Chosen, type ChosenAttack, choicesOf } from "./choices.ts";
 import type { Experiment } from "./experiment-file.ts";
 import { type Images, trustedImages } from "./materials.ts";
-import type { KeptTrial } from "./store.ts";
+import type { KeptTrial } from "./plans.ts";
 import { type ModelTrial, type Trial, trialOf } from "./trial.ts";
 
 /** A trial of an experiment. */

@@ -1,5 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
-import { type KeptPlan, keepPlan, keptPlans, type ResultStore } from "./store.ts";
+import { type KeptPlan, keepPlan } from "./plans.ts";
+import { type Snapshot, snapshotOf } from "./snapshot.ts";
+import type { ResultStore } from "./store.ts";
 
 /** What became of a merge. */
 export interface Merged {
@@ -9,6 +11,8 @@ export interface Merged {
   readonly same: number;
   /** Keys of trials that were there already with another outcome; the older one stays. */
   readonly different: readonly string[];
+  /** Documents of either store that cannot be read; they stay as and where they are. */
+  readonly damaged: Snapshot["damaged"];
 }
 
 /**
@@ -18,16 +22,20 @@ export interface Merged {
 export async function mergeInto(into: ResultStore, from: ResultStore): Promise<Merged> {
   let [added, same] = [0, 0];
   const different: string[] = [];
-  for (const record of await from.all()) {
-    if (!into.has(record.key)) {
+  const known = await snapshotOf(into);
+  const other = await snapshotOf(from);
+  for (const [key, record] of other.records) {
+    const own = known.records.get(key);
+    if (own) {
+      if (isDeepStrictEqual(own.outcome, record.outcome)) same++;
+      else different.push(key);
+    } else if (!into.has(key)) {
       await into.adopt(from, record);
       added++;
-    } else if (isDeepStrictEqual((await into.read(record.key)).outcome, record.outcome)) same++;
-    else different.push(record.key);
+    }
   }
-  const known = await keptPlans(into);
-  for (const plan of await keptPlans(from)) await keepPlan(into, joined(known, plan));
-  return { added, same, different };
+  for (const plan of other.plans) await keepPlan(into, joined(known.plans, plan));
+  return { added, same, different, damaged: [...known.damaged, ...other.damaged] };
 }
 
 /** A plan with the trials of the one of the same name: the two may be of two versions of one file. */

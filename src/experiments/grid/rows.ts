@@ -1,5 +1,5 @@
 import { gameValue } from "../../games/metrics.ts";
-import { keptPlans, type ResultStore } from "./store.ts";
+import type { Snapshot } from "./snapshot.ts";
 import type { ModelTrial } from "./trial.ts";
 import type { TrialRecord } from "./trial-record.ts";
 
@@ -81,24 +81,15 @@ export const COLUMNS = [
 ] as const satisfies readonly Column[];
 
 /** Every trial of a store as a row: models first, then what was tried on them. */
-export async function rowsOf(store: ResultStore): Promise<Row[]> {
-  const records = await store.all();
-  const models = new Map(records.map((record) => [record.key, record]));
-  const labels = await labelsOf(store);
+export function rowsOf({ records, labels }: Pick<Snapshot, "records" | "labels">): Row[] {
   const order = { model: 0, repair: 1, detection: 2 };
-  return records
-    .map((record) => rowOf(record, models, labels.get(record.key) ?? null))
+  return [...records.values()]
+    .map((record) => rowOf(record, records, labels.get(record.key) ?? null))
     .sort(
       (a, b) =>
         order[a.kind as keyof typeof order] - order[b.kind as keyof typeof order] ||
         String(a.label).localeCompare(String(b.label), "en", { numeric: true }),
     );
-}
-
-/** What the trials of a store are called, by key. */
-export async function labelsOf(store: ResultStore): Promise<Map<string, string>> {
-  const plans = await keptPlans(store);
-  return new Map(plans.flatMap(({ trials }) => trials.map(({ key, label }) => [key, label])));
 }
 
 function rowOf(

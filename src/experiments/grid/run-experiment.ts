@@ -4,10 +4,11 @@ import { choicesOf } from "./choices.ts";
 import { expand } from "./expand.ts";
 import { type Experiment, sourceOf } from "./experiment-file.ts";
 import { readImages } from "./materials.ts";
+import { keepPlan, outgrown } from "./plans.ts";
 import type { WorkerOptions } from "./protocol.ts";
 import { type GridResult, runGrid } from "./run-grid.ts";
 import { partOf, type Shard } from "./shard.ts";
-import { keepPlan, ResultStore } from "./store.ts";
+import { ResultStore } from "./store.ts";
 
 export interface ExperimentRun extends Pick<WorkerOptions, "device" | "threads"> {
   readonly plan: Experiment;
@@ -37,8 +38,13 @@ export async function runExperiment(
   });
   const trials = expand(plan, images);
   const store = await ResultStore.open(stored);
-  const planned = trials.map(({ family: _, ...trial }) => trial);
-  await keepPlan(store, { experiment: plan, trials: planned });
+  const kept = { experiment: plan, trials: trials.map(({ family: _, ...trial }) => trial) };
+  const { length } = await outgrown(store, kept);
+  if (length > 0) {
+    const message = `The experiment "${plan.name}" of this store had ${length} other trials that are done: they stay, but are no longer shown as its own. With another \`name\` in the file it is another experiment.`;
+    events.emit({ kind: "note", stage: "experiment", message });
+  }
+  await keepPlan(store, kept);
   const part = shard ? partOf(trials, shard) : trials;
   const result = await runGrid(events, store, images, part, { source, workers, device, threads });
   return { ...result, duration: (performance.now() - started) / 1000 };

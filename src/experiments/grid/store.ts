@@ -1,7 +1,6 @@
 import { existsSync } from "node:fs";
 import { copyFile, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { z } from "zod";
 import { AntidoteError, invariant } from "../../core/errors.ts";
 import {
   besides,
@@ -11,7 +10,8 @@ import {
   writeAtomically,
   writeJson,
 } from "../../core/write-file.ts";
-import { type Trial, trialConfig, trialKey } from "./trial.ts";
+import { documentsIn, parsed } from "./json-documents.ts";
+import { trialKey } from "./trial.ts";
 import { type TrialFailure, type TrialRecord, trialFailure, trialRecord } from "./trial-record.ts";
 
 /** Age from which an unfinished file is what a killed process has left, in milliseconds. */
@@ -82,12 +82,6 @@ export class ResultStore {
     });
   }
 
-  /** Every record, by key. Throws `DATA_INVALID`. */
-  async all(): Promise<TrialRecord[]> {
-    const keys = await this.keys();
-    return await Promise.all(keys.map((key) => this.read(key)));
-  }
-
   /** The keys of all trials that are done, ascending. */
   async keys(): Promise<string[]> {
     return (await documentsIn(join(this.folder, "trials"))).filter(isKey);
@@ -126,18 +120,17 @@ export class ResultStore {
     await writeJson(this.#failure(failure.key), failure);
   }
 
-  /** Why trials failed that are not done since. Throws `DATA_INVALID`. */
-  async failures(): Promise<TrialFailure[]> {
+  /** The keys of trials that failed and are not done since, ascending. */
+  async failedKeys(): Promise<string[]> {
     const keys = (await documentsIn(join(this.folder, "failed"))).filter(isKey);
-    const open = keys.filter((key) => !this.has(key));
-    return await Promise.all(
-      open.map(async (key) => {
-        const path = this.#failure(key);
-        const wrong = "What the store knows of a failure cannot be read.";
-        const text = await readFile(path, "utf8");
-        return parsed(text, trialFailure, path, wrong, "Delete the file.");
-      }),
-    );
+    return keys.filter((key) => !this.has(key));
+  }
+
+  /** Why a trial failed. Throws `DATA_INVALID`. */
+  async failure(key: string): Promise<TrialFailure> {
+    const path = this.#failure(key);
+    const wrong = "What the store knows of a failure cannot be read.";
+    return parsed(await readFile(path, "utf8"), trialFailure, path, wrong, "Delete the file.");
   }
 
   /** Takes over a trial of another store, its files first, as far as they were kept: records may be shared without models. Throws `OUTPUT_NOT_WRITABLE`. */
@@ -189,80 +182,6 @@ export class ResultStore {
   }
 }
 
-/** Names of the JSON documents of a folder without their ending, ascending; none if it is not there. */
-async function documentsIn(folder: string): Promise<string[]> {
-  const names = existsSync(folder) ? await readdir(folder) : [];
-  const documents = names.filter((name) => name.endsWith(".json"));
-  return documents.map((name) => name.slice(0, -".json".length)).sort();
-}
-
 function isKey(name: string): boolean {
   return trialKey.safeParse(name).success;
-}
-
-/** A document of the store. Throws `DATA_INVALID`. */
-function parsed<Schema extends z.ZodType>(
-  text: string,
-  schema: Schema,
-  place: string,
-  wrong: string,
-  next: string,
-): z.output<Schema> {
-  try {
-    return schema.parse(JSON.parse(text));
-  } catch (cause) {
-    const message = `${wrong} ${reasonOf(cause)}`.trim();
-    throw new AntidoteError("DATA_INVALID", message, { place, next, cause });
-  }
-}
-
-/** What is wrong with a document: its first problem and where it is, or that it is no JSON. */
-function reasonOf(cause: unknown): string {
-  if (cause instanceof SyntaxError) return "It is no JSON.";
-  if (!(cause instanceof z.ZodError)) return "";
-  const [problem] = cause.issues;
-  return problem ? `At ${problem.path.join(".") || "its top"}: ${problem.message}.` : "";
-}
-
-const keptPlan = z.strictObject({
-  // The name of a file is made of it.
-  experiment: z.looseObject({ name: z.string().regex(/^[^/\\]+$/) }),
-  trials: z.array(
-    z.strictObject({
-      ...{ key: trialKey, label: z.string() },
-      ...{ role: z.enum(["subject", "surrogate"]), config: trialConfig },
-    }),
-  ),
-});
-
-/** An experiment as the store remembers it: what it is, and which trials are its own. */
-export interface KeptPlan {
-  readonly experiment: { readonly name: string };
-  readonly trials: readonly KeptTrial[];
-}
-
-/** A trial of an experiment, whether or not it is done. */
-export interface KeptTrial extends Trial {
-  readonly label: string;
-  /** What it is to the experiment: what is studied, or the network that attackers have. */
-  readonly role: "subject" | "surrogate";
-}
-
-/** Notes which trials are an experiment's, for whoever reads the store later without the images. */
-export async function keepPlan({ folder }: ResultStore, plan: KeptPlan): Promise<void> {
-  await makeFolder(join(folder, "experiments"));
-  await writeJson(join(folder, "experiments", `${plan.experiment.name}.json`), plan);
-}
-
-/** Every experiment that a store remembers. Throws `DATA_INVALID`. */
-export async function keptPlans({ folder }: ResultStore): Promise<KeptPlan[]> {
-  const plans = join(folder, "experiments");
-  return await Promise.all(
-    (await documentsIn(plans)).map(async (name) => {
-      const path = join(plans, `${name}.json`);
-      const wrong = "What the store knows of an experiment cannot be read.";
-      const next = "Delete the file, then run the experiment again: no trial is repeated.";
-      return parsed(await readFile(path, "utf8"), keptPlan, path, wrong, next);
-    }),
-  );
 }

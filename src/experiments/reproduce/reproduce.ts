@@ -2,6 +2,7 @@ import type { RunContext } from "../../runtime/context.ts";
 import { type Experiment, experimentFrom } from "../grid/experiment-file.ts";
 import { type ExperimentRun, runExperiment } from "../grid/run-experiment.ts";
 import type { GridResult } from "../grid/run-grid.ts";
+import { type Snapshot, snapshotOf, warnOfDamage } from "../grid/snapshot.ts";
 import { ResultStore } from "../grid/store.ts";
 import type { Artefact, Reproduced } from "./artefact.ts";
 import { Results } from "./results.ts";
@@ -31,18 +32,27 @@ export async function reproduce(
   for (const plan of plansOf(artefact, scale)) {
     runs.push({ experiment: plan.name, ...(await runExperiment(events, { ...options, plan })) });
   }
-  const store = await ResultStore.open(options.store);
-  return { reproduced: await readArtefact(artefact, scale, store), runs };
+  const snapshot = await snapshotOf(await ResultStore.open(options.store));
+  const names = runs.map(({ experiment }) => experiment);
+  warnOfDamage(events.emit, damagedOf(snapshot, names));
+  return { reproduced: readArtefact(artefact, scale, snapshot), runs };
+}
+
+/** What is damaged of these experiments' trials. */
+function damagedOf({ plans, damaged }: Snapshot, names: readonly string[]): Snapshot["damaged"] {
+  const own = plans.filter(({ experiment }) => names.includes(experiment.name));
+  const keys = new Set(own.flatMap(({ trials }) => trials.map(({ key }) => key)));
+  return damaged.filter(({ key }) => key !== null && keys.has(key));
 }
 
 /** Reads a table or figure from what a store has; runs nothing. */
-export async function readArtefact(
+export function readArtefact(
   artefact: Artefact,
   scale: Scale,
-  store: ResultStore,
-): Promise<Reproduced> {
+  snapshot: Pick<Snapshot, "plans" | "records">,
+): Reproduced {
   const names = artefact.experiments(scale).map(({ name }) => String(name));
-  const results = await Promise.all(names.map((name) => Results.named(store, name)));
+  const results = names.map((name) => Results.named(snapshot, name));
   const [first = new Results([]), ...others] = results;
   return artefact.read([first, ...others]);
 }

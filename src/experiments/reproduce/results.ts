@@ -1,4 +1,5 @@
-import { type KeptPlan, type KeptTrial, keptPlans, type ResultStore } from "../grid/store.ts";
+import type { KeptTrial } from "../grid/plans.ts";
+import type { Snapshot } from "../grid/snapshot.ts";
 import type { DetectionTrial, ModelTrial, RepairTrial } from "../grid/trial.ts";
 import type {
   DetectionOutcome,
@@ -39,24 +40,16 @@ export class Results {
     this.#trials = trials;
   }
 
-  /** Reads an experiment's trials; trials that are not done have no outcome. */
-  static async of(store: ResultStore, { trials }: Pick<KeptPlan, "trials">): Promise<Results> {
-    const subjects = trials.filter(({ role }) => role === "subject");
+  /** An experiment's trials, by its name; trials that are not done have no outcome. Of nothing if the store does not know it. */
+  static named({ plans, records }: Pick<Snapshot, "plans" | "records">, name: string): Results {
+    const plan = plans.find(({ experiment }) => experiment.name === name);
+    const subjects = plan?.trials.filter(({ role }) => role === "subject") ?? [];
     return new Results(
-      await Promise.all(
-        subjects.map(async ({ key, label, config }) => {
-          const record = store.has(key) ? await store.read(key) : undefined;
-          const { outcome, trigger = null } = record ?? {};
-          return { key, label, config, outcome, trigger };
-        }),
-      ),
+      subjects.map(({ key, label, config }) => {
+        const { outcome, trigger = null } = records.get(key) ?? {};
+        return { key, label, config, outcome, trigger };
+      }),
     );
-  }
-
-  /** The results of an experiment by its name; of nothing if the store does not know it. */
-  static async named(store: ResultStore, name: string): Promise<Results> {
-    const plan = (await keptPlans(store)).find(({ experiment }) => experiment.name === name);
-    return await Results.of(store, plan ?? { trials: [] });
   }
 
   /** Models without a sanitizer, grouped. */

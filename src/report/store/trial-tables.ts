@@ -1,5 +1,5 @@
 import type { Proportion } from "../../core/statistics.ts";
-import type { KeptTrial } from "../../experiments/grid/store.ts";
+import type { KeptTrial } from "../../experiments/grid/plans.ts";
 import type { TrialRecord } from "../../experiments/grid/trial-record.ts";
 import { percent, percentInterval, score, seconds, whole } from "../format.ts";
 import { type Content, type Html, html } from "../html.ts";

@@ -1,8 +1,9 @@
 import { parquetReadObjects } from "hyparquet";
 import { describe, expect, test } from "vitest";
 import { exportRows } from "../../../src/experiments/grid/export.ts";
+import { keepPlan } from "../../../src/experiments/grid/plans.ts";
 import { COLUMNS, type Row, rowsOf } from "../../../src/experiments/grid/rows.ts";
-import { keepPlan } from "../../../src/experiments/grid/store.ts";
+import { snapshotOf } from "../../../src/experiments/grid/snapshot.ts";
 import { keyOf } from "../../../src/experiments/grid/trial.ts";
 import { CLEAN, DETECTION, emptyStore, MODEL, REPAIR, recordOf } from "./fixtures.ts";
 
@@ -22,7 +23,7 @@ async function rows(): Promise<Row[]> {
     ...{ key: keyOf(config), label: labels[at]!, role: "subject" as const, config },
   }));
   await keepPlan(store, { experiment: { name: "grid" }, trials });
-  return await rowsOf(store);
+  return rowsOf(await snapshotOf(store));
 }
 
 const bytes = (of: readonly Row[], format: "csv" | "parquet" | "json") => exportRows(of, format);

@@ -3,7 +3,9 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { mergeInto } from "../../../src/experiments/grid/merge.ts";
-import { keepPlan, keptPlans, type ResultStore } from "../../../src/experiments/grid/store.ts";
+import { keepPlan } from "../../../src/experiments/grid/plans.ts";
+import { snapshotOf } from "../../../src/experiments/grid/snapshot.ts";
+import type { ResultStore } from "../../../src/experiments/grid/store.ts";
 import { keyOf, type TrialConfig } from "../../../src/experiments/grid/trial.ts";
 import { CLEAN, DETECTION, emptyStore, MODEL, REPAIR, recordOf } from "./fixtures.ts";
 
@@ -20,10 +22,12 @@ async function storeOf(...configs: TrialConfig[]): Promise<ResultStore> {
   return store;
 }
 
+const NOTHING = { added: 0, same: 0, different: [], damaged: [] };
+
 describe("merging stores", () => {
   test("takes over trials with their files", async () => {
     const [into, from] = [await storeOf(MODEL), await storeOf(CLEAN, DETECTION)];
-    expect(await mergeInto(into, from)).toEqual({ added: 2, same: 0, different: [] });
+    expect(await mergeInto(into, from)).toEqual({ ...NOTHING, added: 2 });
     for (const config of [MODEL, CLEAN, DETECTION]) {
       const record = recordOf(config);
       expect(await into.read(record.key)).toEqual(record);
@@ -31,14 +35,17 @@ describe("merging stores", () => {
       expect(await readFile(join(into.folder, path), "utf8")).toBe(record.key);
     }
     // Once more changes nothing.
-    expect(await mergeInto(into, from)).toEqual({ added: 0, same: 2, different: [] });
+    expect(await mergeInto(into, from)).toEqual({ ...NOTHING, same: 2 });
   });
 
   test("reports a trial with another outcome, and keeps the one that was there", async () => {
     const [into, from] = [await storeOf(MODEL, REPAIR), await storeOf(MODEL, REPAIR)];
     const other = recordOf(MODEL);
     await from.add({ ...other, outcome: { ...other.outcome, marked: 19 } as typeof other.outcome });
-    expect(await mergeInto(into, from)).toEqual({ added: 0, same: 1, different: [keyOf(MODEL)] });
+    expect(await mergeInto(into, from)).toEqual({
+      ...NOTHING,
+      ...{ same: 1, different: [keyOf(MODEL)] },
+    });
     expect(await into.read(keyOf(MODEL))).toEqual(other);
   });
 
@@ -62,7 +69,7 @@ describe("merging stores", () => {
     await keepPlan(from, { experiment: { name: "grid" }, trials: [b!, c!] });
     await keepPlan(from, { experiment: { name: "other" }, trials: [c!] });
     await mergeInto(into, from);
-    const [grid, other] = await keptPlans(into);
+    const [grid, other] = (await snapshotOf(into)).plans;
     expect(grid!.trials.map(({ key }) => key).sort()).toEqual(
       [a!, b!, c!].map(({ key }) => key).sort(),
     );
@@ -72,7 +79,7 @@ describe("merging stores", () => {
   test("takes over records whose models were not kept", async () => {
     const [into, from] = [await storeOf(), await emptyStore()];
     await from.add(recordOf(MODEL));
-    expect(await mergeInto(into, from)).toEqual({ added: 1, same: 0, different: [] });
+    expect(await mergeInto(into, from)).toEqual({ ...NOTHING, added: 1 });
     expect(await into.read(keyOf(MODEL))).toEqual(recordOf(MODEL));
     expect(into.hasModel(keyOf(MODEL))).toBe(false);
   });
@@ -81,7 +88,9 @@ describe("merging stores", () => {
     const [into, from] = [await storeOf(), await emptyStore()];
     const record = { ...recordOf(MODEL), model: "../outside.onnx" };
     await writeFile(join(from.folder, "trials", `${record.key}.json`), JSON.stringify(record));
-    await expect(mergeInto(into, from)).rejects.toMatchObject({ code: "DATA_INVALID" });
+    const { damaged, ...merged } = await mergeInto(into, from);
+    expect(damaged).toMatchObject([{ key: record.key, error: { code: "DATA_INVALID" } }]);
+    expect(merged).toEqual({ added: 0, same: 0, different: [] });
     expect(existsSync(join(into.folder, "..", "outside.onnx"))).toBe(false);
   });
 });

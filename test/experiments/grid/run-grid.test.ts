@@ -8,8 +8,9 @@ import { ascending, subset } from "../../../src/data/images.ts";
 import { proceduralImages } from "../../../src/data/procedural.ts";
 import { writeClassFolders } from "../../../src/data/write.ts";
 import type { Experiment } from "../../../src/experiments/grid/experiment-file.ts";
+import { keptPlan } from "../../../src/experiments/grid/plans.ts";
 import { runExperiment } from "../../../src/experiments/grid/run-experiment.ts";
-import { keptPlans, ResultStore } from "../../../src/experiments/grid/store.ts";
+import { ResultStore } from "../../../src/experiments/grid/store.ts";
 import { until } from "../../cli/process-group.ts";
 import { folderWith } from "../../data/temporary.ts";
 import { experimentOf } from "./fixtures.ts";
@@ -42,7 +43,7 @@ describe.skipIf(process.platform === "win32")("a grid", { timeout: 600_000 }, ()
     });
     await until(() => existsSync(join(store, "experiments", "grid.json")));
     const opened = ResultStore.existing(store);
-    const { trials } = (await keptPlans(opened))[0]!;
+    const { trials } = await keptPlan(opened, "grid");
     const [first, second] = trials.map(({ key }) => join(store, "work", key));
     const trained = (work: string) => existsSync(join(work, "training.safetensors"));
 
@@ -70,13 +71,11 @@ describe.skipIf(process.platform === "win32")("a grid", { timeout: 600_000 }, ()
       },
     ]);
     expect(warnings).toHaveLength(2);
-    expect((await opened.failures()).map(({ key }) => key).sort()).toEqual(
-      failed.map(({ key }) => key).sort(),
-    );
+    expect(await opened.failedKeys()).toEqual(failed.map(({ key }) => key).sort());
     await until(() => workers().length === 0);
 
     expect(await run(PLAN, store)).toMatchObject({ known: 1, ran: 2, failed: [], blocked: [] });
-    expect(await opened.failures()).toEqual([]);
+    expect(await opened.failedKeys()).toEqual([]);
   });
 
   test("is paused, not cancelled, whenever it is stopped: before it reads images, and before workers begin", async () => {

@@ -1,8 +1,8 @@
 import { existsSync } from "node:fs";
-import { mkdir, readdir, readFile, utimes, writeFile } from "node:fs/promises";
+import { readdir, readFile, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { keepPlan, keptPlans, ResultStore } from "../../../src/experiments/grid/store.ts";
+import { ResultStore } from "../../../src/experiments/grid/store.ts";
 import { keyOf } from "../../../src/experiments/grid/trial.ts";
 import { folderWith } from "../../data/temporary.ts";
 import { CLEAN, DETECTION, emptyStore, MODEL, REPAIR, recordOf } from "./fixtures.ts";
@@ -21,7 +21,6 @@ describe("a result store", () => {
       expect(await store.read(record.key)).toEqual(record);
     }
     expect(await store.keys()).toEqual(records.map(({ key }) => key).sort());
-    expect((await store.all()).map(({ key }) => key)).toEqual(await store.keys());
     expect(ResultStore.existing(store.folder).has(KEY)).toBe(true);
   });
 
@@ -38,7 +37,6 @@ describe("a result store", () => {
     await writeFile(join(store.folder, "trials", `${KEY}.json.123-abcdef01.part`), "{");
     await writeFile(join(store.folder, "trials", "notes.json"), "{}");
     expect(await store.keys()).toEqual([]);
-    expect(await store.all()).toEqual([]);
     expect(store.has(KEY)).toBe(false);
   });
 
@@ -59,7 +57,6 @@ describe("a result store", () => {
       ...{ code: "DATA_INVALID", place: path, message: expect.stringContaining(reason) },
       next: expect.stringContaining("Delete the file and run the experiment again"),
     });
-    await expect(store.all()).rejects.toMatchObject({ code: "DATA_INVALID" });
   });
 
   test("takes no record that it could not read again", async () => {
@@ -67,7 +64,7 @@ describe("a result store", () => {
     const record = recordOf(DETECTION);
     const outcome = { ...record.outcome, score: Number.NaN } as typeof record.outcome;
     await expect(store.add({ ...record, outcome })).rejects.toMatchObject({ code: "INTERNAL" });
-    expect(await store.all()).toEqual([]);
+    expect(await store.keys()).toEqual([]);
   });
 
   test("forgets a failure, and what a trial would continue from, once the trial is done", async () => {
@@ -75,13 +72,14 @@ describe("a result store", () => {
     await store.addFailure(FAILURE);
     const work = await store.workFolder(KEY);
     await writeFile(join(work, "training.safetensors"), "");
-    expect(await store.failures()).toEqual([FAILURE]);
+    expect(await store.failedKeys()).toEqual([KEY]);
+    expect(await store.failure(KEY)).toEqual(FAILURE);
     await store.add(recordOf(MODEL));
-    expect(await store.failures()).toEqual([]);
+    expect(await store.failedKeys()).toEqual([]);
     expect(existsSync(work)).toBe(false);
     // Killed after the record was there, before the failure was gone; or another process failed at it later.
     await store.addFailure(FAILURE);
-    expect(await store.failures()).toEqual([]);
+    expect(await store.failedKeys()).toEqual([]);
   });
 
   test("says which failure is damaged", async () => {
@@ -89,7 +87,7 @@ describe("a result store", () => {
     await store.addFailure(FAILURE);
     const path = join(store.folder, "failed", `${KEY}.json`);
     await writeFile(path, '{"key"');
-    await expect(store.failures()).rejects.toMatchObject({ code: "DATA_INVALID", place: path });
+    await expect(store.failure(KEY)).rejects.toMatchObject({ code: "DATA_INVALID", place: path });
   });
 
   test("clears away what killed processes have left, but nothing that may be under way", async () => {
@@ -123,40 +121,5 @@ describe("a result store", () => {
     await expect(ResultStore.open(join(folder, "store"))).rejects.toMatchObject({
       code: "OUTPUT_NOT_WRITABLE",
     });
-  });
-});
-
-describe("the experiments that a store remembers", () => {
-  const plan = {
-    experiment: { name: "grid" },
-    trials: [{ key: KEY, label: "badnets", role: "subject" as const, config: MODEL }],
-  };
-
-  test("are kept by name", async () => {
-    const store = await emptyStore();
-    expect(await keptPlans(store)).toEqual([]);
-    await keepPlan(store, plan);
-    await keepPlan(store, { ...plan, experiment: { name: "another" } });
-    expect((await keptPlans(store)).map(({ experiment }) => experiment.name)).toEqual([
-      "another",
-      "grid",
-    ]);
-  });
-
-  test.each([
-    ["half of it", '{"experiment"'],
-    [
-      "a name that leads out of the store",
-      JSON.stringify({ ...plan, experiment: { name: "../x" } }),
-    ],
-    [
-      "a key that leads out of it",
-      JSON.stringify({ ...plan, trials: [{ ...plan.trials[0], key: "../x" }] }),
-    ],
-  ])("are refused when damaged: %s", async (_, text) => {
-    const store = await emptyStore();
-    await mkdir(join(store.folder, "experiments"));
-    await writeFile(join(store.folder, "experiments", "grid.json"), text);
-    await expect(keptPlans(store)).rejects.toMatchObject({ code: "DATA_INVALID" });
   });
 });

@@ -6,6 +6,7 @@ import {
 } from "../../../experiments/grid/documents.ts";
 import { EXPORT_FORMATS, exportRows } from "../../../experiments/grid/export.ts";
 import { rowsOf } from "../../../experiments/grid/rows.ts";
+import { snapshotOf, warnOfDamage } from "../../../experiments/grid/snapshot.ts";
 import { ResultStore } from "../../../experiments/grid/store.ts";
 import { visible } from "../../../report/visible.ts";
 import { command } from "../../command.ts";
@@ -33,8 +34,10 @@ export const experimentExport = command({
     },
   ],
 
-  async run({ options: { store, format, out } }) {
-    const rows = await rowsOf(ResultStore.existing(store));
+  async run({ options: { store, format, out }, emit }) {
+    const snapshot = await snapshotOf(ResultStore.existing(store));
+    warnOfDamage(emit, snapshot.damaged);
+    const rows = rowsOf(snapshot);
     await writeAtomically(out, [{ offset: 0, bytes: exportRows(rows, format) }]);
     const document: ExperimentExportRecord = {
       ...{

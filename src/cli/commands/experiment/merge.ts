@@ -5,6 +5,7 @@ import {
   type ExperimentMergeRecord,
 } from "../../../experiments/grid/documents.ts";
 import { mergeInto } from "../../../experiments/grid/merge.ts";
+import { warnOfDamage } from "../../../experiments/grid/snapshot.ts";
 import { ResultStore } from "../../../experiments/grid/store.ts";
 import { command } from "../../command.ts";
 import { grouped } from "../../options/shared.ts";
@@ -34,7 +35,7 @@ export const experimentMerge = command({
     },
   ],
 
-  async run({ options: { store: folder, from } }) {
+  async run({ options: { store: folder, from }, emit }) {
     const sources = from.map((path) => ResultStore.existing(path));
     const store = await ResultStore.open(folder);
     let [added, same] = [0, 0];
@@ -44,6 +45,7 @@ export const experimentMerge = command({
       added += merged.added;
       same += merged.same;
       different.push(...merged.different);
+      warnOfDamage(emit, merged.damaged);
     }
     const document: ExperimentMergeRecord = {
       ...{

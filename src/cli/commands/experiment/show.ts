@@ -4,7 +4,7 @@ import {
   EXPERIMENT_SHOW_SCHEMA_VERSION,
   type ExperimentShowRecord,
 } from "../../../experiments/grid/documents.ts";
-import { labelsOf } from "../../../experiments/grid/rows.ts";
+import { snapshotOf, warnOfDamage } from "../../../experiments/grid/snapshot.ts";
 import { ResultStore } from "../../../experiments/grid/store.ts";
 import { outcomeInWords } from "../../../experiments/grid/words.ts";
 import { command } from "../../command.ts";
@@ -28,9 +28,9 @@ export const experimentShow = command({
     },
   ],
 
-  async run({ argument, options }) {
+  async run({ argument, options, emit }) {
     const store = ResultStore.existing(options.store);
-    const labels = await labelsOf(store);
+    const { labels, records, damaged } = await snapshotOf(store);
     const keys = (await store.keys()).filter((key) => key.startsWith(argument));
     if (keys.length === 0 && argument !== "") {
       throw new AntidoteError("DATA_NOT_FOUND", `The store has no trial ${argument}.`, {
@@ -38,9 +38,13 @@ export const experimentShow = command({
         next: "List them: leave the key out.",
       });
     }
-    const trials = await Promise.all(
-      keys.map(async (key) => ({ label: labels.get(key) ?? "", record: await store.read(key) })),
-    );
+    // Whoever asks for one trial is told what is wrong with it.
+    if (argument !== "" && keys.length === 1) await store.read(keys[0]!);
+    warnOfDamage(emit, damaged);
+    const trials = keys.flatMap((key) => {
+      const record = records.get(key);
+      return record ? [{ label: labels.get(key) ?? "", record }] : [];
+    });
     trials.sort((a, b) => a.label.localeCompare(b.label, "en", { numeric: true }));
     const document: ExperimentShowRecord = {
       schemaVersion: EXPERIMENT_SHOW_SCHEMA_VERSION,

@@ -3,7 +3,9 @@ import {
   EXPERIMENT_STATUS_SCHEMA_VERSION,
   type ExperimentStatusRecord,
 } from "../../../experiments/grid/documents.ts";
-import { keptPlans, ResultStore } from "../../../experiments/grid/store.ts";
+import { snapshotOf } from "../../../experiments/grid/snapshot.ts";
+import { ResultStore } from "../../../experiments/grid/store.ts";
+import { visible } from "../../../report/visible.ts";
 import { command } from "../../command.ts";
 import { columns } from "../../help.ts";
 import { STORE_OPTION } from "./shared.ts";
@@ -22,42 +24,45 @@ export const experimentStatus = command({
 
   async run({ options }) {
     const store = ResultStore.existing(options.store);
-    const failures = await store.failures();
-    const experiments = [];
-    for (const { experiment, trials } of await keptPlans(store)) {
-      const done = trials.filter(({ key }) => store.has(key));
-      const own = new Set(trials.map(({ key }) => key));
-      const records = await Promise.all(done.map(({ key }) => store.read(key)));
-      experiments.push({
+    const { plans, records, failures, damaged } = await snapshotOf(store);
+    const experiments = plans.map(({ experiment, trials }) => {
+      const done = trials.flatMap(({ key }) => records.get(key) ?? []);
+      return {
         name: experiment.name,
         trials: trials.length,
         done: done.length,
-        failed: failures.filter(({ key }) => own.has(key)),
-        seconds: records.reduce((sum, { duration }) => sum + duration, 0),
-      });
-    }
+        failed: trials.flatMap(({ key }) => failures.get(key) ?? []),
+        seconds: done.reduce((sum, { duration }) => sum + duration, 0),
+      };
+    });
     const document: ExperimentStatusRecord = {
       schemaVersion: EXPERIMENT_STATUS_SCHEMA_VERSION,
       document: "experiment status",
       store: options.store,
       experiments,
+      damaged: damaged.map(({ key, error: { place, message, next } }) => ({
+        ...{ key, file: place ?? options.store, message, next: next ?? null },
+      })),
     };
     return { document, text: inWords(document), exitCode: 0 };
   },
 });
 
-function inWords({ experiments }: ExperimentStatusRecord): string {
-  if (experiments.length === 0) return "No experiment has been run with this store.";
-  return experiments
-    .map(({ name, trials, done, failed, seconds }) => {
-      const hours = (seconds / 3600).toFixed(1);
-      const lines = columns([
-        ["done", `${done} of ${trials} trials, ${hours} hours of work`],
-        ...failed.map(
-          ({ key, code, message }) => ["failed", `${key} ${code}: ${message}`] as const,
-        ),
-      ]);
-      return `${name}\n${lines}`;
-    })
-    .join("\n\n");
+function inWords({ experiments, damaged }: ExperimentStatusRecord): string {
+  if (experiments.length + damaged.length === 0) {
+    return "No experiment has been run with this store.";
+  }
+  const parts = experiments.map(({ name, trials, done, failed, seconds }) => {
+    const hours = (seconds / 3600).toFixed(1);
+    const lines = columns([
+      ["done", `${done} of ${trials} trials, ${hours} hours of work`],
+      ...failed.map(({ key, code, message }) => ["failed", `${key} ${code}: ${message}`] as const),
+    ]);
+    return `${name}\n${lines}`;
+  });
+  const left = damaged.map(
+    ({ file, message, next }) =>
+      ["damaged", `${visible(file)}. ${message} ${next ?? ""}`.trim()] as const,
+  );
+  return [...parts, ...(left.length > 0 ? [columns(left)] : [])].join("\n\n");
 }
