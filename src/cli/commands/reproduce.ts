@@ -5,6 +5,7 @@ import { openPreprocessed } from "../../audit/open.ts";
 import { AntidoteError } from "../../core/errors.ts";
 import { nearest } from "../../core/nearest.ts";
 import { writeText } from "../../core/write-file.ts";
+import type { Shard } from "../../experiments/grid/shard.ts";
 import { type Snapshot, snapshotOf, warnOfDamage } from "../../experiments/grid/snapshot.ts";
 import { ResultStore } from "../../experiments/grid/store.ts";
 import type { Artefact } from "../../experiments/reproduce/artefact.ts";
@@ -35,7 +36,7 @@ import { columns } from "../help.ts";
 import { onDevice } from "../open.ts";
 import { grouped } from "../options/shared.ts";
 import { WORKER_OPTIONS, workersOf } from "./experiment/run.ts";
-import { incomplete, STORE_OPTION } from "./experiment/shared.ts";
+import { incomplete, SHARD_OPTION, STORE_OPTION, shardOf } from "./experiment/shared.ts";
 
 /** The figure that shows pictures of attacks alone: no trial is needed for it. */
 const GALLERY = "figure-8";
@@ -74,6 +75,7 @@ const options = z.strictObject({
       .default("antidote-reproduced")
       .describe("folder for the tables and figures")
       .meta({ placeholder: "dir" }),
+    ...SHARD_OPTION,
     renderOnly: z.boolean().default(false).describe("show what the store has, and run nothing"),
   }),
   ...WORKER_OPTIONS,
@@ -121,14 +123,15 @@ export const reproduce = command({
         next: "Leave out --render-only.",
       });
     }
+    const shard = renderOnly ? undefined : shardOf(options, input.emit);
     const scale = renderOnly ? scaleToRead(options) : await scaleOf(input);
-    if (!renderOnly) await announce(input, artefacts, scale);
+    if (!renderOnly) await announce(input, artefacts, scale, shard);
     const known = renderOnly ? await snapshotOf(ResultStore.existing(options.store)) : undefined;
     warnOfDamage(input.emit, known?.damaged ?? []);
     const runs: ReproduceRecord["runs"][number][] = [];
     const parts: Made[] = [];
     for (const artefact of artefacts) {
-      const made = await make(input, artefact, scale, known);
+      const made = await make(input, artefact, scale, shard, known);
       parts.push(made);
       runs.push(...made.runs);
     }
@@ -210,13 +213,14 @@ async function announce(
   { options, signal, emit }: Input,
   artefacts: readonly Artefact[],
   scale: Scale,
+  shard: Shard | undefined,
 ): Promise<void> {
   const note = (message: string) => emit({ kind: "note", stage: "plan", message });
   note(`Scale ${scale.name}: ${scale.description}.`);
   const workers = workersOf(options);
   const { store, device, threads } = options;
   const ahead = await forecast({ signal, emit }, artefacts, scale, {
-    ...{ store, workers, device, threads },
+    ...{ store, shard, workers, device, threads },
   });
   if (ahead.trials === 0) return;
   const found = `${ahead.trials} trials, ${ahead.trials - ahead.missing} of them in the store`;
@@ -236,13 +240,14 @@ async function make(
   { options, signal, emit }: Input,
   artefact: Artefact,
   scale: Scale,
+  shard: Shard | undefined,
   known: Snapshot | undefined,
 ): Promise<Made> {
   const { store: folder, out, device, threads } = options;
   const { reproduced, runs } = known
     ? { reproduced: readArtefact(artefact, scale, known), runs: [] }
     : await runAndRead({ signal, emit }, artefact, scale, {
-        ...{ store: folder, workers: workersOf(options), device, threads },
+        ...{ store: folder, shard, workers: workersOf(options), device, threads },
       });
   const files = await writeReproduced(out, reproduced, new ResultStore(folder), scale);
   const text = reproduced.kind === "table" ? tableText(reproduced) : figureText(reproduced);

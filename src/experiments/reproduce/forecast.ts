@@ -7,6 +7,7 @@ import { type Experiment, sourceOf } from "../grid/experiment-file.ts";
 import { type Images, readImages, startOf } from "../grid/materials.ts";
 import type { ExperimentRun } from "../grid/run-experiment.ts";
 import { missingIn } from "../grid/run-grid.ts";
+import { partOf } from "../grid/shard.ts";
 import { ResultStore } from "../grid/store.ts";
 import { amountOf, workOfTrial } from "../grid/work.ts";
 import type { Artefact } from "./artefact.ts";
@@ -15,7 +16,7 @@ import type { Scale } from "./scales.ts";
 
 /** What lies ahead of a reproduction. */
 export interface Forecast {
-  /** Trials of all experiments, each once. */
+  /** Trials of all experiments, or of a part of each, each once. */
   readonly trials: number;
   /** Those that the store does not have, and those whose model they need and it has not kept. */
   readonly missing: number;
@@ -46,7 +47,8 @@ export async function forecast(
   const missing = new Set<string>();
   for (const plan of plans) {
     const cost = costOf(plan) / costOf(first);
-    const planned = expand(plan, images);
+    const all = expand(plan, images);
+    const planned = options.shard ? partOf(all, options.shard) : all;
     for (const { key, config } of planned) {
       amounts.set(key, cost * amountOf(workOfTrial(config, images)));
     }

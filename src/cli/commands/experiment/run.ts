@@ -8,12 +8,18 @@ import {
 } from "../../../experiments/grid/documents.ts";
 import { readExperiment } from "../../../experiments/grid/experiment-file.ts";
 import { runExperiment } from "../../../experiments/grid/run-experiment.ts";
-import { shardFrom } from "../../../experiments/grid/shard.ts";
 import { visible } from "../../../report/visible.ts";
 import { command } from "../../command.ts";
 import { columns } from "../../help.ts";
 import { grouped } from "../../options/shared.ts";
-import { FILE_ARGUMENT, FILE_DETAILS, incomplete, STORE_OPTION } from "./shared.ts";
+import {
+  FILE_ARGUMENT,
+  FILE_DETAILS,
+  incomplete,
+  SHARD_OPTION,
+  STORE_OPTION,
+  shardOf,
+} from "./shared.ts";
 
 /** Where trials run. */
 export const WORKER_OPTIONS = grouped("Machine:", {
@@ -54,15 +60,7 @@ export const experimentRun = command({
         .describe("folder that the paths in the file are meant from (default: its own)")
         .meta({ placeholder: "dir" }),
     }),
-    ...grouped("Results:", {
-      shard: z
-        .string()
-        .optional()
-        .describe(
-          "run one part alone: 2/8 is the second of eight (default: what a scheduler says, else all)",
-        )
-        .meta({ placeholder: "i/n" }),
-    }),
+    ...SHARD_OPTION,
     ...WORKER_OPTIONS,
   }),
   slots: {},
@@ -81,11 +79,7 @@ export const experimentRun = command({
   async run({ argument, options, signal, emit }) {
     const { store, device, threads, root: folder = dirname(argument) } = options;
     const plan = await readExperiment(argument, folder);
-    const shard = shardFrom(options.shard, process.env);
-    if (shard && options.shard === undefined) {
-      const message = `Part ${shard.index + 1} of ${shard.of}, as the scheduler says; --shard i/n says otherwise.`;
-      emit({ kind: "note", stage: "experiment", message });
-    }
+    const shard = shardOf(options, emit);
     const result = await runExperiment(
       { signal, emit },
       {

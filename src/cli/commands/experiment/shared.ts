@@ -1,7 +1,9 @@
 import { z } from "zod";
 import { AntidoteError } from "../../../core/errors.ts";
+import type { Emit } from "../../../core/progress.ts";
 import { experiment } from "../../../experiments/grid/experiment-file.ts";
 import type { GridResult } from "../../../experiments/grid/run-grid.ts";
+import { type Shard, shardFrom } from "../../../experiments/grid/shard.ts";
 import type { Details } from "../../command.ts";
 import { fieldsOf, toText } from "../../options/fields.ts";
 import { grouped } from "../../options/shared.ts";
@@ -15,6 +17,30 @@ export const STORE_OPTION = grouped("Results:", {
     .describe("folder of the result store")
     .meta({ placeholder: "dir" }),
 });
+
+/** The part of an experiment that a command runs. */
+export const SHARD_OPTION = grouped("Results:", {
+  shard: z
+    .string()
+    .optional()
+    .describe(
+      "run one part alone: 2/8 is the second of eight (default: what a scheduler says, else all)",
+    )
+    .meta({ placeholder: "i/n" }),
+});
+
+/** The part that is asked for; one that a scheduler has chosen is said. Throws `USAGE`. */
+export function shardOf(
+  { shard: given }: { readonly shard?: string | undefined },
+  emit: Emit,
+): Shard | undefined {
+  const shard = shardFrom(given, process.env);
+  if (shard && given === undefined) {
+    const message = `Part ${shard.index + 1} of ${shard.of}, as the scheduler says; --shard i/n says otherwise.`;
+    emit({ kind: "note", stage: "experiment", message });
+  }
+  return shard;
+}
 
 /** The file that an experiment is described in. */
 export const FILE_ARGUMENT = {
