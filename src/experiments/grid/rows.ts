@@ -1,7 +1,7 @@
 import { gameValue } from "../../games/metrics.ts";
 import type { Snapshot } from "./snapshot.ts";
 import type { ModelTrial } from "./trial.ts";
-import type { TrialRecord } from "./trial-record.ts";
+import { leadingOf, type TrialRecord } from "./trial-record.ts";
 
 /** A cell of a table; null where it does not apply. */
 export type Cell = string | number | boolean | null;
@@ -25,6 +25,11 @@ export const COLUMNS = [
   { name: "label", type: "STRING", description: "what it is, in words" },
   { name: "model", type: "STRING", description: "key of the model trial that it belongs to" },
   { name: "attack", type: "STRING", description: "attack; null for a clean model" },
+  {
+    name: "attack_options",
+    type: "STRING",
+    description: "options of the attack on the model, as JSON",
+  },
   { name: "poisoned", type: "INT32", description: "number m of poisoned images" },
   { name: "boost", type: "INT32", description: "how often an epoch shows each of them (b)" },
   { name: "embed", type: "STRING", description: "before-augmentation or after-augmentation" },
@@ -72,6 +77,22 @@ export const COLUMNS = [
     description: "whether the shipped model keeps the allowed drop on test images",
   },
   { name: "score", type: "DOUBLE", description: "score of the detector" },
+  { name: "leading_class", type: "INT32", description: "class that has this score" },
+  {
+    name: "fidelity_cosine",
+    type: "DOUBLE",
+    description: "cosine of the trigger found for the target class with the true one",
+  },
+  {
+    name: "fidelity_iou",
+    type: "DOUBLE",
+    description: "of the pixels that either changes, those that both do",
+  },
+  {
+    name: "fidelity_psnr",
+    type: "DOUBLE",
+    description: "of images with one to those with the other, dB",
+  },
   { name: "removed", type: "INT32", description: "images that the sanitizer left out" },
   { name: "removed_poisoned", type: "INT32", description: "poisoned ones among them" },
   { name: "seconds", type: "DOUBLE", description: "time that the trial took" },
@@ -110,6 +131,7 @@ function rowOf(
     ...{ key, kind, label, seed },
     model: config.kind === "model" ? key : config.model,
     attack: model?.attack?.name ?? null,
+    attack_options: model?.attack ? JSON.stringify(model.attack.options) : null,
     poisoned: model?.poisoning?.samples ?? null,
     boost: model?.poisoning?.boost ?? null,
     embed: model?.poisoning?.embed ?? null,
@@ -159,6 +181,10 @@ type Measured = Pick<
   | "claimed"
   | "kept_drop"
   | "score"
+  | "leading_class"
+  | "fidelity_cosine"
+  | "fidelity_iou"
+  | "fidelity_psnr"
   | "removed"
   | "removed_poisoned"
 >;
@@ -166,7 +192,9 @@ type Measured = Pick<
 const NOTHING: Measured = {
   ...{ test_acc: null, test_asr: null, succ: null, before_acc: null, before_asr: null },
   ...{ oracle_acc: null, oracle_asr: null, claimed: null, kept_drop: null },
-  ...{ score: null, removed: null, removed_poisoned: null },
+  ...{ score: null, leading_class: null },
+  ...{ fidelity_cosine: null, fidelity_iou: null, fidelity_psnr: null },
+  ...{ removed: null, removed_poisoned: null },
 };
 
 function measured({ outcome }: TrialRecord): Measured {
@@ -194,6 +222,13 @@ function measured({ outcome }: TrialRecord): Measured {
         kept_drop: outcome.keptDrop,
       };
     case "detection":
-      return { ...NOTHING, score: outcome.score };
+      return {
+        ...NOTHING,
+        score: outcome.score,
+        leading_class: leadingOf(outcome)?.target ?? null,
+        fidelity_cosine: outcome.fidelity?.cosine ?? null,
+        fidelity_iou: outcome.fidelity?.iou ?? null,
+        fidelity_psnr: outcome.fidelity?.psnr ?? null,
+      };
   }
 }

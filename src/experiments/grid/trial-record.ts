@@ -134,3 +134,8 @@ export type ModelOutcome = Frozen<z.infer<typeof modelOutcome>>;
 export type RepairOutcome = Frozen<z.infer<typeof repairOutcome>>;
 export type DetectionOutcome = Frozen<z.infer<typeof detectionOutcome>>;
 export type Outcome = TrialRecord["outcome"];
+
+/** What was found for the class that has the score. */
+export function leadingOf({ classes, score }: Pick<DetectionOutcome, "classes" | "score">) {
+  return classes.find((one) => one.score === score);
+}

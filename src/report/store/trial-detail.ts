@@ -1,4 +1,4 @@
-import type { TrialRecord } from "../../experiments/grid/trial-record.ts";
+import { leadingOf, type TrialRecord } from "../../experiments/grid/trial-record.ts";
 import { outcomeInWords } from "../../experiments/grid/words.ts";
 import { code, type Fact, facts, part } from "../facts.ts";
 import { pointsInterval, score, sharePhrase } from "../format.ts";
@@ -6,7 +6,6 @@ import { type Content, type Html, html } from "../html.ts";
 import { runParts } from "../run-parts.ts";
 import type { StoreContents } from "./contents.ts";
 import { trialChart } from "./trial-chart.ts";
-import { leadingOf } from "./trial-tables.ts";
 
 /** Everything that is known of a trial, behind a line that says what came out. */
 export function trialDetail(record: TrialRecord, contents: StoreContents): Html {

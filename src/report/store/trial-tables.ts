@@ -1,6 +1,6 @@
 import type { Proportion } from "../../core/statistics.ts";
 import type { KeptTrial } from "../../experiments/grid/plans.ts";
-import type { TrialRecord } from "../../experiments/grid/trial-record.ts";
+import { leadingOf, type TrialRecord } from "../../experiments/grid/trial-record.ts";
 import { percent, percentInterval, score, seconds, whole } from "../format.ts";
 import { type Content, type Html, html } from "../html.ts";
 import type { StoreContents } from "./contents.ts";
@@ -69,10 +69,6 @@ const DETECTION_COLUMNS: readonly Column<"detection">[] = [
   },
   { name: "cosine with the true one", cell: ({ fidelity }) => number(fidelity?.cosine, score) },
 ];
-
-export function leadingOf({ classes, score }: Outcome<"detection">) {
-  return classes.find((one) => one.score === score);
-}
 
 /** All tables of an experiment, one for every kind of trial that it has. */
 export function trialTables(

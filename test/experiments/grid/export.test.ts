@@ -64,7 +64,13 @@ describe("trials as rows", () => {
     });
     expect(detection).toMatchObject({
       ...{ kind: "detection", detector: "neural-cleanse", repair: "weight-decay", score: 1.75 },
-      ...{ attack: "badnets", test_acc: null, options: '{"steps":5}' },
+      ...{
+        attack: "badnets",
+        test_acc: null,
+        options: '{"steps":5}',
+        attack_options: '{"size":3}',
+      },
+      ...{ leading_class: 2, fidelity_cosine: 0.5, fidelity_iou: 0.25, fidelity_psnr: 20 },
     });
   });
 });
@@ -75,7 +81,7 @@ describe("a table", () => {
     expect(header).toBe(NAMES.join(","));
     expect(rest).toEqual([""]);
     expect(
-      clean!.startsWith(`${keyOf(CLEAN)},model,clean seed 3,${keyOf(CLEAN)},,,,,,3,4,2,,`),
+      clean!.startsWith(`${keyOf(CLEAN)},model,clean seed 3,${keyOf(CLEAN)},,,,,,,3,4,2,,`),
     ).toBe(true);
     expect(repair).toContain(",0.86,0.1,0.76,0.9,0.95,0.88,0.1,true,false,");
     // RFC 4180: quotes are doubled, and what holds a comma is quoted.

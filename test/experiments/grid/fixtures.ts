@@ -86,6 +86,12 @@ const AFTER = {
   estimatedDrop: { value: 0.02, low: -0.02, high: 0.06 },
 };
 
+/** Evidence for a class. */
+const evidence = (target: number, score: number) => ({
+  ...{ target, score, found: true, size: 2, kept: proportion(30, 40) },
+  success: { suspect: proportion(38, 40), repaired: proportion(4, 40) },
+});
+
 const OUTCOMES: Readonly<Record<TrialConfig["kind"], Outcome>> = {
   model: { kind: "model", ...judged(45, 38), marked: 20, filtered: null },
   repair: {
@@ -97,7 +103,12 @@ const OUTCOMES: Readonly<Record<TrialConfig["kind"], Outcome>> = {
     ...{ claimed: true, keptDrop: false, stopped: null },
   },
   detection: {
-    ...{ kind: "detection", statistic: "size-gap", score: 1.75, classes: [] },
+    ...{
+      kind: "detection",
+      statistic: "size-gap",
+      score: 1.75,
+      classes: [evidence(1, 0.5), evidence(2, 1.75)],
+    },
     fidelity: { cosine: 0.5, iou: 0.25, psnr: 20 },
   },
 };
