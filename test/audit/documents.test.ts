@@ -27,8 +27,10 @@ type Schema = z.core.JSONSchema.BaseSchema;
 const VERSIONS: Readonly<Record<string, number>> = {
   detectRecord: 4,
   evaluateRecord: 3,
+  experimentStatusRecord: 2,
   inspectRecord: 2,
   repairRecord: 2,
+  reproduceRecord: 2,
   searchRecord: 2,
   trainRecord: 4,
   trialRecord: 2,

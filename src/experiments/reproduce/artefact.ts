@@ -88,6 +88,9 @@ export interface Point {
   /** Interval of y. */
   readonly low?: number | null;
   readonly high?: number | null;
+  /** Interval of x, where x is measured, too. */
+  readonly xLow?: number | null;
+  readonly xHigh?: number | null;
   /** Number of models that y is made of, and of clean ones that they are compared with. */
   readonly n?: number;
   readonly against?: number;

@@ -56,7 +56,7 @@ export const figure7Clip: Artefact = {
 };
 
 const NOTES = [
-  "Robustness: ASR at the oracle stop of Pivotal Tuning, mean over models.",
+  "Robustness: ASR at the oracle stop of Pivotal Tuning, mean over models. Intervals are those of a bootstrap over models, 95 %.",
   "An attack is on a front if no other one is both more robust and less detectable.",
 ];
 
@@ -129,7 +129,8 @@ export function pointOf(results: Results, attack: string): Point[] {
   );
   if (!auc || !robustness) return [];
   const { value: y, ...rest } = robustness;
-  return [{ x: auc.value, y, ...rest, label: attack }];
+  const { value: x, low: xLow, high: xHigh } = auc;
+  return [{ ...{ x, xLow, xHigh }, ...{ y, ...rest, against: clean.length }, label: attack }];
 }
 
 /** The points that no other one beats in both: less detectable (x) and more robust (y); by ascending x. */

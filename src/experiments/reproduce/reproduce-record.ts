@@ -5,7 +5,7 @@ import { trialFailure } from "../grid/trial-record.ts";
 import { SCALE_NAMES } from "./scales.ts";
 
 /** Raised whenever a field of this document is added, removed or changes its meaning. */
-export const REPRODUCE_SCHEMA_VERSION = 1;
+export const REPRODUCE_SCHEMA_VERSION = 2;
 
 const low = z.number().nullable().describe("Lower end of the 95 % interval; null without one.");
 const high = z.number().nullable().describe("Upper end of the 95 % interval; null without one.");
@@ -56,6 +56,7 @@ const point = z.strictObject({
   x: z.number().describe("Value on the x axis."),
   y: z.number().describe("Value on the y axis."),
   ...{ low: low.optional(), high: high.optional(), n: n.optional(), against },
+  ...{ xLow: low.optional(), xHigh: high.optional() },
   label: text.optional().describe("Name of the point."),
   marked: z.literal(true).optional().describe("Whether the point stands out."),
 });

@@ -23,7 +23,7 @@ export function tableCsv({ head, rows }: Table): string {
 }
 
 const COLUMNS = [
-  ...["panel", "series", "paper", "x", "y", "low", "high", "n", "against"],
+  ...["panel", "series", "paper", "x", "xLow", "xHigh", "y", "low", "high", "n", "against"],
   ...["label", "marked", "picture"],
 ];
 

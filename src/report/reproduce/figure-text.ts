@@ -22,11 +22,10 @@ function linesOf(panel: Panel): string[] {
   const y = (value: number) => (panel.y.share ? percent(value) : digits(value));
   const pointsOf = ({ points }: Series) =>
     points.map((point) => {
-      const at = panel.x.names ? (panel.x.names[points.indexOf(point)] ?? x(point.x)) : x(point.x);
-      const { low, high } = point;
-      const interval = typeof low === "number" && typeof high === "number";
+      const named = panel.x.names?.[points.indexOf(point)];
+      const at = named ?? `${x(point.x)}${interval(point.xLow, point.xHigh, x)}`;
       const name = point.label === undefined ? "" : `${point.label} `;
-      return `${name}${at} → ${y(point.y)}${interval ? ` (${y(low)} to ${y(high)})` : ""}`;
+      return `${name}${at} → ${y(point.y)}${interval(point.low, point.high, y)}`;
     });
   if (panel.series.length === 0) return [`    ${NOT_MEASURED}`];
   return panel.series.map((series) => {
@@ -39,6 +38,16 @@ function linesOf(panel: Panel): string[] {
     if (shown.length < said.length) shown.splice(1, 0, `… ${said.length - shown.length} more`);
     return `    ${seriesWords(series)}${said.length > 0 ? `: ${shown.join(", ")}` : ""}`;
   });
+}
+
+/** " (0.8 to 0.9)"; nothing where there is none. */
+function interval(
+  low: number | null | undefined,
+  high: number | null | undefined,
+  words: (value: number) => string,
+): string {
+  const known = typeof low === "number" && typeof high === "number";
+  return known ? ` (${words(low)} to ${words(high)})` : "";
 }
 
 function digits(value: number): string {

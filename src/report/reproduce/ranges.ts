@@ -25,7 +25,7 @@ export function rangesOf({ x, y, series }: Chart): Ranges {
   return {
     x: rangeOf(
       x,
-      points.map((point) => point.x),
+      points.flatMap((point) => [point.x, point.xLow ?? point.x, point.xHigh ?? point.x]),
     ),
     y: rangeOf(y, [...points.flatMap(heights), ...(bars ? [0] : [])]),
   };

@@ -4,6 +4,8 @@ import { MUTED, PAPER } from "../charts/plot.ts";
 import type { Look } from "./looks.ts";
 import type { Range, Ranges } from "./ranges.ts";
 
+const WHISKER = { strokeWidth: 1.5, strokeOpacity: 0.75 } as const;
+
 /** The marks of a series; what comes first lies below. */
 export function marksOf({ series, colour, symbol, at }: Look, { x, y }: Ranges): Plot.Markish[] {
   const { points, mark, paper } = series;
@@ -12,8 +14,12 @@ export function marksOf({ series, colour, symbol, at }: Look, { x, y }: Ranges):
     ({ low, high }) => typeof low === "number" && typeof high === "number",
   );
   const whiskers = Plot.ruleX(intervals, {
-    ...{ x: "x", y1: "low", y2: "high", stroke: colour, strokeWidth: 1.5, strokeOpacity: 0.75 },
+    ...{ x: "x", y1: "low", y2: "high", stroke: colour, ...WHISKER },
   });
+  const sideways = Plot.ruleY(
+    points.filter(({ xLow, xHigh }) => typeof xLow === "number" && typeof xHigh === "number"),
+    { ...{ y: "y", x1: "xLow", x2: "xHigh" }, ...WHISKER, stroke: colour },
+  );
   const band = Plot.areaY(intervals, {
     ...{ x: "x", y1: "low", y2: "high", fill: colour, fillOpacity: 0.1 },
   });
@@ -29,7 +35,7 @@ export function marksOf({ series, colour, symbol, at }: Look, { x, y }: Ranges):
         dots,
       ];
     case "dots":
-      return [whiskers, dots];
+      return [whiskers, sideways, dots];
     case "bars":
       return [
         Plot.barY(points, {
