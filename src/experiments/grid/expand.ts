@@ -78,32 +78,39 @@ class Expansion {
     const { sanitizers, repairs, deployments, detectors, reference } = this.#choices;
     const family = trialOf(config).key;
     const add = (trial: Trial, part: string) => this.#add(trial, `${label}${part}`, family);
+    const { heldOut, allowedDrop, combine } = this.#plan;
     const model = add(trialOf(config), "");
-    for (const sanitizer of sanitizers) {
+    const sanitized = sanitizers.map((sanitizer) => {
       const trial = trialOf({ ...config, sanitizer: stated(sanitizer), unsanitized: model });
-      add(trial, `, ${sanitizer.called}`);
-    }
+      const part = `, ${sanitizer.called}`;
+      return { key: add(trial, part), part };
+    });
     for (const r of this.#plan.trusted) {
       const trusted = this.#numberOf(r);
-      const said = ({ called }: Chosen<unknown>) => `, ${called} r=${trusted}`;
-      const { heldOut, allowedDrop } = this.#plan;
-      const about = { model, trusted, pool: this.#images.digests.pool, seed, heldOut };
-      const repair = (method: Configured<Repair> | null, deployed: Configured<Deployment> | null) =>
+      const said = (...methods: readonly Chosen<unknown>[]) =>
+        `, ${methods.map(({ called }) => called).join(" + ")} r=${trusted}`;
+      const about = { trusted, pool: this.#images.digests.pool, seed, heldOut };
+      const repair = (of: string, { repair, deployment }: Defences) =>
         trialOf({
-          ...{ ...about, kind: "repair" as const, allowedDrop },
-          ...{ repair: method && stated(method), deployment: deployed && stated(deployed) },
+          ...{ ...about, model: of, kind: "repair" as const, allowedDrop },
+          ...{ repair: repair ? stated(repair) : null },
+          ...{ deployment: deployment ? stated(deployment) : null },
         });
       // Neither helps a clean model; both could only spoil it.
       if (config.attack !== null) {
-        for (const method of repairs) add(repair(method, null), said(method));
-        for (const method of deployments) add(repair(null, method), said(method));
+        for (const { key, part } of [{ key: model, part: "" }, ...(combine ? sanitized : [])]) {
+          for (const defences of together(repairs, deployments, combine)) {
+            const methods = [defences.repair ?? [], defences.deployment ?? []].flat();
+            add(repair(key, defences), `${part}${said(...methods)}`);
+          }
+        }
       }
       for (const detector of detectors) {
         const compared = detector.method.needsRepair
-          ? add(repair(reference, null), said(reference))
+          ? add(repair(model, { repair: reference }), said(reference))
           : null;
         const trial = trialOf({
-          ...{ ...about, kind: "detection" as const },
+          ...{ ...about, model, kind: "detection" as const },
           ...{ detector: stated(detector), repair: compared },
         });
         add(trial, said(detector));
@@ -188,6 +195,28 @@ class Expansion {
     if (!this.#trials.has(trial.key)) this.#trials.set(trial.key, planned);
     return trial.key;
   }
+}
+
+/** How a model that is there is defended: a repair, a defence at inference time, or one after the other. */
+interface Defences {
+  readonly repair?: Chosen<Repair>;
+  readonly deployment?: Chosen<Deployment>;
+}
+
+/** Every defence by itself, and, if they are combined, every pair. */
+function together(
+  repairs: readonly Chosen<Repair>[],
+  deployments: readonly Chosen<Deployment>[],
+  combine: boolean,
+): Defences[] {
+  const pairs = repairs.flatMap((repair) =>
+    deployments.map((deployment) => ({ repair, deployment })),
+  );
+  return [
+    ...repairs.map((repair) => ({ repair })),
+    ...deployments.map((deployment) => ({ deployment })),
+    ...(combine ? pairs : []),
+  ];
 }
 
 /** " m=500·b50 after-augmentation"; the embedding where others differ in it. */

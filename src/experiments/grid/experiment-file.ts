@@ -120,6 +120,12 @@ export const experiment = z.strictObject({
     .array(methodChoice)
     .default([])
     .describe("defences at inference time, on every poisoned model"),
+  combine: z
+    .boolean()
+    .default(false)
+    .describe(
+      "also put defences together: repairs and defences at inference time on models from sanitized images, and such defences after every repair",
+    ),
   detectors: z.array(methodChoice).default([]).describe("detectors, on every model"),
   reference: methodChoice
     .prefault("pivotal-tuning")

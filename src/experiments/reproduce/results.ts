@@ -85,7 +85,7 @@ export class Results {
     return this.groups.find(({ attack }) => attack === null)?.models ?? [];
   }
 
-  /** What repairs came to on these models. */
+  /** What repairs came to on these models, without another defence. */
   repairs(
     models: readonly ModelResult[],
     repair: string,
@@ -97,6 +97,7 @@ export class Results {
         trial.config.kind === "repair" &&
         keys.has(trial.config.model) &&
         trial.config.repair?.name === repair &&
+        trial.config.deployment === null &&
         (trusted === undefined || trial.config.trusted === trusted),
     );
   }

@@ -52,3 +52,30 @@ test("a defence at inference time stands in the place of a repair, on attacked m
   expect(trials.filter(({ config }) => config.kind === "repair")).toHaveLength(1);
   expect(trials).toHaveLength(2 + 4 + 1);
 });
+
+test("defences put together are every pair, on every model, in the order in which they play", () => {
+  const combined = expand(
+    experimentOf({
+      attacks: [{ name: "badnets", poisoned: 5 }],
+      sanitizers: ["filter"],
+      repairs: ["weight-decay"],
+      deployments: ["blur"],
+      combine: true,
+      trusted: [50],
+    }),
+    IMAGES,
+  );
+  const labels = combined.map(({ label }) => label);
+  const defended = ["weight-decay r=50", "blur r=50", "weight-decay + blur r=50"];
+  expect(labels).toEqual([
+    ...["clean seed 0", "clean seed 0, filter", "badnets m=5 seed 0", "badnets m=5 seed 0, filter"],
+    ...defended.map((part) => `badnets m=5 seed 0, ${part}`),
+    ...defended.map((part) => `badnets m=5 seed 0, filter, ${part}`),
+  ]);
+  const [filtered, last] = [combined[3]!, combined.at(-1)!];
+  expect(last.config).toMatchObject({
+    ...{ kind: "repair", model: filtered.key },
+    ...{ repair: { name: "weight-decay" }, deployment: { name: "blur" } },
+  });
+  for (const { family } of combined.slice(2)) expect(family).toBe(combined[2]!.key);
+});
