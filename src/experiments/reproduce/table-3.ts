@@ -9,6 +9,8 @@ import { onScale } from "./scales.ts";
 /** Those of the paper, and the one of whoever names none. */
 const REPAIRS = [...TABLED_REPAIRS, DEFAULT_REPAIR];
 
+const SHARES = TABLED_SHARES.map((share) => `${100 * share} %`).join(", ");
+
 /** Table III: what is left of attacks after repairs with few trusted images. */
 export const table3: Artefact = {
   name: "table-3",
@@ -61,6 +63,7 @@ export const table3: Artefact = {
       notes: [
         "Oracle: lowest ASR of all checkpoints within Δ = 2 points of CDA, judged on test data, as in the paper.",
         "Deployable: the checkpoint that a defender ships, chosen without test data.",
+        `r is the number of trusted images. The paper's numbers are for ${SHARES} of the training images, in this order; where another share was measured they stand beside it all the same.`,
         `${DEFAULT_REPAIR} is not in the paper: it is what repairs here unless another one is named.`,
         ...keptDrop(results),
       ],
