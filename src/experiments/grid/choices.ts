@@ -16,6 +16,7 @@ import { SANITIZERS } from "../../sanitizers/index.ts";
 import type { Sanitizer } from "../../sanitizers/sanitizer.ts";
 import type { Experiment } from "./experiment-file.ts";
 import type { Methods } from "./methods.ts";
+import type { PlaceOf } from "./yaml-file.ts";
 
 /** A method of an experiment. */
 export interface Chosen<M> extends Configured<M> {
@@ -42,28 +43,47 @@ export interface Choices {
 
 /**
  * The methods that an experiment names.
+ * @param placeOf where a part of its file stands, for error messages; errors name the method alone if nobody knows
  * @throws `UNKNOWN_METHOD`, `INVALID_CONFIG`
  */
-export function choicesOf(plan: Experiment): Choices {
+export function choicesOf(plan: Experiment, placeOf?: PlaceOf): Choices {
   const repairs: Methods<Repair> = REPAIRS;
-  const { preset } = plan;
+  const paper = plan.preset ? PRESETS[plan.preset] : {};
+  const each = <C, R>(key: keyof Experiment, choices: readonly C[], choose: (choice: C) => R) =>
+    choices.map((choice, at) => located(() => choose(choice), placeOf?.([key, at])));
+  const from =
+    <M extends AnyMethod>(kind: string, methods: Methods<M>) =>
+    (choice: Choice) =>
+      chosen(kind, methods, choice);
   return {
-    attacks: plan.attacks.map((attack) => attackOf(attack, preset ? PRESETS[preset] : {})),
-    sanitizers: plan.sanitizers.map((choice) => chosen("sanitizer", SANITIZERS, choice)),
-    repairs: plan.repairs.map((choice) => chosen("repair", repairs, choice)),
-    deployments: plan.deployments.map((choice) => chosen("deployment", DEPLOYMENTS, choice)),
-    detectors: plan.detectors.map((choice) => chosen("detector", DETECTORS, choice)),
-    reference: chosen("repair", repairs, plan.reference),
+    attacks: each("attacks", plan.attacks, (attack) => attackOf(attack, paper)),
+    sanitizers: each("sanitizers", plan.sanitizers, from("sanitizer", SANITIZERS)),
+    repairs: each("repairs", plan.repairs, from("repair", repairs)),
+    deployments: each("deployments", plan.deployments, from("deployment", DEPLOYMENTS)),
+    detectors: each("detectors", plan.detectors, from("detector", DETECTORS)),
+    reference: located(() => chosen("repair", repairs, plan.reference), placeOf?.(["reference"])),
   };
+}
+
+/** The same, its errors about a line of the file. */
+function located<R>(choose: () => R, line: string | undefined): R {
+  try {
+    return choose();
+  } catch (cause) {
+    if (!(cause instanceof AntidoteError) || line === undefined) throw cause;
+    const { code, message, place, next } = cause;
+    throw new AntidoteError(code, message, {
+      ...{ place: place === undefined ? line : `${line}, ${place}`, cause },
+      ...(next === undefined ? {} : { next }),
+    });
+  }
 }
 
 type Choice = Experiment["repairs"][number];
 
-function chosen<M extends { readonly config: Repair["config"] }>(
-  kind: string,
-  methods: Methods<M>,
-  choice: Choice,
-): Chosen<M> {
+type AnyMethod = { readonly config: Repair["config"] };
+
+function chosen<M extends AnyMethod>(kind: string, methods: Methods<M>, choice: Choice): Chosen<M> {
   const called = inWords(choice);
   return { ...chooseMethod(kind, methods, choice as MethodChoice<string>), called };
 }

@@ -12,8 +12,9 @@ import { ARCHITECTURE } from "../../models/fresh.ts";
 import { PREPROCESSING_NAME, PRETRAINED } from "../../models/pretrained.ts";
 import { readOnnxFile } from "../../onnx/file.ts";
 import { RECIPE, recipeFor, type TrainingConfig } from "../../train/config.ts";
+import { choicesOf } from "./choices.ts";
 import type { Source } from "./materials.ts";
-import { readYamlFile } from "./yaml-file.ts";
+import { type PlaceOf, readYamlFile } from "./yaml-file.ts";
 
 const several = <T extends z.ZodType>(value: T) =>
   z.union([value, z.array(value).min(1)], "expected a whole number of at least 1, or several");
@@ -142,11 +143,13 @@ export type Experiment = Omit<z.output<typeof experiment>, "training"> & {
  * Reads an experiment. Keys may be written in camelCase or kebab-case. Paths stay as they are written, so that what a
  * store remembers of an experiment can be shared.
  * @param folder where its paths are meant from
- * @throws `INVALID_CONFIG`
+ * @throws `INVALID_CONFIG`, `UNKNOWN_METHOD`
  */
 export async function readExperiment(path: string, folder = dirname(path)): Promise<Experiment> {
   const { value, placeOf } = await readYamlFile(path);
   const read = experimentFrom(value, basename(path, extname(path)), placeOf);
+  // Whoever runs it chooses the methods; what is wrong with them is found here, where lines are known.
+  choicesOf(read, placeOf);
   const { network } = read;
   if (!("from" in network)) return read;
   const { sha256 } = network;
@@ -187,11 +190,7 @@ const HELP = "`antidote experiment run --help` describes the file.";
  * @param placeOf where a part of it stands, for error messages
  * @throws `INVALID_CONFIG`
  */
-export function experimentFrom(
-  given: unknown,
-  name: string,
-  placeOf: (path: readonly PropertyKey[]) => string,
-): Experiment {
+export function experimentFrom(given: unknown, name: string, placeOf: PlaceOf): Experiment {
   if (typeof given !== "object" || given === null || Array.isArray(given)) {
     throw new AntidoteError("INVALID_CONFIG", "The file holds no keys with values.", {
       place: placeOf([]),

@@ -7,8 +7,11 @@ export interface YamlFile {
   /** Its content, with keys in camelCase. */
   readonly value: unknown;
   /** "FILE:LINE" of a value, or of the innermost one above it that is there. */
-  placeOf(path: readonly PropertyKey[]): string;
+  readonly placeOf: PlaceOf;
 }
+
+/** Where a value of a file stands. */
+export type PlaceOf = (path: readonly PropertyKey[]) => string;
 
 /**
  * Reads a YAML or JSON file, whose keys may be written in camelCase or kebab-case.

@@ -24,6 +24,17 @@ const read = async (text: string, name = "grid.yaml"): Promise<Experiment> =>
   readExperiment(join(await folderWith({ [name]: text }), name));
 
 describe("an experiment file", () => {
+  test.each([
+    ["repairs:\n  - nad\n  - pivotal-tunning", "UNKNOWN_METHOD", "grid.yaml:4, repair"],
+    ["repairs:\n  - name: nad\n    step: 3", ...["INVALID_CONFIG", "grid.yaml:3, repair nad"]],
+    ["attacks:\n  - wanet", "INVALID_CONFIG", "grid.yaml:3, attacks"],
+    ["reference: nothing", "UNKNOWN_METHOD", "grid.yaml:2, repair"],
+  ])("says in which line a method is wrong: %j", async (text, code, place) => {
+    await expect(read(`data: procedural\n${text}`)).rejects.toMatchObject({
+      ...{ code, place: expect.stringMatching(new RegExp(`${place}$`)) },
+    });
+  });
+
   test("needs nothing but the images", async () => {
     const plan = await read("data: procedural");
     expect(plan).toMatchObject({
