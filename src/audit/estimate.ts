@@ -99,7 +99,8 @@ export function workOf(
       ? checkpoints * STRONGEST_EFFORT.steps * STRONGEST_EFFORT.images * INVERSION
       : 0;
     const inverted = triggerSteps * classes * CLEANSE_SEARCH.parse({}).images * INVERSION;
-    const { amount } = tuningWork({ steps: tuned, batchSize }, tuning);
+    const passed = tuned * (repair.method.passes ?? 1);
+    const { amount } = tuningWork({ steps: passed, batchSize }, tuning);
     // All classes at the start, then the suspicious ones, of which there is hardly more than one.
     const ascents = marginSteps * (classes + checkpoints) * size.images * INVERSION;
     const other = judged + searched + inverted + ascents;

@@ -1,20 +1,24 @@
 import { z } from "zod";
 import { gradients } from "../autodiff/gradients.ts";
-import { throwIfCancelled } from "../core/errors.ts";
 import type { Random } from "../core/random.ts";
 import { type FloatTensor, float32, type Tensor } from "../core/tensor.ts";
 import { augment } from "../data/augment.ts";
-import { batchTensors, count, epochBatches } from "../data/images.ts";
+import { batchTensors, count } from "../data/images.ts";
 import type { Classifier } from "../models/classifier.ts";
+import { batchFor } from "../models/memory.ts";
 import { consumers, type StaticGraph, type Value } from "../onnx/graph.ts";
 import type { RunContext } from "../runtime/context.ts";
-import { allFinite, diverged } from "../train/divergence.ts";
 import { crossEntropy } from "../train/losses.ts";
 import { sgd } from "../train/optimisers.ts";
+import { inParts } from "../train/parts.ts";
 import { compileStep, type Step } from "../train/step.ts";
 import { convolutions, withChannels } from "./channels.ts";
 import { LEARNING_RATES } from "./options.ts";
 import type { Checkpoint, Repair, RepairInput } from "./repair.ts";
+import { notePartsOf, tuningSteps } from "./tuning-steps.ts";
+
+/** Times that a step passes through the network: as it is, at a random change, and at the worst one. */
+const PASSES = 3;
 
 const config = z.strictObject({
   steps: z.int().min(1).default(300).describe("optimiser steps"),
@@ -51,7 +55,8 @@ type Options = z.output<typeof config>;
  *     min_m  α·CE(f(x; m⊙w, b), y) + (1−α)·max_{|δ|,|ξ| ≤ ε} CE(f(x; (m+δ)⊙w, (1+ξ)⊙b), y)
  *
  * with one signed ascent step from a random start for the maximum; channels whose mask falls below the threshold are
- * cut off. The weights of a channel are those of its batch norm where that stands behind the convolution.
+ * cut off. The weights of a channel are those of its batch norm where that stands behind the convolution. Where a budget
+ * of memory divides a step, every part has a worst change of its own.
  */
 export const anp: Repair<typeof config> = {
   name: "anp",
@@ -70,6 +75,7 @@ export const anp: Repair<typeof config> = {
     ],
   },
   config,
+  passes: PASSES,
   space: {
     learningRate: [...LEARNING_RATES, 0.2],
     budget: [0.2, 0.3, 0.4, 0.6],
@@ -77,12 +83,42 @@ export const anp: Repair<typeof config> = {
   },
   async *run(context, input, options): AsyncGenerator<Checkpoint> {
     const { model, trusted } = input;
-    const size = Math.min(options.batchSize, count(trusted));
-    const network = await model.at(size);
+    const { learningRate, budget, threshold } = options;
+    const wanted = Math.min(options.batchSize, count(trusted));
+    const { size, parts } = await batchFor(
+      Array<Classifier>(PASSES).fill(model),
+      wanted,
+      context.memory,
+    );
+    notePartsOf(context, "anp", size, parts);
+    const network = await model.at(size / parts);
     const channels = channelsOf(network, model);
-    const step = await compileMasks(context, input, network, channels, size, options);
+    const step = await compileMasks(
+      context,
+      input,
+      network,
+      channels,
+      size / parts,
+      parts,
+      options,
+    );
+    const pace = { ...options, stage: "anp", batchSize: size };
     try {
-      yield* learnMasks(context, input, step, channels, size, options);
+      const reached = tuningSteps(context, trusted, pace, {
+        async take(indices, draws) {
+          const { images, labels } = batchTensors(trusted, indices);
+          const moved = options.augment
+            ? augment(images.data, trusted, draws.fork("augment"))
+            : images.data;
+          const noise = noiseFor(channels, budget, draws.fork("noise"));
+          const feeds = inParts({ images: float32(images.shape, moved), labels }, parts, noise);
+          return (await step.runParts(feeds, learningRate, context.signal)).loss;
+        },
+        read: () => step.read(),
+      });
+      for await (const { step: at, loss, values } of reached) {
+        yield { step: at, loss, model: pruned(model, channels, values, threshold) };
+      }
     } finally {
       await step.release();
     }
@@ -115,17 +151,19 @@ function compileMasks(
   { model, trusted }: RepairInput,
   network: StaticGraph,
   channels: readonly Channels[],
-  size: number,
+  rows: number,
+  parts: number,
   { momentum, clean, budget }: Options,
 ): Promise<Step> {
   const ones = (n: number) => float32([n], new Float32Array(n).fill(1));
   return compileStep(device, {
     parameters: new Map(channels.map(({ count }, layer) => [mask(layer), ones(count)])),
     optimiser: sgd({ momentum }),
+    parts,
     build(b, at) {
-      const shape = [size, trusted.channels, trusted.height, trusted.width];
+      const shape = [rows, trusted.channels, trusted.height, trusted.width];
       const images = b.input("images", "float32", shape); // [N,C,H,W]
-      const labels = b.input("labels", "int64", [size]);
+      const labels = b.input("labels", "int64", [rows]);
       /** The loss with every channel's weights times `factors` and its bias times `shifts`, [K] each. */
       const lossWith = (prefix: string, factors: readonly Value[], shifts?: readonly Value[]) => {
         const scaled: Record<string, Value> = {};
@@ -163,39 +201,6 @@ function compileMasks(
     },
     project: (b, _, updated) => b.clip(updated, 0, 1),
   });
-}
-
-async function* learnMasks(
-  { random, signal, emit }: RunContext,
-  { model, trusted }: RepairInput,
-  step: Step,
-  channels: readonly Channels[],
-  size: number,
-  options: Options,
-): AsyncGenerator<Checkpoint> {
-  const { steps, learningRate, checkpointEvery, budget, threshold } = options;
-  for (let i = 0, epoch = 0; i < steps; epoch++) {
-    for (const indices of epochBatches(count(trusted), size, epoch, random.fork("order"))) {
-      if (i === steps) break;
-      throwIfCancelled(signal);
-      const draws = random.fork(`step/${i}`);
-      const { images, labels } = batchTensors(trusted, indices);
-      const moved = options.augment
-        ? augment(images.data, trusted, draws.fork("augment"))
-        : images.data;
-      const noise = noiseFor(channels, budget, draws.fork("noise"));
-      const feeds = { images: float32(images.shape, moved), labels, ...noise };
-      const { loss } = await step.run(feeds, learningRate, signal);
-      i++;
-      if (!Number.isFinite(loss)) throw diverged("anp", i);
-      emit({ kind: "step", stage: "anp", done: i, total: steps });
-      if (i % checkpointEvery === 0 || i === steps) {
-        const masks = await step.read();
-        if (!allFinite(masks)) throw diverged("anp", i);
-        yield { step: i, loss, model: pruned(model, channels, masks, threshold) };
-      }
-    }
-  }
 }
 
 /** A random start for the worst change of every layer. */

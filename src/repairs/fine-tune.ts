@@ -1,17 +1,15 @@
 import { gradients } from "../autodiff/gradients.ts";
-import { throwIfCancelled } from "../core/errors.ts";
 import { once } from "../core/once.ts";
 import type { Random } from "../core/random.ts";
 import { type FloatTensor, float32, type Tensor, toNumbers } from "../core/tensor.ts";
 import { augment, mixPairs } from "../data/augment.ts";
-import { batchTensors, count, epochBatches, type ImageSet } from "../data/images.ts";
+import { batchTensors, count, type ImageSet } from "../data/images.ts";
 import type { Classifier, Outputs, Weights } from "../models/classifier.ts";
 import { batchFor } from "../models/memory.ts";
 import { ReinsertedBatchNorm } from "../models/reinserted-batch-norm.ts";
 import type { GraphBuilder } from "../onnx/builder.ts";
 import type { Value } from "../onnx/graph.ts";
 import type { RunContext } from "../runtime/context.ts";
-import { allFinite, diverged } from "../train/divergence.ts";
 import { correct } from "../train/losses.ts";
 import type { Optimiser } from "../train/optimisers.ts";
 import { inParts } from "../train/parts.ts";
@@ -20,6 +18,7 @@ import { compileStep } from "../train/step.ts";
 import { tunedNetwork } from "../train/tuned-network.ts";
 import { RateGovernor } from "./rate-governor.ts";
 import type { Checkpoint, RepairInput } from "./repair.ts";
+import { notePartsOf, type Pace, tuningSteps } from "./tuning-steps.ts";
 
 /** What a repair's loss may use. */
 export interface LossTerms {
@@ -53,12 +52,7 @@ interface Tapped extends Outputs {
 }
 
 /** What distinguishes one repair by fine-tuning from another. */
-export interface FineTunePlan {
-  readonly stage: string;
-  readonly steps: number;
-  readonly batchSize: number;
-  /** Steps between checkpoints; there is always one after the last step. */
-  readonly checkpointEvery: number;
+export interface FineTunePlan extends Pace {
   readonly schedule: Schedule;
   readonly optimiser: Optimiser;
   /** Random crop and flip. */
@@ -93,7 +87,7 @@ export interface FineTunePlan {
 /**
  * The loop that all repairs by fine-tuning share: batches of augmented trusted images, the model under
  * repair beside the frozen suspect in one graph, and a stream of checkpoints. Where a budget of memory divides a step,
- * what is a statistic of the batch (batch norm, the centroids of SLOL) is one of a part.
+ * what is a statistic of the batch (batch norm, the centroids of SLOL, where sharpness-aware tuning looks ahead) is one of a part.
  * @throws `DIVERGED` if the loss is no longer finite; the checkpoints before remain valid
  */
 export async function* fineTune(
@@ -101,16 +95,17 @@ export async function* fineTune(
   { model, trusted }: RepairInput,
   plan: FineTunePlan,
 ): AsyncGenerator<Checkpoint> {
-  const { device, random, signal, emit } = context;
+  const { device, signal } = context;
   const teacher = plan.teacher ?? model;
   const wanted = Math.min(plan.batchSize, count(trusted));
   // The teacher counts whether or not the loss turns out to ask for it: rather one part too many.
-  const { size: batchSize, parts } = await batchFor([model, teacher], wanted, context.memory);
+  const { size: batchSize, parts } = await batchFor(
+    plan.lookAhead ? [model, model, teacher] : [model, teacher],
+    wanted,
+    context.memory,
+  );
   const rows = batchSize / parts;
-  if (parts > 1) {
-    const message = `each step of ${batchSize} images is made in ${parts} parts, to keep within the memory it may take`;
-    emit({ kind: "note", stage: plan.stage, message });
-  }
+  notePartsOf(context, plan.stage, batchSize, parts);
   const frozen = await model.at(rows);
   const still = await teacher.at(rows);
   const norm =
@@ -169,32 +164,25 @@ export async function* fineTune(
   });
 
   try {
-    let loss = Number.NaN;
     const governor = plan.governed ? new RateGovernor() : undefined;
-    for (let i = 0, epoch = 0; i < plan.steps; epoch++) {
-      for (const indices of epochBatches(count(trusted), batchSize, epoch, random.fork("order"))) {
-        if (i === plan.steps) break;
-        throwIfCancelled(signal);
-        const draws = random.fork(`step/${i}`);
-        const feeds = feedsOf(trusted, indices, plan, draws, i + 1);
-        const rate = plan.schedule(i) * (governor?.share ?? 1);
-        const { loss: now, metrics } = await step.runParts(inParts(feeds, parts), rate, signal);
-        loss = now;
-        governor?.observe(
-          meanOfClean(
-            metrics.map(({ agreement }) => agreement!),
-            feeds,
-          ),
-        );
-        i++;
-        if (!Number.isFinite(loss)) throw diverged(plan.stage, i);
-        emit({ kind: "step", stage: plan.stage, done: i, total: plan.steps });
-        if (i % plan.checkpointEvery === 0 || i === plan.steps) {
-          const values = await step.read();
-          if (!allFinite(values)) throw diverged(plan.stage, i);
-          yield { step: i, loss, model: model.withWeights(norm?.fold(values) ?? values) };
-        }
-      }
+    const reached = tuningSteps(
+      context,
+      trusted,
+      { ...plan, batchSize },
+      {
+        async take(indices, draws, at) {
+          const feeds = feedsOf(trusted, indices, plan, draws, at);
+          const rate = plan.schedule(at - 1) * (governor?.share ?? 1);
+          const { loss, metrics } = await step.runParts(inParts(feeds, parts), rate, signal);
+          const agreements = metrics.map(({ agreement }) => agreement!);
+          governor?.observe(meanOfClean(agreements, feeds));
+          return loss;
+        },
+        read: () => step.read(),
+      },
+    );
+    for await (const { step: at, loss, values } of reached) {
+      yield { step: at, loss, model: model.withWeights(norm?.fold(values) ?? values) };
     }
   } finally {
     await step.release();

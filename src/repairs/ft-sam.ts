@@ -42,6 +42,7 @@ export const ftSam: Repair<typeof config> = {
     ],
   },
   config,
+  passes: 2,
   space: { learningRate: LEARNING_RATES, radius: [0.5, 1, 2, 4] },
   run(context, input, options) {
     const { momentum, weightDecay, labelSmoothing, radius } = options;

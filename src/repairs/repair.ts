@@ -32,6 +32,8 @@ export interface Repair<Config extends z.ZodType = z.ZodType>
     Revised {
   /** Whether it uses triggers that were found before. */
   readonly takesTriggers?: true;
+  /** How often a step passes through the network that it changes; once by default. */
+  readonly passes?: number;
   /** Every option that a search may vary; it must leave at least 20 configurations, the default among them. */
   readonly space: SearchSpace<z.output<Config>>;
 }

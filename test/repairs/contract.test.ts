@@ -73,6 +73,7 @@ test("the registry of repairs lists every repair file under its own name", () =>
     "repair.ts",
     "slol.ts",
     "trigger-lesson.ts",
+    "tuning-steps.ts",
     "unlearning.ts",
   ];
   expectRegistryIsFolder("repairs", REPAIRS, shared);
@@ -190,6 +191,32 @@ describe.each(Object.values(REPAIRS) as Repair[])("$name", (repair) => {
     expect(record.open).toBe(0);
     await all(repair.run(context, await input(), config()));
     expect(record.open).toBe(0);
+  });
+
+  test("makes its steps in parts within a budget of memory, to about the same weights", async () => {
+    const run = async (memory?: number) => {
+      const { context, events } = watched(device, 0);
+      const checkpoints = await all(
+        // Batch norm, and what is worst for a batch or compares its images, would be others.
+        repair.run(
+          { ...context, memory },
+          await input(plainNet(8)),
+          config({ batchNorm: "frozen", steps: 2, lambdaS: 0, radius: 0, budget: 1e-6 }),
+        ),
+      );
+      const notes = events.flatMap((event) => (event.kind === "note" ? event.message : []));
+      return { checkpoint: checkpoints.at(-1)!, notes };
+    };
+    const [whole, divided] = [await run(), await run(1)];
+    expect(whole.notes.join()).not.toContain("parts");
+    expect(divided.notes.join()).toMatch(/each step of \d images is made in \d parts/);
+    expect(divided.checkpoint.loss).toBeCloseTo(whole.checkpoint.loss, 3);
+    const { changes } = divided.checkpoint.model;
+    for (const [name, { data }] of whole.checkpoint.model.changes) {
+      const other = changes.get(name)!.data;
+      for (let i = 0; i < data.length; i++)
+        expect(Number(other[i])).toBeCloseTo(Number(data[i]), 4);
+    }
   });
 
   // Masks stay in [0,1], whatever the rate.
