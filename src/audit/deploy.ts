@@ -27,32 +27,42 @@ export interface JudgedCheckpoint {
   readonly model: Classifier;
   /** On trusted images that the repair did not see. */
   readonly accuracy: Proportion;
-  /** For every such image, 1 where the prediction is right, [N]. */
-  readonly right: Uint8Array;
+  /** For every such image the share of its views on which the prediction is right, [N]. */
+  readonly right: Float64Array;
   /** Success of the probe on those images; 0 without one. */
   readonly success: number;
 }
 
-/** Measures a checkpoint on held-out trusted images. */
+/**
+ * Measures a checkpoint on held-out trusted images.
+ * @param views what is looked at beside every image itself
+ */
 export async function judge(
   context: RunContext,
   { step, loss, model }: Pick<Checkpoint, "step" | "model"> & { readonly loss: number | null },
   heldOut: ImageSet,
   probe: Probe | undefined,
+  views: readonly Stamp[] = [],
 ): Promise<JudgedCheckpoint> {
   const predictor = await compilePredictor(context.device, model, Math.min(100, count(heldOut)));
   try {
-    const { classes } = await predictor.predict(heldOut, context);
-    const right = Uint8Array.from(classes, (c, row) => (c === heldOut.labels[row] ? 1 : 0));
-    const accuracy = proportion(
-      right.reduce((n, hit) => n + hit, 0),
-      count(heldOut),
-    );
-    const judged = { step, loss, model, accuracy, right };
+    const { signal } = context;
+    const isRight = (c: number, row: number) => Number(c === heldOut.labels[row]);
+    const { classes } = await predictor.predict(heldOut, { signal });
+    const right = Float64Array.from(classes, isRight);
+    const hits = right.reduce((n, hit) => n + hit, 0);
+    for (const stamp of views) {
+      const seen = await predictor.predict(heldOut, { stamp, signal });
+      for (const [row, c] of seen.classes.entries()) right[row]! += isRight(c, row);
+    }
+    const judged = {
+      ...{ step, loss, model, accuracy: proportion(hits, count(heldOut)) },
+      right: right.map((share) => share / (1 + views.length)),
+    };
     if (!probe) return { ...judged, success: 0 };
     const { stamp, target } = probe;
     const others = imagesOfOthers(heldOut, target);
-    const stamped = await predictor.predict(others, { stamp, signal: context.signal });
+    const stamped = await predictor.predict(others, { stamp, signal });
     const moved = stamped.classes.filter((c) => c === target).length;
     return { ...judged, success: moved / count(others) };
   } finally {
@@ -85,7 +95,7 @@ export interface Choice {
 }
 
 /**
- * The checkpoint that a defender would ship. A hundred held-out images tell a drop of two points from one
+ * The checkpoint that a defender would ship. A hundred held-out images, in however many views, tell a drop of two points from one
  * of four only by luck, and images that the suspect was trained on fall more than others; so a checkpoint
  * is kept if its drop, less one standard error (paired by image), is within `allowedDrop`. This is the rule
  * of one standard error of Breiman, Friedman, Olshen & Stone, Classification and Regression Trees (1984),
@@ -111,10 +121,14 @@ export function chooseDeployable(
 
 function latestOfTheBest(checkpoints: readonly JudgedCheckpoint[]): JudgedCheckpoint | undefined {
   const best = checkpoints.reduce<JudgedCheckpoint | undefined>(
-    (a, b) => (a && a.accuracy.value > b.accuracy.value ? a : b),
+    (a, b) => (a && sum(a.right) > sum(b.right) ? a : b),
     undefined,
   );
   return checkpoints.findLast(({ right }) => leastDrop(pairedDrop(best!.right, right)) <= 0);
+}
+
+function sum(shares: Float64Array): number {
+  return shares.reduce((total, share) => total + share, 0);
 }
 
 /** A drop less its standard error; a little less, for rounding. */

@@ -8,6 +8,7 @@ import type { Classifier } from "../models/classifier.ts";
 import { compilePredictor } from "../models/predict.ts";
 import type { Repair } from "../repairs/repair.ts";
 import type { RunContext } from "../runtime/context.ts";
+import { viewsFor } from "./jury.ts";
 import type { Configured, Effort } from "./options.ts";
 import type { Prepared } from "./prepare.ts";
 import { SELF_POISONING } from "./self-poison.ts";
@@ -94,7 +95,7 @@ export function workOf(
     const { steps, teacherSteps, marginSteps, batchSize, checkpointEvery, renew } = size;
     const tuned = teacherSteps + steps;
     const checkpoints = Math.ceil(steps / checkpointEvery);
-    const judged = checkpoints * 2 * heldOut;
+    const judged = checkpoints * (1 + viewsFor(heldOut)) * heldOut;
     const searched = renew
       ? checkpoints * STRONGEST_EFFORT.steps * STRONGEST_EFFORT.images * INVERSION
       : 0;

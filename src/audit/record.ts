@@ -18,7 +18,7 @@ import {
 } from "./record-parts.ts";
 
 /** Raised whenever a field of the audit's document is added, removed or changes its meaning. */
-export const AUDIT_SCHEMA_VERSION = 5;
+export const AUDIT_SCHEMA_VERSION = 6;
 
 export const VERDICTS = ["backdoored", "no-evidence", "inconclusive"] as const;
 export type Verdict = (typeof VERDICTS)[number];
@@ -208,7 +208,15 @@ export const auditFields = z.strictObject({
         .describe(
           "Whether its drop on held-out images, less a standard error, is within that one.",
         ),
-      drop: drop.describe("Drop of held-out accuracy from the suspect to the repaired model."),
+      drop: drop.describe(
+        "Drop of accuracy from the suspect to the repaired model, over all views of held-out images.",
+      ),
+      views: z
+        .int()
+        .min(1)
+        .describe(
+          "Views of each held-out image, itself among them, moved and mirrored; 1 where the suspect does not take them for the same.",
+        ),
       stopped: text
         .nullable()
         .describe("Why the repair ended before its last step; null if it did not."),

@@ -7,19 +7,16 @@ import { mostSuspicious, standingOut } from "../inversion/smallest.ts";
 import type { Classifier } from "../models/classifier.ts";
 import type { Repair } from "../repairs/repair.ts";
 import type { RunContext } from "../runtime/context.ts";
-import {
-  type Choice,
-  chooseDeployable,
-  type JudgedCheckpoint,
-  judge,
-  type Probe,
-} from "./deploy.ts";
+import { type Choice, chooseDeployable, type JudgedCheckpoint, type Probe } from "./deploy.ts";
+import { openJury } from "./jury.ts";
 import type { Configured } from "./options.ts";
 import type { AuditRecord } from "./record.ts";
 
 /** A repair that was run and judged. */
 export interface Repaired extends Choice {
   readonly suspect: JudgedCheckpoint;
+  /** How many views of each held-out image drops are measured on. */
+  readonly views: number;
   readonly checkpoints: readonly JudgedCheckpoint[];
   /** Why the repair ended before its last step; null if it did not. */
   readonly stopped: string | null;
@@ -59,33 +56,35 @@ export async function repairAndJudge(
   allowedDrop: number,
 ): Promise<Repaired> {
   const { triggers, probe } = known;
-  const suspect = await judge(context, { step: 0, loss: null, model }, heldOut, probe);
+  const jury = await openJury(context, model, heldOut, probe);
   const checkpoints: JudgedCheckpoint[] = [];
   const input = { model, trusted: tuning, ...(triggers.length > 0 ? { triggers } : {}) };
   const tuned = { ...context, random: context.random.fork("repair") };
   let stopped: string | null = null;
   try {
     for await (const checkpoint of method.run(tuned, input, config)) {
-      checkpoints.push(await judge(context, checkpoint, heldOut, probe));
+      checkpoints.push(await jury.judge(context, checkpoint));
     }
   } catch (error) {
     // What a repair yielded before it diverged is as good as ever.
     if (!(error instanceof AntidoteError && error.code === "DIVERGED")) throw error;
     stopped = `${error.message} ${error.next ?? ""}`.trim();
   }
+  const { suspect, views } = jury;
   const choice = chooseDeployable(suspect, checkpoints, allowedDrop);
-  return { suspect, checkpoints, stopped, ...choice };
+  return { suspect, views, checkpoints, stopped, ...choice };
 }
 
 /** A repair as records state it. */
 export function describeRepair(
-  { suspect, checkpoints, chosen, deployable, drop, stopped }: Repaired,
+  { suspect, views, checkpoints, chosen, deployable, drop, stopped }: Repaired,
   allowedDrop: number,
 ): AuditRecord["repair"] {
   return {
     allowedDrop,
     deployable,
     drop,
+    views,
     stopped,
     curve: [suspect, ...checkpoints].map((point) => ({
       step: point.step,

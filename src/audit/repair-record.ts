@@ -3,7 +3,7 @@ import { auditFields } from "./record.ts";
 import { classReference, type Frozen, method, options, proportion, text } from "./record-parts.ts";
 
 /** Raised whenever a field of this document is added, removed or changes its meaning. */
-export const REPAIR_SCHEMA_VERSION = 2;
+export const REPAIR_SCHEMA_VERSION = 3;
 
 /** What `antidote repair --json` prints. */
 export const repairRecord = z

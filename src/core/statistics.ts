@@ -49,20 +49,22 @@ export interface PairedDrop extends Interval {
 
 /**
  * The drop of a share measured twice on the same n images, with its 95 % interval: only the images that
- * changed count (McNemar 1947). With b lost and c won, (b − c)/n ± z·√(b + c − (b − c)²/n)/n.
- * @param before 1 where an image was right, else 0; [N]
+ * changed count. With d the loss of an image, Σd/n ± z·√(Σd² − (Σd)²/n)/n; where d is −1, 0 or 1 that is McNemar's (1947).
+ * @param before how far an image was right, in [0,1]: 0 or 1, or the share of several looks at it; [N]
  * @param after the same images later
  */
 export function pairedDrop(before: ArrayLike<number>, after: ArrayLike<number>): PairedDrop {
   const n = before.length;
   invariant(n >= 1 && after.length === n, "paired measurements are of the same images");
-  let [lost, won] = [0, 0];
+  let [sum, squares] = [0, 0];
   for (let i = 0; i < n; i++) {
-    if (before[i]! > after[i]!) lost++;
-    if (before[i]! < after[i]!) won++;
+    const lost = before[i]! - after[i]!;
+    sum += lost;
+    squares += lost ** 2;
   }
-  const value = (lost - won) / n;
-  const error = Math.sqrt(lost + won - (lost - won) ** 2 / n) / n;
+  const value = sum / n;
+  // Rounding may leave less than nothing where all images lose alike.
+  const error = Math.sqrt(Math.max(0, squares - sum ** 2 / n)) / n;
   return { value, error, low: value - Z * error, high: value + Z * error };
 }
 

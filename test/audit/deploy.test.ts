@@ -15,7 +15,7 @@ const model = await Classifier.fromGraph(plainNet(8), device);
 
 /** A checkpoint that is right on the images `right` of 100, and the trigger's success. */
 function point(step: number, right: (index: number) => boolean, success: number): JudgedCheckpoint {
-  const hits = Uint8Array.from({ length: 100 }, (_, index) => (right(index) ? 1 : 0));
+  const hits = Float64Array.from({ length: 100 }, (_, index) => (right(index) ? 1 : 0));
   const accuracy = proportion(
     hits.reduce((n, hit) => n + hit, 0),
     100,

@@ -29,7 +29,7 @@ const VERSIONS: Readonly<Record<string, number>> = {
   evaluateRecord: 3,
   experimentStatusRecord: 2,
   inspectRecord: 2,
-  repairRecord: 2,
+  repairRecord: 3,
   reproduceRecord: 2,
   searchRecord: 2,
   trainRecord: 4,

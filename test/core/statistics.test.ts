@@ -54,6 +54,15 @@ describe("pairedDrop", () => {
     expect(high).toBeCloseTo(0.1 + 1.96 * error, 4);
   });
 
+  test("takes shares of several looks at an image", () => {
+    // Losses of ½, 0 and −¼: Σd = ¼, Σd² = 5/16.
+    const { value, error } = pairedDrop([1, 0.5, 0.25], [0.5, 0.5, 0.5]);
+    expect(value).toBeCloseTo(0.25 / 3, 12);
+    expect(error).toBeCloseTo(Math.sqrt(5 / 16 - 1 / 48) / 3, 12);
+    // All alike: nothing is left to be unsure of, rounding aside.
+    expect(pairedDrop([0.3, 0.3, 0.3], [0.2, 0.2, 0.2]).error).toBeCloseTo(0, 7);
+  });
+
   test("is sure of nothing having changed where no image did", () => {
     expect(measured(50, 40, 0, 0)).toEqual({ value: 0, error: 0, low: 0, high: 0 });
   });

@@ -19,7 +19,7 @@ import { TRAINING } from "../../train/config.ts";
  * Raised whenever trials of the kind would have another outcome with the same config, or another record. Where only those of
  * one repair or detector would, its `revision` is raised instead.
  */
-const TRIAL_VERSIONS = { model: 1, repair: 2, detection: 1 } as const;
+const TRIAL_VERSIONS = { model: 1, repair: 3, detection: 1 } as const;
 
 /** What identifies a trial; names of files are made of it. */
 export const trialKey = text.regex(/^[0-9a-f]{20}$/);

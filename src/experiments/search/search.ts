@@ -4,6 +4,7 @@ import { z } from "zod";
 import { type JudgedCheckpoint, judge, REMOVED } from "../../audit/deploy.ts";
 import { describePreprocessing, describeRun } from "../../audit/describe.ts";
 import { about, secondsPerImage, sizesOf, tuningWork, workOf } from "../../audit/estimate.ts";
+import { JURY_REVISION } from "../../audit/jury.ts";
 import { within } from "../../audit/memory.ts";
 import { auditOptions, type Configured } from "../../audit/options.ts";
 import { describeData, type Prepared, prepare, type Subject } from "../../audit/prepare.ts";
@@ -91,12 +92,8 @@ export async function search(
     const own = { ...part, random: context.random.fork("self-poisoning") };
     return keptCopy(own, join(folder, "poisoned.onnx"), key, patient, target);
   });
-  const before = await judge(
-    context,
-    { step: 0, loss: null, model: copy.model },
-    prepared.heldOut,
-    copy.probe,
-  );
+  const copied = { step: 0, loss: null, model: copy.model };
+  const before = await judge(context, copied, prepared.heldOut, copy.probe);
 
   // Found once for all trials, on the copy as it is.
   const triggers = repair.method.takesTriggers
@@ -156,6 +153,7 @@ function keyOf(
     ...{ repair: repair.method.name, configurations, strategy, seed, allowedDrop, heldOut },
     memory,
     ...{ version: VERSION, revision: repair.method.revision ?? 1, poisoning: POISONING_REVISION },
+    jury: JURY_REVISION,
   };
   return createHash("sha256").update(JSON.stringify(about)).digest("hex");
 }

@@ -11,7 +11,9 @@ export const trial = z.strictObject({
     "Success of the planted trigger on held-out images, on the chosen model.",
   ),
   accuracy: proportion.describe("Accuracy of the chosen model on held-out images."),
-  drop: drop.describe("By how much that is less than the poisoned copy's."),
+  drop: drop.describe(
+    "By how much it is right less often than the poisoned copy, over all views of these images.",
+  ),
   deployable: z.boolean().describe("Whether the drop is allowed, give or take a standard error."),
   step: natural.describe("Step of the chosen checkpoint."),
   stopped: text.nullable().describe("Why it ended before its last step; null if it did not."),

@@ -9,9 +9,16 @@ export function repair({ repair, config, repairedModel }: AuditRecord): Html {
   const chosen = repair.curve.find((point) => point.chosen)!;
   return html`<section aria-labelledby="repair">
 <h2 id="repair">The repair</h2>
-<p class="about">Repaired by ${config.repair.name} on the trusted images, and judged on images held out from that. The checkpoint of step ${chosen.step} was chosen, with an accuracy of ${sharePhrase(chosen.heldOutAccuracy)}, a drop of ${pointsInterval(repair.drop)} on the same images. ${fits(repair)} ${repairedModel === null ? "No repaired model was written." : html`The repaired model is <code>${repairedModel}</code>.`}</p>
+<p class="about">Repaired by ${config.repair.name} on the trusted images, and judged on images held out from that. The checkpoint of step ${chosen.step} was chosen, with an accuracy of ${sharePhrase(chosen.heldOutAccuracy)}, a drop of ${pointsInterval(repair.drop)} on ${seen(repair)}. ${fits(repair)} ${repairedModel === null ? "No repaired model was written." : html`The repaired model is <code>${repairedModel}</code>.`}</p>
 ${responsiveChart((width) => repairCurve(repair, width))}
 </section>`;
+}
+
+/** What a drop is measured on. */
+function seen({ views }: AuditRecord["repair"]): string {
+  return views === 1
+    ? "the same images"
+    : `${views} views of each of these images, moved and mirrored at random`;
 }
 
 /** Whether the drop keeps within the allowed one, as far as the images tell. */

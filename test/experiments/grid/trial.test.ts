@@ -124,7 +124,7 @@ test("a trial needs the trials whose models it takes", () => {
 });
 
 describe("the revision of a method", () => {
-  /** The key that a trial of the second version of its kind has, with these versions before its config. */
+  /** The key that a trial has, with these versions before its config: that of its kind, and the method's revision. */
   const hashed = (config: TrialConfig, ...versions: unknown[]) =>
     createHash("sha256")
       .update(JSON.stringify([VERSION, ...versions, trialConfig.parse(config)]))
@@ -140,7 +140,7 @@ describe("the revision of a method", () => {
     const { revision: other } = DETECTORS["smallest-trigger"];
     expect([revision, other].every((it) => it! > 1)).toBe(true);
     expect(keyOf(repair("trigger-unlearning"))).toBe(
-      hashed(repair("trigger-unlearning"), 2, revision),
+      hashed(repair("trigger-unlearning"), 3, revision),
     );
     expect(keyOf(detection("smallest-trigger"))).toBe(
       hashed(detection("smallest-trigger"), 1, other),
@@ -149,7 +149,7 @@ describe("the revision of a method", () => {
 
   test("leaves other keys as they were", () => {
     expect(REPAIRS["weight-decay"].revision).toBeUndefined();
-    expect(keyOf(repair("weight-decay"))).toBe(hashed(repair("weight-decay"), 2));
+    expect(keyOf(repair("weight-decay"))).toBe(hashed(repair("weight-decay"), 3));
     expect(keyOf(detection("mm-bd"))).toBe(hashed(detection("mm-bd"), 1));
   });
 });
