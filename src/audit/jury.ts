@@ -10,7 +10,7 @@ import type { RunContext } from "../runtime/context.ts";
 import { type JudgedCheckpoint, judge, type Probe } from "./deploy.ts";
 
 /** Raised whenever checkpoints would be judged otherwise. */
-export const JURY_REVISION = 2;
+export const JURY_REVISION = 3;
 
 /** Views of an image, itself among them, unless there are so many images that fewer do. */
 const VIEWS = 16;
@@ -22,7 +22,8 @@ const TAKEN = 0.9;
 /**
  * The held-out images by which the checkpoints of a repair are judged. A hundred answers tell a drop of two points from one of six
  * only by luck, so every image is looked at in several views, moved and mirrored at random as repairs do it, the same for all
- * checkpoints; what counts of an image is the share of its views that are right. On 36 repairs the error of the estimated drop
+ * checkpoints; what counts of an image is the share of its views that are right. A drop is allowed that is on the images alone,
+ * too: a repair may learn what is only seen in views. On 36 repairs the error of the estimated drop
  * falls from 3.1 to 1.8 points by that, and its standard error from 3.5 to 2.1 (docs/evidence.md).
  *
  * That holds for what the suspect takes as views of the same: where it does not, digits for instance, which mirrored are none,
@@ -45,11 +46,9 @@ export async function openJury(
   const itself = { step: 0, loss: null, model };
   const others = othersOf(heldOut, context.random.fork("views"));
   const viewed = await judge(context, itself, heldOut, probe, others);
-  const [views, suspect] = isTaken(viewed, others.length)
-    ? [others, viewed]
-    : [[], await judge(context, itself, heldOut, probe)];
+  const views = isTaken(viewed, others.length) ? others : [];
   return {
-    suspect,
+    suspect: views === others ? viewed : { ...viewed, seen: viewed.right },
     views: 1 + views.length,
     judge: (own, checkpoint) => judge(own, checkpoint, heldOut, probe, views),
   };
@@ -80,9 +79,9 @@ function viewOf(geometry: Geometry, random: Random): Stamp {
   };
 }
 
-function isTaken({ right, accuracy }: JudgedCheckpoint, others: number): boolean {
-  invariant(right.length > 0, "somebody judges");
-  const all = right.reduce((sum, share) => sum + share, 0) / right.length;
+function isTaken({ seen, accuracy }: JudgedCheckpoint, others: number): boolean {
+  invariant(seen.length > 0, "somebody judges");
+  const all = seen.reduce((sum, share) => sum + share, 0) / seen.length;
   // `all` is the mean over the image itself and the others.
   return (1 + others) * all - accuracy.value >= TAKEN * others * accuracy.value;
 }

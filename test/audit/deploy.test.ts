@@ -20,7 +20,7 @@ function point(step: number, right: (index: number) => boolean, success: number)
     hits.reduce((n, hit) => n + hit, 0),
     100,
   );
-  return { step, loss: 1, model, accuracy, right: hits, success };
+  return { step, loss: 1, model, accuracy, right: hits, seen: hits, success };
 }
 
 /** What is chosen if all checkpoints are right on the first images, and wrong on the others. */
@@ -51,6 +51,22 @@ describe("the checkpoint to deploy", () => {
     const suspect = point(0, (at) => at < 96, 1);
     const churned = point(1, (at) => at >= 8, 0); // 8 lost, 4 won
     expect(chooseDeployable(suspect, [churned], 0.02)).toMatchObject({ deployable: true });
+  });
+
+  test("keeps it on the images alone and over their views", () => {
+    const suspect = point(0, (at) => at < 90, 1);
+    const least = (right: number, seen: number) => {
+      const kept = {
+        ...point(1, (at) => at < right, 0),
+        seen: point(1, (at) => at < seen, 0).seen,
+      };
+      return chooseDeployable(suspect, [kept], 0.02);
+    };
+    expect(least(87, 87).deployable).toBe(true);
+    expect(least(86, 90).deployable).toBe(false);
+    expect(least(90, 86).deployable).toBe(false);
+    // What is stated is the drop over all views.
+    expect(least(90, 88).drop.value).toBeCloseTo(0.02, 12);
   });
 
   test("is the latest within a standard error of the best", () => {
@@ -99,10 +115,12 @@ describe("judging a checkpoint", () => {
     const {
       accuracy,
       right: hits,
+      seen,
       success,
       ...rest
     } = await judge(context(), checkpoint, heldOut, { target, stamp });
     expect(rest).toEqual(checkpoint);
+    expect(seen).toEqual(hits);
     expect([...hits]).toEqual([...classes].map((c, i) => (c === heldOut.labels[i] ? 1 : 0)));
     const right = hits.reduce((n, hit) => n + hit, 0);
     expect(accuracy).toEqual(proportion(right, 12));

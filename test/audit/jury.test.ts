@@ -51,7 +51,7 @@ describe("a jury", () => {
     expect(jury.views).toBe(16);
     expect(jury.suspect).toMatchObject({ step: 0, loss: null, success: 0 });
     expect(jury.suspect.accuracy.value).toBe(0.1);
-    const shares = [...jury.suspect.right];
+    const shares = [...jury.suspect.seen];
     expect(shares.every((share) => Number.isInteger(16 * share))).toBe(true);
     expect(new Set(shares).size).toBeGreaterThan(3);
     // The image itself is one of its views.
@@ -59,7 +59,8 @@ describe("a jury", () => {
     const again = await jury.judge(context(1), { step: 5, loss: 1, model });
     expect(again).toEqual({ ...jury.suspect, step: 5, loss: 1 });
     const other = await openJury(context(2), model, heldOut, undefined);
-    expect(other.suspect.right).not.toEqual(jury.suspect.right);
+    expect(other.suspect.seen).not.toEqual(jury.suspect.seen);
+    expect(other.suspect.right).toEqual(jury.suspect.right);
   });
 
   test("looks at the images alone where the suspect is wrong on their views", async () => {
@@ -67,6 +68,7 @@ describe("a jury", () => {
     const strict = await Classifier.fromGraph(flatNet(8), device);
     const alone = await openJury(context(), strict, await rightOn(strict, 36), undefined);
     expect(alone.views).toBe(1);
+    expect(alone.suspect.seen).toEqual(alone.suspect.right);
     expect(alone.suspect.right.filter((share) => share === 1)).toHaveLength(36);
     // It adds up what it sees, wherever that is.
     const tolerant = await Classifier.fromGraph(plainNet(8), device);

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { z } from "zod";
 import { POISONING } from "../../attacks/poison.ts";
+import { JURY_REVISION } from "../../audit/jury.ts";
 import { method, natural, share, text } from "../../audit/record-parts.ts";
 import type { Revised } from "../../core/method.ts";
 import { VERSION } from "../../core/version.ts";
@@ -17,9 +18,9 @@ import { TRAINING } from "../../train/config.ts";
 
 /**
  * Raised whenever trials of the kind would have another outcome with the same config, or another record. Where only those of
- * one repair or detector would, its `revision` is raised instead.
+ * one repair or detector would, its `revision` is raised instead, and where checkpoints are judged otherwise, `JURY_REVISION`.
  */
-const TRIAL_VERSIONS = { model: 1, repair: 3, detection: 1 } as const;
+const TRIAL_VERSIONS = { model: 1, repair: 2, detection: 1 } as const;
 
 /** What identifies a trial; names of files are made of it. */
 export const trialKey = text.regex(/^[0-9a-f]{20}$/);
@@ -92,10 +93,15 @@ export type RepairTrial = z.infer<typeof repairTrial>;
 export type DetectionTrial = z.infer<typeof detectionTrial>;
 export type TrialConfig = z.infer<typeof trialConfig>;
 
-/** Identifies a trial by its config, the version of Antidote, that of trials of its kind, and the revision of its repair or detector. */
+/** Identifies a trial by its config, the version of Antidote, that of trials of its kind, how repairs are judged, and the revision of its repair or detector. */
 export function keyOf(config: TrialConfig): string {
   const revision = revisionOf(config);
-  const versions = [VERSION, TRIAL_VERSIONS[config.kind], ...(revision === 1 ? [] : [revision])];
+  const judged = config.kind === "repair" && config.repair !== null;
+  const versions = [
+    ...[VERSION, TRIAL_VERSIONS[config.kind]],
+    ...(judged ? [{ jury: JURY_REVISION }] : []),
+    ...(revision === 1 ? [] : [revision]),
+  ];
   // The schema puts the fields in its own order.
   const text = JSON.stringify([...versions, trialConfig.parse(config)]);
   return createHash("sha256").update(text).digest("hex").slice(0, 20);

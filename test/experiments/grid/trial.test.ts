@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { describe, expect, test } from "vitest";
+import { JURY_REVISION } from "../../../src/audit/jury.ts";
 import { VERSION } from "../../../src/core/version.ts";
 import { DETECTORS } from "../../../src/detectors/index.ts";
 import {
@@ -140,7 +141,7 @@ describe("the revision of a method", () => {
     const { revision: other } = DETECTORS["smallest-trigger"];
     expect([revision, other].every((it) => it! > 1)).toBe(true);
     expect(keyOf(repair("trigger-unlearning"))).toBe(
-      hashed(repair("trigger-unlearning"), 3, revision),
+      hashed(repair("trigger-unlearning"), 2, { jury: JURY_REVISION }, revision),
     );
     expect(keyOf(detection("smallest-trigger"))).toBe(
       hashed(detection("smallest-trigger"), 1, other),
@@ -149,7 +150,11 @@ describe("the revision of a method", () => {
 
   test("leaves other keys as they were", () => {
     expect(REPAIRS["weight-decay"].revision).toBeUndefined();
-    expect(keyOf(repair("weight-decay"))).toBe(hashed(repair("weight-decay"), 3));
+    expect(keyOf(repair("weight-decay"))).toBe(
+      hashed(repair("weight-decay"), 2, { jury: JURY_REVISION }),
+    );
     expect(keyOf(detection("mm-bd"))).toBe(hashed(detection("mm-bd"), 1));
+    const undone = { ...REPAIR, repair: null } satisfies TrialConfig;
+    expect(keyOf(undone)).toBe(hashed(undone, 2));
   });
 });
