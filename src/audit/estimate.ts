@@ -95,7 +95,8 @@ export function workOf(
     const { steps, teacherSteps, marginSteps, batchSize, checkpointEvery, renew } = size;
     const tuned = teacherSteps + steps;
     const checkpoints = Math.ceil(steps / checkpointEvery);
-    const judged = checkpoints * (1 + viewsFor(heldOut)) * heldOut;
+    // Checkpoints and the suspect: in all views, and with a trigger.
+    const judged = (checkpoints + 1) * (1 + viewsFor(heldOut)) * heldOut;
     const searched = renew
       ? checkpoints * STRONGEST_EFFORT.steps * STRONGEST_EFFORT.images * INVERSION
       : 0;

@@ -93,7 +93,7 @@ export function reasonsFor({
     deployable !== false
       ? []
       : [
-          "Every checkpoint of the repair loses more than the allowed accuracy on held-out trusted images: the repaired model is the most accurate one.",
+          "Every checkpoint of the repair loses more than the allowed accuracy on held-out trusted images: the repaired model is the one that loses least.",
         ];
   // Every model has triggers; those of one without evidence are none of the repair's business.
   const left =

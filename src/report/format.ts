@@ -78,3 +78,10 @@ export function moment(iso: string): string {
   const day = new Intl.DateTimeFormat("en-GB", { dateStyle: "long", timeZone: "UTC" }).format(date);
   return `${day}, ${date.toISOString().slice(11, 16)} UTC`;
 }
+
+/** What a drop of accuracy is measured on, after "a drop of two points on …". */
+export function viewsInWords(views: number): string {
+  return views === 1
+    ? "the same images"
+    : `${views} views of each of these images, moved and mirrored at random`;
+}

@@ -1,5 +1,5 @@
 import { type AuditRecord, leadingClass } from "../audit/record.ts";
-import { percent, score, scoreInterval } from "./format.ts";
+import { percent, pointsInterval, score, scoreInterval } from "./format.ts";
 import { visible } from "./visible.ts";
 import { className, HEADLINES, nextSteps } from "./words.ts";
 
@@ -12,7 +12,7 @@ export interface VerdictLine {
 /** The verdict as labelled lines without colour or control codes, whatever the class names hold. */
 export function verdictLines(record: AuditRecord): VerdictLine[] {
   const leading = leadingClass(record);
-  const { accuracy, rule, targetClass, notTested, warnings } = record;
+  const { accuracy, repair, rule, targetClass, notTested, warnings } = record;
   const { suspect, repaired } = leading.success;
   const lines = [
     { label: "Verdict", text: HEADLINES[record.verdict] },
@@ -27,7 +27,8 @@ export function verdictLines(record: AuditRecord): VerdictLine[] {
       label: "Accuracy",
       text:
         `${percent(accuracy.before.value)} → ${percent(accuracy.after.value)} after repair, ` +
-        `on ${accuracy.before.count} held-out trusted images`,
+        `on ${accuracy.before.count} held-out trusted images; ` +
+        `a drop of ${pointsInterval(repair.drop)}${repair.views > 1 ? ` over ${repair.views} views of each` : ""}`,
     },
     {
       label: "Trigger",

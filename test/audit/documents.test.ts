@@ -31,7 +31,7 @@ const VERSIONS: Readonly<Record<string, number>> = {
   inspectRecord: 2,
   repairRecord: 3,
   reproduceRecord: 2,
-  searchRecord: 2,
+  searchRecord: 3,
   trainRecord: 4,
   trialRecord: 2,
 };

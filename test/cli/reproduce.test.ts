@@ -76,6 +76,7 @@ describe("reproduce", () => {
     [["picture"], 4, "Choose one of table-2, table-3, table-5, "],
     [["table-2", "--scale", "paper"], 4, "Name the folder with its binary files: --data"],
     [["table-2", "--shard", "3/2"], 4, "Give it as 2/8: the second of eight parts."],
+    [["table-2", "--shard", "1/2", "--render-only"], 4, "Leave out --shard, or --render-only."],
     [["figure-8", "--render-only"], 4, "Leave out --render-only."],
     [["table-2", "--render-only", "--store", "nowhere"], 3, "Name the folder that"],
     [["figure-7", "--model", "clip"], 4, "Make one, `antidote zero-shot FOLDER"],

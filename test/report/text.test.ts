@@ -11,7 +11,7 @@ describe("verdictText", () => {
       "Verdict     Backdoor found
       Target      cat (class 3)
       Score       0.93 (0.86 to 1.00); no evidence below 0.40, backdoor from 0.60
-      Accuracy    88.7% → 88.0% after repair, on 150 held-out trusted images
+      Accuracy    88.7% → 88.0% after repair, on 150 held-out trusted images; a drop of 0.7 points (95 %: −2.3 to 3.7) over 16 views of each
       Trigger     works on 97.0% → 3.7% after repair, of 135 images of other classes
       Why         The trigger found for cat works on 97.0% of held-out images of other classes, and on 3.7% after repair.
                   All three repeats put cat above the threshold of 0.60; no other class exceeds 0.35 in any repeat.

@@ -9,7 +9,7 @@ import { AntidoteError } from "../../core/errors.ts";
 import { assertWritable } from "../../core/write-file.ts";
 import { exportModel } from "../../onnx/export.ts";
 import { writeOnnxFile } from "../../onnx/file.ts";
-import { percent, points, sharePhrase } from "../../report/format.ts";
+import { percent, pointsInterval, sharePhrase, viewsInWords } from "../../report/format.ts";
 import { visible } from "../../report/visible.ts";
 import { className } from "../../report/words.ts";
 import { command, configured } from "../command.ts";
@@ -107,9 +107,9 @@ function inWords({ repair, accuracy, trigger, warnings, repairedModel }: RepairR
     const numbers = `${percent(heldOutAccuracy.value).padStart(6)}  ${loss?.toFixed(3) ?? ""}`;
     return [name, chosen ? `${numbers.padEnd(15)}  ← chosen` : numbers];
   });
-  const lost = points(accuracy.before.value - accuracy.after.value);
   const rows: [string, string][] = [
     ["accuracy", `${percent(accuracy.before.value)} → ${sharePhrase(accuracy.after)}`],
+    ["drop", `${pointsInterval(repair.drop)} on ${viewsInWords(repair.views)}`],
     [
       "trigger",
       `${percent(trigger.before.value)} → ${sharePhrase(trigger.after)} of other classes → ${className(trigger.targetClass)}`,
@@ -117,7 +117,7 @@ function inWords({ repair, accuracy, trigger, warnings, repairedModel }: RepairR
     ...(repair.deployable
       ? []
       : [
-          ["warning", `No checkpoint keeps the allowed accuracy; this one costs ${lost}.`] as [
+          ["warning", "No checkpoint keeps the allowed accuracy; this one loses least."] as [
             string,
             string,
           ],

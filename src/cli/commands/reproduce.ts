@@ -6,12 +6,16 @@ import { AntidoteError } from "../../core/errors.ts";
 import { nearest } from "../../core/nearest.ts";
 import { writeText } from "../../core/write-file.ts";
 import type { Shard } from "../../experiments/grid/shard.ts";
-import { type Snapshot, snapshotOf, warnOfDamage } from "../../experiments/grid/snapshot.ts";
+import { snapshotOf, warnOfDamage } from "../../experiments/grid/snapshot.ts";
 import { ResultStore } from "../../experiments/grid/store.ts";
-import type { Artefact } from "../../experiments/reproduce/artefact.ts";
+import type { Artefact, Reproduced } from "../../experiments/reproduce/artefact.ts";
 import { forecast } from "../../experiments/reproduce/forecast.ts";
 import { ARTEFACTS, ON_CLIP } from "../../experiments/reproduce/index.ts";
-import { readArtefact, reproduce as runAndRead } from "../../experiments/reproduce/reproduce.ts";
+import {
+  type NamedRun,
+  readArtefact,
+  reproduce as runAndRead,
+} from "../../experiments/reproduce/reproduce.ts";
 import {
   REPRODUCE_SCHEMA_VERSION,
   type ReproduceRecord,
@@ -123,29 +127,43 @@ export const reproduce = command({
         next: "Leave out --render-only.",
       });
     }
+    if (renderOnly && options.shard !== undefined) {
+      throw new AntidoteError("USAGE", "What a store has is shown as a whole.", {
+        place: "--shard",
+        next: "Leave out --shard, or --render-only.",
+      });
+    }
     const shard = renderOnly ? undefined : shardOf(options, input.emit);
     const scale = renderOnly ? scaleToRead(options) : await scaleOf(input);
-    if (!renderOnly) await announce(input, artefacts, scale, shard);
+    const families = renderOnly ? [] : await announce(input, artefacts, scale, shard);
     const known = renderOnly ? await snapshotOf(ResultStore.existing(options.store)) : undefined;
     warnOfDamage(input.emit, known?.damaged ?? []);
-    const runs: ReproduceRecord["runs"][number][] = [];
+    const { store, device, threads } = options;
+    const how = { store, shard, families, workers: workersOf(options), device, threads };
+    const runs: NamedRun[] = [];
     const parts: Made[] = [];
     for (const artefact of artefacts) {
-      const made = await make(input, artefact, scale, shard, known);
-      parts.push(made);
-      runs.push(...made.runs);
+      const { reproduced, runs: own } = known
+        ? { reproduced: readArtefact(artefact, scale, known), runs: [] }
+        : await runAndRead(input, artefact, scale, how);
+      runs.push(...own);
+      // What a part has run is no table yet.
+      if (!shard) parts.push(await write(options, reproduced, scale));
     }
-    if (names.includes(GALLERY) && !renderOnly) parts.push(await makeGallery(input, scale));
+    if (names.includes(GALLERY) && !renderOnly && !shard) {
+      parts.push(await makeGallery(input, scale));
+    }
     const document: ReproduceRecord = {
       schemaVersion: REPRODUCE_SCHEMA_VERSION,
       document: "reproduce",
-      ...{ scale: scale.name, store: options.store },
+      ...{ scale: scale.name, store },
+      part: shard ? { position: shard.index + 1, of: shard.of } : null,
       reproduced: parts.map(({ part }) => part),
       runs,
     };
     return {
       document,
-      text: parts.map(({ text }) => text).join("\n\n\n"),
+      text: shard ? partInWords(shard, runs) : parts.map(({ text }) => text).join("\n\n\n"),
       exitCode: 0,
       failure: incomplete({
         failed: runs.flatMap(({ failed }) => failed),
@@ -208,13 +226,19 @@ async function scaleOf({ options, signal, emit }: Input): Promise<Scale> {
   return onClip(scale, { from, preprocessing, sha256 }, classifier.image.height);
 }
 
-/** Says what lies ahead before anything runs. */
+/** What a part has done, and what there is to do once all have. */
+function partInWords({ index, of }: Shard, runs: readonly NamedRun[]): string {
+  const sum = (which: "ran" | "known") => runs.reduce((total, run) => total + run[which], 0);
+  return `Part ${index + 1} of ${of}: ${sum("ran")} trials run, ${sum("known")} known before. Once all parts are done, and their stores merged if they have their own, the same command with --render-only in the place of --shard writes the tables and figures.`;
+}
+
+/** Says what lies ahead before anything runs. Returns what parts are made of. */
 async function announce(
   { options, signal, emit }: Input,
   artefacts: readonly Artefact[],
   scale: Scale,
   shard: Shard | undefined,
-): Promise<void> {
+): Promise<readonly string[]> {
   const note = (message: string) => emit({ kind: "note", stage: "plan", message });
   note(`Scale ${scale.name}: ${scale.description}.`);
   const workers = workersOf(options);
@@ -222,37 +246,28 @@ async function announce(
   const ahead = await forecast({ signal, emit }, artefacts, scale, {
     ...{ store, shard, workers, device, threads },
   });
-  if (ahead.trials === 0) return;
+  if (ahead.trials === 0) return [];
   const found = `${ahead.trials} trials, ${ahead.trials - ahead.missing} of them in the store`;
   const left = `${about(ahead.seconds)} with ${workers} ${workers === 1 ? "worker" : "workers"}`;
   note(ahead.missing === 0 ? `${found}: nothing to run.` : `${found}: ${left} for the others.`);
+  return ahead.families;
 }
 
 /** A table or figure, as it is printed and recorded. */
 interface Made {
   readonly part: Part;
   readonly text: string;
-  readonly runs: ReproduceRecord["runs"];
 }
 
-/** @param known what the store has, if nothing is to be run */
-async function make(
-  { options, signal, emit }: Input,
-  artefact: Artefact,
+async function write(
+  { store, out }: Input["options"],
+  reproduced: Reproduced,
   scale: Scale,
-  shard: Shard | undefined,
-  known: Snapshot | undefined,
 ): Promise<Made> {
-  const { store: folder, out, device, threads } = options;
-  const { reproduced, runs } = known
-    ? { reproduced: readArtefact(artefact, scale, known), runs: [] }
-    : await runAndRead({ signal, emit }, artefact, scale, {
-        ...{ store: folder, shard, workers: workersOf(options), device, threads },
-      });
-  const files = await writeReproduced(out, reproduced, new ResultStore(folder), scale);
+  const files = await writeReproduced(out, reproduced, new ResultStore(store), scale);
   const text = reproduced.kind === "table" ? tableText(reproduced) : figureText(reproduced);
   const written = `written  ${files.map(visible).join(", ")}`;
-  return { part: { ...reproduced, files }, text: `${text}\n\n${written}`, runs };
+  return { part: { ...reproduced, files }, text: `${text}\n\n${written}` };
 }
 
 /** Figure 8: what attacks do to images, as `antidote gallery` draws it. */
@@ -276,6 +291,5 @@ async function makeGallery({ options, signal, emit }: Input, { base }: Scale): P
   return {
     part: { kind: "gallery", name: GALLERY, title, files, images, attacks, left },
     text: `${title}\n\n${columns(rows)}\n\nwritten  ${files.map(visible).join(", ")}`,
-    runs: [],
   };
 }

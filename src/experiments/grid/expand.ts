@@ -55,6 +55,7 @@ class Expansion {
     const embeddings = new Set(attacks.flatMap(({ amounts }) => amounts.map(({ embed }) => embed)));
     for (const attack of attacks) this.#checkAttack(attack);
     this.#checkTrusted();
+    this.#checkCombined();
     for (let seed = 0; seed < Math.max(seeds, cleanModels); seed++) {
       if (seed < cleanModels) this.#around(this.#clean(seed), `clean seed ${seed}`, seed);
       if (seed >= seeds) continue;
@@ -187,6 +188,17 @@ class Expansion {
         );
       }
     }
+  }
+
+  /** Whether there is anything to put together. */
+  #checkCombined(): void {
+    const { sanitizers, repairs, deployments } = this.#choices;
+    const kinds = [sanitizers, repairs, deployments].filter(({ length }) => length > 0);
+    if (!this.#plan.combine || kinds.length > 1) return;
+    throw new AntidoteError("INVALID_CONFIG", "There are no two defences to put together.", {
+      place: "combine",
+      next: "Name two of `sanitizers`, `repairs` and `deployments`, or leave `combine` out.",
+    });
   }
 
   /** @param label for people: "badnets m=50 seed 0, pivotal-tuning r=500" */

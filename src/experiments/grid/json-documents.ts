@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { readdir } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { z } from "zod";
 import { AntidoteError } from "../../core/errors.ts";
 
@@ -10,19 +10,39 @@ export async function documentsIn(folder: string): Promise<string[]> {
   return documents.map((name) => name.slice(0, -".json".length)).sort();
 }
 
-/** A document of a store. Throws `DATA_INVALID`. */
-export function parsed<Schema extends z.ZodType>(
-  text: string,
-  schema: Schema,
+/** How a document of a store is called where something is wrong with it. */
+interface Complaints {
+  /** A sentence: that it is not there. */
+  readonly missing: string;
+  /** A sentence: that it is damaged. */
+  readonly damaged: string;
+  /** What to do in each of the two cases. */
+  readonly find: string;
+  readonly mend: string;
+}
+
+/** Reads a document of a store. Throws `DATA_NOT_FOUND` where there is none, `DATA_INVALID` if it cannot be read. */
+export async function readDocument<Schema extends z.ZodType>(
   place: string,
-  wrong: string,
-  next: string,
-): z.output<Schema> {
+  schema: Schema,
+  { missing, damaged, find, mend }: Complaints,
+): Promise<z.output<Schema>> {
+  let text: string;
+  try {
+    text = await readFile(place, "utf8");
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    if (code === "ENOENT") {
+      throw new AntidoteError("DATA_NOT_FOUND", missing, { place, next: find, cause });
+    }
+    const message = `${damaged} The system says ${code}.`;
+    throw new AntidoteError("DATA_INVALID", message, { place, next: mend, cause });
+  }
   try {
     return schema.parse(JSON.parse(text));
   } catch (cause) {
-    const message = `${wrong} ${reasonOf(cause)}`.trim();
-    throw new AntidoteError("DATA_INVALID", message, { place, next, cause });
+    const message = `${damaged} ${reasonOf(cause)}`.trim();
+    throw new AntidoteError("DATA_INVALID", message, { place, next: mend, cause });
   }
 }
 

@@ -11,13 +11,13 @@ export interface Merged {
   readonly same: number;
   /** Keys of trials that were there already with another outcome; the older one stays. */
   readonly different: readonly string[];
-  /** Documents of either store that cannot be read; they stay as and where they are. */
+  /** Documents of the other store that cannot be read; they stay where they are. */
   readonly damaged: Snapshot["damaged"];
 }
 
 /**
  * Takes the trials of another store over into this one. A trial that both have must have the same outcome: where it
- * does not, threads, machine or software differ, and the caller ought to know.
+ * does not, threads, machine or software differ, and the caller ought to know. What is damaged here and whole there is mended.
  */
 export async function mergeInto(into: ResultStore, from: ResultStore): Promise<Merged> {
   let [added, same] = [0, 0];
@@ -29,13 +29,13 @@ export async function mergeInto(into: ResultStore, from: ResultStore): Promise<M
     if (own) {
       if (isDeepStrictEqual(own.outcome, record.outcome)) same++;
       else different.push(key);
-    } else if (!into.has(key)) {
+    } else {
       await into.adopt(from, record);
       added++;
     }
   }
   for (const plan of other.plans) await keepPlan(into, joined(known.plans, plan));
-  return { added, same, different, damaged: [...known.damaged, ...other.damaged] };
+  return { added, same, different, damaged: other.damaged };
 }
 
 /** A plan with the trials of the one of the same name: the two may be of two versions of one file. */

@@ -1,8 +1,7 @@
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { makeFolder, writeJson } from "../../core/write-file.ts";
-import { documentsIn, parsed } from "./json-documents.ts";
+import { documentsIn, readDocument } from "./json-documents.ts";
 import type { ResultStore } from "./store.ts";
 import { type Trial, trialConfig, trialKey } from "./trial.ts";
 
@@ -39,12 +38,22 @@ export async function keepPlan({ folder }: ResultStore, plan: KeptPlan): Promise
   await writeJson(join(folder, "experiments", `${plan.experiment.name}.json`), plan);
 }
 
-/** Trials of an experiment of the same name that are done, and are none of this one: its file was another one, or has changed. */
-export async function outgrown(store: ResultStore, plan: KeptPlan): Promise<KeptTrial[]> {
+/** What a plan leaves behind that takes the place of another one of its name: trials that are done and none of its own. */
+export interface Outgrown {
+  /** How many of them the plan makes again: with other settings, or because another version of Antidote made them. */
+  readonly again: number;
+  /** How many it has nothing in the place of. */
+  readonly gone: number;
+}
+
+export async function outgrown(store: ResultStore, plan: KeptPlan): Promise<Outgrown> {
   const own = new Set(plan.trials.map(({ key }) => key));
+  const labels = new Set(plan.trials.map(({ label }) => label));
   // None was known before, or what was known cannot be read.
   const known = await keptPlan(store, plan.experiment.name).catch(() => undefined);
-  return known?.trials.filter(({ key }) => !own.has(key) && store.has(key)) ?? [];
+  const left = known?.trials.filter(({ key }) => !own.has(key) && store.has(key)) ?? [];
+  const again = left.filter(({ label }) => labels.has(label)).length;
+  return { again, gone: left.length - again };
 }
 
 /** Names of the experiments that a store remembers, ascending. */
@@ -52,10 +61,12 @@ export function planNames({ folder }: ResultStore): Promise<string[]> {
   return documentsIn(join(folder, "experiments"));
 }
 
-/** An experiment that a store remembers. Throws `DATA_INVALID`. */
-export async function keptPlan({ folder }: ResultStore, name: string): Promise<KeptPlan> {
-  const path = join(folder, "experiments", `${name}.json`);
-  const wrong = "What the store knows of an experiment cannot be read.";
-  const next = "Delete the file, then run the experiment again: no trial is repeated.";
-  return parsed(await readFile(path, "utf8"), planDocument, path, wrong, next);
+/** An experiment that a store remembers. Throws `DATA_NOT_FOUND`, `DATA_INVALID`. */
+export function keptPlan({ folder }: ResultStore, name: string): Promise<KeptPlan> {
+  return readDocument(join(folder, "experiments", `${name}.json`), planDocument, {
+    missing: `The store knows no experiment "${name}".`,
+    damaged: "What the store knows of an experiment cannot be read.",
+    find: "List the experiments with `antidote experiment status`.",
+    mend: "Delete the file, then run the experiment again: no trial is repeated.",
+  });
 }

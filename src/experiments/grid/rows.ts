@@ -1,6 +1,6 @@
 import { gameValue } from "../../games/metrics.ts";
 import type { Snapshot } from "./snapshot.ts";
-import type { ModelTrial } from "./trial.ts";
+import type { ModelTrial, TrialConfig } from "./trial.ts";
 import { leadingOf, type TrialRecord } from "./trial-record.ts";
 
 /** A cell of a table; null where it does not apply. */
@@ -41,6 +41,7 @@ export const COLUMNS = [
   { name: "trusted", type: "INT32", description: "number r of trusted images" },
   { name: "repair", type: "STRING", description: "repair" },
   { name: "deployment", type: "STRING", description: "defence at inference time" },
+  { name: "deployment_options", type: "STRING", description: "its options, as JSON" },
   { name: "detector", type: "STRING", description: "detector" },
   {
     name: "options",
@@ -101,11 +102,19 @@ export const COLUMNS = [
   { name: "threads", type: "INT32", description: "threads that it was computed with" },
 ] as const satisfies readonly Column[];
 
-/** Every trial of a store as a row: models first, then what was tried on them. */
-export function rowsOf({ records, labels }: Pick<Snapshot, "records" | "labels">): Row[] {
+/**
+ * Every trial of a store as a row: models first, then what was tried on them. One whose model is unknown, since its record is
+ * damaged and no experiment tells, is left out: nobody could say what it was tried on.
+ */
+export function rowsOf({
+  records,
+  labels,
+  configs,
+}: Pick<Snapshot, "records" | "labels" | "configs">): Row[] {
   const order = { model: 0, repair: 1, detection: 2 };
   return [...records.values()]
-    .map((record) => rowOf(record, records, labels.get(record.key) ?? null))
+    .filter(({ config }) => config.kind === "model" || configs.has(config.model))
+    .map((record) => rowOf(record, configs, labels.get(record.key) ?? null))
     .sort(
       (a, b) =>
         order[a.kind as keyof typeof order] - order[b.kind as keyof typeof order] ||
@@ -113,19 +122,15 @@ export function rowsOf({ records, labels }: Pick<Snapshot, "records" | "labels">
     );
 }
 
-function rowOf(
-  record: TrialRecord,
-  records: ReadonlyMap<string, TrialRecord>,
-  label: string | null,
-): Row {
+function rowOf(record: TrialRecord, configs: Snapshot["configs"], label: string | null): Row {
   const { key, config, duration, versions, hardware } = record;
-  const model = config.kind === "model" ? config : modelOf(records.get(config.model));
+  const model = config.kind === "model" ? config : modelOf(configs.get(config.model));
   const { kind, seed } = config;
   const stated =
     config.kind === "model"
       ? (config.sanitizer ?? config.attack)
       : config.kind === "repair"
-        ? (config.deployment ?? config.repair)
+        ? (config.repair ?? config.deployment)
         : config.detector;
   return {
     ...{ key, kind, label, seed },
@@ -140,8 +145,12 @@ function rowOf(
     epochs: model?.training.epochs ?? null,
     sanitizer: model?.sanitizer?.name ?? null,
     trusted: config.kind === "model" ? null : config.trusted,
-    repair: repairOf(config, records),
+    repair: repairOf(config, configs),
     deployment: config.kind === "repair" ? (config.deployment?.name ?? null) : null,
+    deployment_options:
+      config.kind === "repair" && config.deployment
+        ? JSON.stringify(config.deployment.options)
+        : null,
     detector: config.kind === "detection" ? config.detector.name : null,
     options: stated ? JSON.stringify(stated.options) : null,
     ...measured(record),
@@ -152,20 +161,15 @@ function rowOf(
   };
 }
 
-function modelOf(
-  record: TrialRecord | undefined,
-): (TrialRecord["config"] & ModelTrial) | undefined {
-  return record?.config.kind === "model" ? (record.config as ModelTrial) : undefined;
+function modelOf(config: TrialConfig | undefined): ModelTrial | undefined {
+  return config?.kind === "model" ? config : undefined;
 }
 
 /** The repair of a repair trial, or the one that a detection compares with. */
-function repairOf(
-  config: TrialRecord["config"],
-  records: ReadonlyMap<string, TrialRecord>,
-): string | null {
+function repairOf(config: TrialRecord["config"], configs: Snapshot["configs"]): string | null {
   if (config.kind === "repair") return config.repair?.name ?? null;
   if (config.kind === "model" || config.repair === null) return null;
-  const compared = records.get(config.repair)?.config;
+  const compared = configs.get(config.repair);
   return compared?.kind === "repair" ? (compared.repair?.name ?? null) : null;
 }
 

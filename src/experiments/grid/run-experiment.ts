@@ -4,10 +4,11 @@ import { choicesOf } from "./choices.ts";
 import { expand } from "./expand.ts";
 import { type Experiment, sourceOf } from "./experiment-file.ts";
 import { readImages } from "./materials.ts";
-import { keepPlan, outgrown } from "./plans.ts";
+import { keepPlan, type Outgrown, outgrown } from "./plans.ts";
 import type { WorkerOptions } from "./protocol.ts";
 import { type GridResult, runGrid } from "./run-grid.ts";
 import { partOf, type Shard } from "./shard.ts";
+import { damagedAmong, snapshotOf, warnOfDamage } from "./snapshot.ts";
 import { ResultStore } from "./store.ts";
 
 export interface ExperimentRun extends Pick<WorkerOptions, "device" | "threads"> {
@@ -19,6 +20,8 @@ export interface ExperimentRun extends Pick<WorkerOptions, "device" | "threads">
   readonly workers: number;
   /** The part to run; all of it by default. */
   readonly shard?: Shard | undefined;
+  /** What parts are made of, where several experiments are divided together: see `partOf`. */
+  readonly families?: readonly string[] | undefined;
 }
 
 /**
@@ -27,7 +30,7 @@ export interface ExperimentRun extends Pick<WorkerOptions, "device" | "threads">
  */
 export async function runExperiment(
   events: Pick<RunContext, "emit" | "signal">,
-  { plan, folder, store: stored, workers, shard, device, threads }: ExperimentRun,
+  { plan, folder, store: stored, workers, shard, families, device, threads }: ExperimentRun,
 ): Promise<GridResult & { readonly duration: number }> {
   const started = performance.now();
   // Reading images may take a while: what can be wrong without them is found first.
@@ -39,15 +42,30 @@ export async function runExperiment(
   const trials = expand(plan, images);
   const store = await ResultStore.open(stored);
   const kept = { experiment: plan, trials: trials.map(({ family: _, ...trial }) => trial) };
-  const { length } = await outgrown(store, kept);
-  if (length > 0) {
-    const message = `The experiment "${plan.name}" of this store had ${length} other trials that are done: they stay, but are no longer shown as its own. With another \`name\` in the file it is another experiment.`;
+  for (const message of leftBehind(plan.name, await outgrown(store, kept))) {
     events.emit({ kind: "note", stage: "experiment", message });
   }
+  warnOfDamage(events.emit, damagedAmong(await snapshotOf(store), trials));
   await keepPlan(store, kept);
-  const part = shard ? partOf(trials, shard) : trials;
+  const part = shard ? partOf(trials, shard, families) : trials;
   const result = await runGrid(events, store, images, part, { source, workers, device, threads });
   return { ...result, duration: (performance.now() - started) / 1000 };
+}
+
+/** What a user should know of trials that an experiment outgrows. */
+function leftBehind(name: string, { again, gone }: Outgrown): string[] {
+  return [
+    ...(again > 0
+      ? [
+          `${again} trials of "${name}" were made with other settings or by another version, and are made again.`,
+        ]
+      : []),
+    ...(gone > 0
+      ? [
+          `${gone} trials that are done are no longer part of "${name}": they stay in the store. With another name it would be another experiment.`,
+        ]
+      : []),
+  ];
 }
 
 /** Nothing was under way yet. */

@@ -8,12 +8,21 @@ export interface Shard {
   readonly of: number;
 }
 
+/** The models of experiments, each with all that is tried on it: what parts are made of. */
+export function familiesOf(plans: readonly (readonly Planned[])[]): string[] {
+  return [...new Set(plans.flat().map(({ family }) => family))];
+}
+
 /**
  * The part of an experiment that a shard runs: every n-th model with all that is tried on it, and what these need of
  * others (a surrogate). The parts together are the experiment; what several of them need, each makes for itself.
+ * @param families of several experiments that are divided together, so that a model which they share belongs to one part
  */
-export function partOf(plan: readonly Planned[], { index, of }: Shard): Planned[] {
-  const families = [...new Set(plan.map(({ family }) => family))];
+export function partOf(
+  plan: readonly Planned[],
+  { index, of }: Shard,
+  families: readonly string[] = familiesOf([plan]),
+): Planned[] {
   const own = new Set(families.filter((_, at) => at % of === index));
   const byKey = new Map(plan.map((trial) => [trial.key, trial]));
   const wanted = new Set<string>();

@@ -2,6 +2,7 @@ import { AntidoteError } from "../../core/errors.ts";
 import type { Emit } from "../../core/progress.ts";
 import { type KeptPlan, keptPlan, planNames } from "./plans.ts";
 import type { ResultStore } from "./store.ts";
+import type { TrialConfig } from "./trial.ts";
 import type { TrialFailure, TrialRecord } from "./trial-record.ts";
 
 /** What a store holds at one moment, for those who only read it. */
@@ -10,6 +11,8 @@ export interface Snapshot {
   readonly plans: readonly KeptPlan[];
   /** What trials are called, by key; those of no known experiment have no name. */
   readonly labels: ReadonlyMap<string, string>;
+  /** What trials are about, done or not, by key. */
+  readonly configs: ReadonlyMap<string, TrialConfig>;
   /** By key, ascending. */
   readonly records: ReadonlyMap<string, TrialRecord>;
   /** Why trials failed that are not done since, by key. */
@@ -25,39 +28,57 @@ export interface Damaged {
 }
 
 export async function snapshotOf(store: ResultStore): Promise<Snapshot> {
-  const damaged: Damaged[] = [];
-  const readable = async <T>(
-    names: readonly string[],
-    keyOf: (name: string) => string | null,
-    read: (name: string) => Promise<T>,
-  ): Promise<Map<string, T>> => {
-    const found = await Promise.all(
-      names.map(async (name) => {
-        try {
-          return [[name, await read(name)] as const];
-        } catch (error) {
-          if (!(error instanceof AntidoteError)) throw error;
-          damaged.push({ key: keyOf(name), error });
-          return [];
-        }
-      }),
-    );
-    return new Map(found.flat());
-  };
-  const itself = (key: string) => key;
-  const plans = await readable(
-    await planNames(store),
-    () => null,
-    (name) => keptPlan(store, name),
-  );
-  const records = await readable(await store.keys(), itself, (key) => store.read(key));
-  const failures = await readable(await store.failedKeys(), itself, (key) => store.failure(key));
-  const labels = new Map(
-    [...plans.values()].flatMap(({ trials }) =>
-      trials.map(({ key, label }) => [key, label] as const),
+  const plans = await readAll(await planNames(store), (name) => keptPlan(store, name));
+  const records = await readAll(await store.keys(), (key) => store.read(key));
+  const failures = await readAll(await store.failedKeys(), (key) => store.failure(key));
+  const trials = [...plans.found.values()].flatMap((plan) => plan.trials);
+  return {
+    store,
+    plans: [...plans.found.values()],
+    labels: new Map(trials.map(({ key, label }) => [key, label])),
+    configs: new Map(
+      [...trials, ...records.found.values()].map(({ key, config }) => [key, config]),
     ),
+    records: records.found,
+    failures: failures.found,
+    damaged: [
+      ...plans.damaged.map(({ error }) => ({ key: null, error })),
+      ...[records, failures].flatMap(({ damaged }) =>
+        damaged.map(({ name, error }) => ({ key: name, error })),
+      ),
+    ],
+  };
+}
+
+/** Documents by name, in this order, and those that cannot be read. One that is gone meanwhile is neither. */
+async function readAll<T>(names: readonly string[], read: (name: string) => Promise<T>) {
+  const outcomes = await Promise.all(
+    names.map(async (name) => {
+      try {
+        return { name, value: await read(name) };
+      } catch (error) {
+        if (error instanceof AntidoteError) return { name, error };
+        throw error;
+      }
+    }),
   );
-  return { store, plans: [...plans.values()], labels, records, failures, damaged };
+  return {
+    found: new Map(
+      outcomes.flatMap(({ name, value }) => (value === undefined ? [] : [[name, value] as const])),
+    ),
+    damaged: outcomes.flatMap(({ name, error }) =>
+      error === undefined || error.code === "DATA_NOT_FOUND" ? [] : [{ name, error }],
+    ),
+  };
+}
+
+/** What is damaged of these trials. */
+export function damagedAmong(
+  { damaged }: Pick<Snapshot, "damaged">,
+  trials: readonly { readonly key: string }[],
+): readonly Damaged[] {
+  const keys = new Set(trials.map(({ key }) => key));
+  return damaged.filter(({ key }) => key !== null && keys.has(key));
 }
 
 /** Says which documents are left out, and why. */

@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { copyFile, readdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { copyFile, readdir, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { AntidoteError, invariant } from "../../core/errors.ts";
 import {
@@ -10,7 +10,7 @@ import {
   writeAtomically,
   writeJson,
 } from "../../core/write-file.ts";
-import { documentsIn, parsed } from "./json-documents.ts";
+import { documentsIn, readDocument } from "./json-documents.ts";
 import { trialKey } from "./trial.ts";
 import { type TrialFailure, type TrialRecord, trialFailure, trialRecord } from "./trial-record.ts";
 
@@ -64,21 +64,16 @@ export class ResultStore {
   /** The record of a trial. Throws `DATA_NOT_FOUND`, `DATA_INVALID`. */
   async read(key: string): Promise<TrialRecord> {
     const path = this.#record(key);
-    let text: string;
-    try {
-      text = await readFile(path, "utf8");
-    } catch (cause) {
-      throw new AntidoteError("DATA_NOT_FOUND", `The store has no trial ${key}.`, {
-        place: path,
-        next: "List the trials with `antidote experiment show`.",
-        cause,
-      });
-    }
-    const again = "Delete the file and run the experiment again: only this trial is repeated.";
-    const record = parsed(text, trialRecord, path, "The record of a trial cannot be read.", again);
+    const mend = "Delete the file and run the experiment again: only this trial is repeated.";
+    const record = await readDocument(path, trialRecord, {
+      missing: `The store has no trial ${key}.`,
+      damaged: "The record of a trial cannot be read.",
+      find: "List the trials with `antidote experiment show`.",
+      mend,
+    });
     if (record.key === key) return record;
     throw new AntidoteError("DATA_INVALID", `The record is that of another trial, ${record.key}.`, {
-      ...{ place: path, next: again },
+      ...{ place: path, next: mend },
     });
   }
 
@@ -126,11 +121,14 @@ export class ResultStore {
     return keys.filter((key) => !this.has(key));
   }
 
-  /** Why a trial failed. Throws `DATA_INVALID`. */
-  async failure(key: string): Promise<TrialFailure> {
-    const path = this.#failure(key);
-    const wrong = "What the store knows of a failure cannot be read.";
-    return parsed(await readFile(path, "utf8"), trialFailure, path, wrong, "Delete the file.");
+  /** Why a trial failed. Throws `DATA_NOT_FOUND`, `DATA_INVALID`. */
+  failure(key: string): Promise<TrialFailure> {
+    return readDocument(this.#failure(key), trialFailure, {
+      missing: `Trial ${key} has not failed.`,
+      damaged: "What the store knows of a failure cannot be read.",
+      find: "List the trials with `antidote experiment show`.",
+      mend: "Delete the file.",
+    });
   }
 
   /** Takes over a trial of another store, its files first, as far as they were kept: records may be shared without models. Throws `OUTPUT_NOT_WRITABLE`. */

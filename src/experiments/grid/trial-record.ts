@@ -24,7 +24,7 @@ const point = z.strictObject({
   estimatedDrop: drop
     .nullable()
     .describe(
-      "The defender's estimate of the drop, on held-out trusted images; null for the suspect.",
+      "The defender's estimate of the drop, over views of held-out trusted images; null for the suspect.",
     ),
   ...judged,
 });

@@ -56,7 +56,7 @@ export const figure7Clip: Artefact = {
 };
 
 const NOTES = [
-  "Robustness: ASR at the oracle stop of Pivotal Tuning, mean over models. Intervals are those of a bootstrap over models, 95 %.",
+  "Robustness: ASR at the oracle stop of Pivotal Tuning, mean over models. Intervals are those of a bootstrap over models, 95 %; where all poisoned models score above all clean ones it has no width, however few there are.",
   "An attack is on a front if no other one is both more robust and less detectable.",
 ];
 

@@ -7,7 +7,7 @@ import { type Experiment, sourceOf } from "../grid/experiment-file.ts";
 import { type Images, readImages, startOf } from "../grid/materials.ts";
 import type { ExperimentRun } from "../grid/run-experiment.ts";
 import { missingIn } from "../grid/run-grid.ts";
-import { partOf } from "../grid/shard.ts";
+import { familiesOf, partOf } from "../grid/shard.ts";
 import { ResultStore } from "../grid/store.ts";
 import { amountOf, workOfTrial } from "../grid/work.ts";
 import type { Artefact } from "./artefact.ts";
@@ -22,6 +22,8 @@ export interface Forecast {
   readonly missing: number;
   /** How long they will take, good to a factor of two or three. */
   readonly seconds: number;
+  /** What parts of all these experiments together are made of: see `partOf`. */
+  readonly families: readonly string[];
 }
 
 /** Seconds that a trial takes besides its work: graphs are differentiated and compiled. */
@@ -39,26 +41,27 @@ export async function forecast(
 ): Promise<Forecast> {
   const plans = artefacts.flatMap((artefact) => plansOf(artefact, scale));
   const [first] = plans;
-  if (!first) return { trials: 0, missing: 0, seconds: 0 };
+  if (!first) return { trials: 0, missing: 0, seconds: 0, families: [] };
   const images = await readImages(sourceOf(first), events);
   const store = new ResultStore(options.store);
   // Forward passes of the first plan's network.
   const amounts = new Map<string, number>();
   const missing = new Set<string>();
-  for (const plan of plans) {
+  const expanded = plans.map((plan) => ({ plan, all: expand(plan, images) }));
+  const families = familiesOf(expanded.map(({ all }) => all));
+  for (const { plan, all } of expanded) {
     const cost = costOf(plan) / costOf(first);
-    const all = expand(plan, images);
-    const planned = options.shard ? partOf(all, options.shard) : all;
+    const planned = options.shard ? partOf(all, options.shard, families) : all;
     for (const { key, config } of planned) {
       amounts.set(key, cost * amountOf(workOfTrial(config, images)));
     }
     for (const { key } of missingIn(store, planned)) missing.add(key);
   }
-  if (missing.size === 0) return { trials: amounts.size, missing: 0, seconds: 0 };
+  if (missing.size === 0) return { trials: amounts.size, missing: 0, seconds: 0, families };
   const passes = [...missing].reduce((sum, key) => sum + amounts.get(key)!, 0);
   const work = passes * (await timeOf(events, first, images, options));
   const seconds = (work + OVERHEAD * missing.size) / options.workers;
-  return { trials: amounts.size, missing: missing.size, seconds };
+  return { trials: amounts.size, missing: missing.size, seconds, families };
 }
 
 /** What a network costs beside others: it grows with the square of the width. All go on from the same one, if any does. */

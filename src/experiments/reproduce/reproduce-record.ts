@@ -106,7 +106,16 @@ export const reproduceRecord = z.strictObject({
   document: z.literal("reproduce").describe("Kind of this document."),
   scale: z.enum(SCALE_NAMES).describe("How large the models are, and how many."),
   store: text.describe("Folder of the result store."),
-  reproduced: z.array(z.union([table, figure, gallery])).describe("Tables and figures."),
+  part: z
+    .strictObject({
+      position: z.int().min(1).describe("Which part, from 1."),
+      of: z.int().min(1).describe("Number of parts."),
+    })
+    .nullable()
+    .describe("The part that was run alone; null for all."),
+  reproduced: z
+    .array(z.union([table, figure, gallery]))
+    .describe("Tables and figures; none of a part."),
   runs: z
     .array(
       z.strictObject({

@@ -2,7 +2,7 @@ import type { RunContext } from "../../runtime/context.ts";
 import { type Experiment, experimentFrom } from "../grid/experiment-file.ts";
 import { type ExperimentRun, runExperiment } from "../grid/run-experiment.ts";
 import type { GridResult } from "../grid/run-grid.ts";
-import { type Snapshot, snapshotOf, warnOfDamage } from "../grid/snapshot.ts";
+import { type Snapshot, snapshotOf } from "../grid/snapshot.ts";
 import { ResultStore } from "../grid/store.ts";
 import type { Artefact, Reproduced } from "./artefact.ts";
 import { Results } from "./results.ts";
@@ -33,16 +33,7 @@ export async function reproduce(
     runs.push({ experiment: plan.name, ...(await runExperiment(events, { ...options, plan })) });
   }
   const snapshot = await snapshotOf(await ResultStore.open(options.store));
-  const names = runs.map(({ experiment }) => experiment);
-  warnOfDamage(events.emit, damagedOf(snapshot, names));
   return { reproduced: readArtefact(artefact, scale, snapshot), runs };
-}
-
-/** What is damaged of these experiments' trials. */
-function damagedOf({ plans, damaged }: Snapshot, names: readonly string[]): Snapshot["damaged"] {
-  const own = plans.filter(({ experiment }) => names.includes(experiment.name));
-  const keys = new Set(own.flatMap(({ trials }) => trials.map(({ key }) => key)));
-  return damaged.filter(({ key }) => key !== null && keys.has(key));
 }
 
 /** Reads a table or figure from what a store has; runs nothing. */

@@ -13,7 +13,7 @@ import {
 import { trial } from "./trials.ts";
 
 /** Raised whenever a field of this document is added, removed or changes its meaning. */
-export const SEARCH_SCHEMA_VERSION = 2;
+export const SEARCH_SCHEMA_VERSION = 3;
 
 /** What `antidote search --json` prints and `search.json` holds. */
 export const searchRecord = z.strictObject({

@@ -214,10 +214,12 @@ async function tryOut(
   const patient = { model: copy.model, tuning, heldOut };
   const known = { triggers, probe: copy.probe };
   const outcome = await repairAndJudge(context, patient, known, repair, allowedDrop);
-  const { chosen, drop, deployable, stopped } = outcome;
+  const { chosen, drop, views, deployable, stopped } = outcome;
   const { success, accuracy, step } = chosen;
-  const duration = (performance.now() - started) / 1000;
-  return { options: repair.config, success, accuracy, drop, deployable, step, stopped, duration };
+  return {
+    ...{ options: repair.config, success, accuracy, drop, views, deployable, step, stopped },
+    duration: (performance.now() - started) / 1000,
+  };
 }
 
 /** What trials are compared by. */

@@ -14,6 +14,10 @@ export const trial = z.strictObject({
   drop: drop.describe(
     "By how much it is right less often than the poisoned copy, over all views of these images.",
   ),
+  views: z
+    .int()
+    .min(1)
+    .describe("Views of each of these images, itself among them; 1 is the image alone."),
   deployable: z.boolean().describe("Whether the drop is allowed, give or take a standard error."),
   step: natural.describe("Step of the chosen checkpoint."),
   stopped: text.nullable().describe("Why it ended before its last step; null if it did not."),

@@ -43,7 +43,7 @@ ${details}</section>`;
   });
 }
 
-function summary({ plans, records, failures }: StoreContents): Html {
+function summary({ plans, records, failures, damaged }: StoreContents): Html {
   const spent = [...records.values()].reduce((sum, { duration }) => sum + duration, 0);
   const rows = plans.map(({ experiment, trials }) => {
     const done = trials.filter(({ key }) => records.has(key));
@@ -62,7 +62,8 @@ function summary({ plans, records, failures }: StoreContents): Html {
 <div class="scroll"><table class="trials sortable">
 <thead><tr><th scope="col" class="words">experiment</th><th scope="col">trials done</th><th scope="col">failed</th><th scope="col">work</th></tr></thead>
 <tbody>${rows}
-</tbody></table></div></section>`;
+</tbody></table></div>
+${damaged.length > 0 && html`<ul class="warnings">${damaged.map(({ error }) => html`<li>Left out: <code>${error.place ?? ""}</code>. ${error.message}</li>`)}</ul>`}</section>`;
 }
 
 /** Every trial of the store, as far as there is room; trials of no known experiment have their key for a name. */

@@ -116,13 +116,18 @@ function kindTable<K extends Kind>(
 
 function nameOf(
   { key, label, role }: KeptTrial,
-  { records, failures }: StoreContents,
+  { records, failures, damaged }: StoreContents,
   linked: ReadonlySet<string>,
 ): Html {
   const failure = failures.get(key);
   const words = role === "surrogate" ? `${label} (network of the attackers)` : label;
   if (records.has(key))
     return linked.has(key) ? html`<a href="#trial-${key}">${words}</a>` : html`${words}`;
-  const why = failure ? `failed with ${failure.code}: ${failure.message}` : "not run yet";
+  const isDamaged = damaged.some((one) => one.key === key);
+  const why = failure
+    ? `failed with ${failure.code}: ${failure.message}`
+    : isDamaged
+      ? "its record cannot be read"
+      : "not run yet";
   return html`${words}<span class="basis absent">${why}</span>`;
 }

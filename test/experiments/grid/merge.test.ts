@@ -84,6 +84,13 @@ describe("merging stores", () => {
     expect(into.hasModel(keyOf(MODEL))).toBe(false);
   });
 
+  test("mends what is damaged here and whole there", async () => {
+    const [into, from] = [await storeOf(MODEL), await storeOf(MODEL)];
+    await writeFile(join(into.folder, "trials", `${keyOf(MODEL)}.json`), "{");
+    expect(await mergeInto(into, from)).toEqual({ ...NOTHING, added: 1 });
+    expect(await into.read(keyOf(MODEL))).toEqual(recordOf(MODEL));
+  });
+
   test("lets nobody's store write outside the own folder", async () => {
     const [into, from] = [await storeOf(), await emptyStore()];
     const record = { ...recordOf(MODEL), model: "../outside.onnx" };

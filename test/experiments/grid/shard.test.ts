@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { expand } from "../../../src/experiments/grid/expand.ts";
-import { partOf, shardFrom } from "../../../src/experiments/grid/shard.ts";
+import { familiesOf, partOf, shardFrom } from "../../../src/experiments/grid/shard.ts";
 import { needsOf } from "../../../src/experiments/grid/trial.ts";
 import { experimentOf, IMAGES } from "./fixtures.ts";
 
@@ -42,6 +42,22 @@ describe.each([1, 2, 3, 8, 20])("%i parts of an experiment", (of) => {
     // One more for a surrogate that another part has as well.
     expect(Math.max(...families) - Math.min(...families)).toBeLessThanOrEqual(2);
   });
+});
+
+test("parts of two experiments share no model, where these are divided together", () => {
+  const other = expand(
+    experimentOf({ attacks: [{ name: "badnets", poisoned: 5 }], ...{ seeds: 2, cleanModels: 0 } }),
+    IMAGES,
+  );
+  const shared = (families?: readonly string[]) => {
+    const [one, two] = [0, 1].map((index) => {
+      const parts = [PLAN, other].flatMap((plan) => partOf(plan, { index, of: 2 }, families));
+      return new Set(parts.flatMap(({ key, role }) => (role === "subject" ? key : [])));
+    }) as [Set<string>, Set<string>];
+    return [...one].filter((key) => two.has(key)).length;
+  };
+  expect(shared(familiesOf([PLAN, other]))).toBe(0);
+  expect(shared()).toBeGreaterThan(0);
 });
 
 describe("which part is to be run", () => {

@@ -53,6 +53,12 @@ test("a defence at inference time stands in the place of a repair, on attacked m
   expect(trials).toHaveLength(2 + 4 + 1);
 });
 
+test("of one kind of defence nothing can be put together", () => {
+  expect(() =>
+    expand(experimentOf({ repairs: ["weight-decay"], trusted: [50], combine: true }), IMAGES),
+  ).toThrow("There are no two defences to put together.");
+});
+
 test("defences put together are every pair, on every model, in the order in which they play", () => {
   const combined = expand(
     experimentOf({

@@ -3,7 +3,8 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { keepPlan, keptPlan, outgrown, planNames } from "../../../src/experiments/grid/plans.ts";
 import { rowsOf } from "../../../src/experiments/grid/rows.ts";
-import { snapshotOf, warnOfDamage } from "../../../src/experiments/grid/snapshot.ts";
+import { damagedAmong, snapshotOf, warnOfDamage } from "../../../src/experiments/grid/snapshot.ts";
+import { ResultStore } from "../../../src/experiments/grid/store.ts";
 import { keyOf, type TrialConfig } from "../../../src/experiments/grid/trial.ts";
 import { CLEAN, DETECTION, emptyStore, MODEL, REPAIR, recordOf } from "./fixtures.ts";
 
@@ -44,13 +45,17 @@ describe("the experiments that a store remembers", () => {
 
   test("outgrow trials that are done, and no others, where another of the name takes their place", async () => {
     const store = await emptyStore();
+    const none = { again: 0, gone: 0 };
     const other = { ...PLAN, trials: [planned(CLEAN, "clean")] };
-    expect(await outgrown(store, PLAN)).toEqual([]);
+    expect(await outgrown(store, PLAN)).toEqual(none);
     await keepPlan(store, PLAN);
-    expect(await outgrown(store, other)).toEqual([]);
+    expect(await outgrown(store, other)).toEqual(none);
     await store.add(recordOf(MODEL));
-    expect(await outgrown(store, other)).toEqual([PLAN.trials[0]]);
-    expect(await outgrown(store, { ...PLAN, trials: PLAN.trials.slice(0, 1) })).toEqual([]);
+    expect(await outgrown(store, other)).toEqual({ again: 0, gone: 1 });
+    expect(await outgrown(store, { ...PLAN, trials: PLAN.trials.slice(0, 1) })).toEqual(none);
+    // The same trial with another setting.
+    const changed = planned({ ...MODEL, seed: 4 }, "badnets");
+    expect(await outgrown(store, { ...PLAN, trials: [changed] })).toEqual({ again: 1, gone: 0 });
   });
 });
 
@@ -88,6 +93,9 @@ describe("a snapshot of a store", () => {
     expect(snapshot.plans).toEqual([PLAN]);
     expect(snapshot.failures.size).toBe(0);
     expect(rowsOf(snapshot)).toHaveLength(1);
+    expect(damagedAmong(snapshot, PLAN.trials).map(({ key }) => key)).toEqual([
+      ...[keyOf(MODEL), keyOf(REPAIR)],
+    ]);
     const places = snapshot.damaged.map(({ key, error }) => [key, error.place]);
     expect(places).toEqual([
       [null, at.plan],
@@ -102,5 +110,33 @@ describe("a snapshot of a store", () => {
     expect(warnings[1]).toBe(
       `Left out: ${at.record}. The record of a trial cannot be read. It is no JSON. Delete the file and run the experiment again: only this trial is repeated.`,
     );
+  });
+
+  test("knows what was tried on a model whose record is damaged, as long as an experiment tells", async () => {
+    const store = await emptyStore();
+    for (const config of [MODEL, REPAIR]) await store.add(recordOf(config));
+    await writeFile(join(store.folder, "trials", `${keyOf(MODEL)}.json`), "");
+    expect(rowsOf(await snapshotOf(store))).toEqual([]);
+    await keepPlan(store, PLAN);
+    expect(rowsOf(await snapshotOf(store))).toMatchObject([
+      { kind: "repair", attack: "badnets", poisoned: 20, target: 1 },
+    ]);
+  });
+
+  test("says what the system does not let it read, and misses nothing that is gone meanwhile", async () => {
+    const store = await emptyStore();
+    await mkdir(join(store.folder, "experiments", "folder.json"), { recursive: true });
+    const { damaged } = await snapshotOf(store);
+    expect(damaged.map(({ error }) => error.message)).toEqual([
+      "What the store knows of an experiment cannot be read. The system says EISDIR.",
+    ]);
+    const gone = {
+      ...store,
+      keys: async () => [keyOf(MODEL)],
+      read: (key: string) => store.read(key),
+    };
+    Object.setPrototypeOf(gone, ResultStore.prototype);
+    const { records, damaged: none } = await snapshotOf(gone as unknown as ResultStore);
+    expect([records.size, none.length]).toEqual([0, 1]);
   });
 });

@@ -18,6 +18,8 @@ describe("what lies ahead of a reproduction", { timeout: 120_000 }, () => {
     expect(all.seconds).toBeGreaterThan(0);
     const parts = [await ahead(2, 0), await ahead(2, 1)];
     for (const part of parts) expect(part.trials).toBeLessThan(all.trials);
+    // All divide the same.
+    expect(parts.map(({ families }) => families)).toEqual([all.families, all.families]);
     // What several need, each counts.
     expect(parts[0]!.trials + parts[1]!.trials).toBeGreaterThanOrEqual(all.trials);
   });

@@ -13,6 +13,7 @@ const trial = (rate: number): Trial => ({
   deployable: true,
   step: 20,
   stopped: null,
+  views: 16,
   duration: 1,
 });
 

@@ -38,6 +38,11 @@ export const experimentExport = command({
     const snapshot = await snapshotOf(ResultStore.existing(store));
     warnOfDamage(emit, snapshot.damaged);
     const rows = rowsOf(snapshot);
+    const left = snapshot.records.size - rows.length;
+    if (left > 0) {
+      const message = `${left} trials are left out: what their models are is not known any more.`;
+      emit({ kind: "warning", stage: "store", message });
+    }
     await writeAtomically(out, [{ offset: 0, bytes: exportRows(rows, format) }]);
     const document: ExperimentExportRecord = {
       ...{

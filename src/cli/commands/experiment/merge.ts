@@ -5,7 +5,7 @@ import {
   type ExperimentMergeRecord,
 } from "../../../experiments/grid/documents.ts";
 import { mergeInto } from "../../../experiments/grid/merge.ts";
-import { warnOfDamage } from "../../../experiments/grid/snapshot.ts";
+import { snapshotOf, warnOfDamage } from "../../../experiments/grid/snapshot.ts";
 import { ResultStore } from "../../../experiments/grid/store.ts";
 import { command } from "../../command.ts";
 import { grouped } from "../../options/shared.ts";
@@ -47,6 +47,7 @@ export const experimentMerge = command({
       different.push(...merged.different);
       warnOfDamage(emit, merged.damaged);
     }
+    warnOfDamage(emit, (await snapshotOf(store)).damaged);
     const document: ExperimentMergeRecord = {
       ...{
         schemaVersion: EXPERIMENT_MERGE_SCHEMA_VERSION,

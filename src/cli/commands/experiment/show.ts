@@ -38,9 +38,10 @@ export const experimentShow = command({
         next: "List them: leave the key out.",
       });
     }
+    const wrong = damaged.filter(({ key }) => argument === "" || key?.startsWith(argument));
     // Whoever asks for one trial is told what is wrong with it.
-    if (argument !== "" && keys.length === 1) await store.read(keys[0]!);
-    warnOfDamage(emit, damaged);
+    if (argument !== "" && keys.length === 1 && wrong[0]) throw wrong[0].error;
+    warnOfDamage(emit, wrong);
     const trials = keys.flatMap((key) => {
       const record = records.get(key);
       return record ? [{ label: labels.get(key) ?? "", record }] : [];

@@ -56,13 +56,15 @@ function inWords({ experiments, damaged }: ExperimentStatusRecord): string {
     const hours = (seconds / 3600).toFixed(1);
     const lines = columns([
       ["done", `${done} of ${trials} trials, ${hours} hours of work`],
-      ...failed.map(({ key, code, message }) => ["failed", `${key} ${code}: ${message}`] as const),
+      ...failed.map(
+        ({ key, code, message }) => ["failed", visible(`${key} ${code}: ${message}`)] as const,
+      ),
     ]);
     return `${name}\n${lines}`;
   });
   const left = damaged.map(
     ({ file, message, next }) =>
-      ["damaged", `${visible(file)}. ${message} ${next ?? ""}`.trim()] as const,
+      ["damaged", visible(`${file}. ${message} ${next ?? ""}`.trim())] as const,
   );
   return [...parts, ...(left.length > 0 ? [columns(left)] : [])].join("\n\n");
 }
