@@ -12,7 +12,7 @@ export function confidence(probability: number): string {
 
 /** A difference of shares: "2 points", "0.5 points". */
 export function points(difference: number): string {
-  return `${Number((difference * 100).toFixed(1))} points`;
+  return `${String(Number((difference * 100).toFixed(1))).replace("-", "\u2212")} points`;
 }
 
 /** "0.5 points (95 %: −1.2 to 2.2)" */
