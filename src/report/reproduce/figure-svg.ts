@@ -82,7 +82,7 @@ export function keyOf({ panels }: Figure): string[] {
   const points = series.flatMap((one) => one.points);
   return [
     ...(points.some(({ low }) => typeof low === "number")
-      ? ["Bands and vertical lines are 95 % intervals."]
+      ? ["Bands and lines through points are 95 % intervals."]
       : []),
     ...(series.some(({ paper }) => paper) ? ["Hollow diamonds are the paper's own numbers."] : []),
   ];

@@ -18,7 +18,8 @@ export function marksOf({ series, colour, symbol, at }: Look, { x, y }: Ranges):
   });
   const sideways = Plot.ruleY(
     points.filter(({ xLow, xHigh }) => typeof xLow === "number" && typeof xHigh === "number"),
-    { ...{ y: "y", x1: "xLow", x2: "xHigh" }, ...WHISKER, stroke: colour },
+    // Fainter: with few models they cross the whole figure.
+    { ...{ y: "y", x1: "xLow", x2: "xHigh" }, ...WHISKER, strokeOpacity: 0.35, stroke: colour },
   );
   const band = Plot.areaY(intervals, {
     ...{ x: "x", y1: "low", y2: "high", fill: colour, fillOpacity: 0.1 },
