@@ -197,19 +197,4 @@ describe("the main process", () => {
     expect(peak).toBeGreaterThan(20e6);
     expect(peak).toBeLessThan(500e6);
   });
-
-  test("pays little per call", async () => {
-    const b = new GraphBuilder();
-    b.output("sum", b.sum(b.input("x", "float32", [128, 3, 32, 32])));
-    await using program = await device.compile(b.build());
-    const x = float32([128, 3, 32, 32], new Float32Array(128 * 3 * 32 * 32));
-    const times: number[] = [];
-    for (let i = 0; i < 30; i++) {
-      const start = performance.now();
-      await program.run({ x });
-      times.push(performance.now() - start);
-    }
-    // 1.5 MB a call. The fastest of 30, so that a busy machine does not fail the test.
-    expect(Math.min(...times)).toBeLessThan(10);
-  });
 });
