@@ -8,7 +8,7 @@ import { keepPlan, type Outgrown, outgrown } from "./plans.ts";
 import type { WorkerOptions } from "./protocol.ts";
 import { type GridResult, runGrid } from "./run-grid.ts";
 import { partOf, type Shard } from "./shard.ts";
-import { damagedAmong, snapshotOf, warnOfDamage } from "./snapshot.ts";
+import { damagedAmong, warnOfDamage } from "./snapshot.ts";
 import { ResultStore } from "./store.ts";
 
 export interface ExperimentRun extends Pick<WorkerOptions, "device" | "threads"> {
@@ -45,7 +45,7 @@ export async function runExperiment(
   for (const message of leftBehind(plan.name, await outgrown(store, kept))) {
     events.emit({ kind: "note", stage: "experiment", message });
   }
-  warnOfDamage(events.emit, damagedAmong(await snapshotOf(store), trials));
+  warnOfDamage(events.emit, await damagedAmong(store, trials));
   await keepPlan(store, kept);
   const part = shard ? partOf(trials, shard, families) : trials;
   const result = await runGrid(events, store, images, part, { source, workers, device, threads });

@@ -43,15 +43,22 @@ export async function snapshotOf(store: ResultStore): Promise<Snapshot> {
     failures: failures.found,
     damaged: [
       ...plans.damaged.map(({ error }) => ({ key: null, error })),
-      ...[records, failures].flatMap(({ damaged }) =>
-        damaged.map(({ name, error }) => ({ key: name, error })),
-      ),
+      ...damagedIn(records, failures),
     ],
   };
 }
 
-/** Documents by name, in this order, and those that cannot be read. One that is gone meanwhile is neither. */
-async function readAll<T>(names: readonly string[], read: (name: string) => Promise<T>) {
+/** Documents by name, and those that cannot be read. One that is gone meanwhile is neither. */
+interface ReadDocuments<T> {
+  readonly found: Map<string, T>;
+  readonly damaged: readonly { readonly name: string; readonly error: AntidoteError }[];
+}
+
+/** Reads documents, in the order of their names. */
+async function readAll<T>(
+  names: readonly string[],
+  read: (name: string) => Promise<T>,
+): Promise<ReadDocuments<T>> {
   const outcomes = await Promise.all(
     names.map(async (name) => {
       try {
@@ -72,13 +79,21 @@ async function readAll<T>(names: readonly string[], read: (name: string) => Prom
   };
 }
 
-/** What is damaged of these trials. */
-export function damagedAmong(
-  { damaged }: Pick<Snapshot, "damaged">,
+/** What is damaged of these trials; reads no others. */
+export async function damagedAmong(
+  store: ResultStore,
   trials: readonly { readonly key: string }[],
-): readonly Damaged[] {
-  const keys = new Set(trials.map(({ key }) => key));
-  return damaged.filter(({ key }) => key !== null && keys.has(key));
+): Promise<Damaged[]> {
+  const own = new Set(trials.map(({ key }) => key));
+  const among = (keys: readonly string[]) => keys.filter((key) => own.has(key));
+  const records = await readAll(among(await store.keys()), (key) => store.read(key));
+  const failures = await readAll(among(await store.failedKeys()), (key) => store.failure(key));
+  return damagedIn(records, failures);
+}
+
+/** @param kinds what trials have in a store: documents by their key */
+function damagedIn(...kinds: readonly Pick<ReadDocuments<unknown>, "damaged">[]): Damaged[] {
+  return kinds.flatMap(({ damaged }) => damaged.map(({ name, error }) => ({ key: name, error })));
 }
 
 /** Says which documents are left out, and why. */

@@ -93,7 +93,7 @@ describe("a snapshot of a store", () => {
     expect(snapshot.plans).toEqual([PLAN]);
     expect(snapshot.failures.size).toBe(0);
     expect(rowsOf(snapshot)).toHaveLength(1);
-    expect(damagedAmong(snapshot, PLAN.trials).map(({ key }) => key)).toEqual([
+    expect((await damagedAmong(store, PLAN.trials)).map(({ key }) => key)).toEqual([
       ...[keyOf(MODEL), keyOf(REPAIR)],
     ]);
     const places = snapshot.damaged.map(({ key, error }) => [key, error.place]);
