@@ -17,7 +17,7 @@ const notes = runs[0].families[families[0]][0].length;
 const last = notes - 1;
 
 const median = (values) => {
-  const sorted = values.filter((value) => !Number.isNaN(value)).sort((a, b) => a - b);
+  const sorted = [...values].sort((a, b) => a - b);
   const half = sorted.length / 2;
   return sorted.length % 2 === 1 ? sorted[Math.floor(half)] : (sorted[half - 1] + sorted[half]) / 2;
 };
