@@ -16,6 +16,7 @@ import {
 import { conclude } from "../../dist/audit/conclude.js";
 import { describeHardware, describeVersions } from "../../dist/audit/describe.js";
 import { prepare } from "../../dist/audit/prepare.js";
+import { detectAll, repeatsOf, searchAll } from "../../dist/audit/repeats.js";
 import { silent } from "../../dist/core/progress.js";
 import { flagsOf } from "../flags.mjs";
 import { holds, runsIn, writeRecord } from "../record.mjs";
@@ -29,7 +30,9 @@ const HELP = `node bench/detectors/run.mjs --detector NAME --out RECORD [options
   --options JSON    options of the detector that differ from its defaults
   --trusted N       trusted images, drawn from the training set (500)
   --seeds N         seeds 0 … N−1 (1)
+  --repeats N       searches of each model, on random images of the trusted ones, as a verdict averages them (1)
   --only NAMES      models, with commas between (all)
+  --clean FILES     further ONNX files that nobody poisoned, with commas between
   --threads N       threads to compute with (all processors)
 `;
 const { flags, data } = flagsOf(
@@ -41,22 +44,30 @@ const { flags, data } = flagsOf(
     options: "{}",
     trusted: "500",
     seeds: "1",
+    repeats: "1",
     only: null,
+    clean: null,
     threads: null,
   },
   ["detector", "out"],
 );
 
 const only = flags.only?.split(",");
-const models = knownModels(flags.attacks, data).filter(({ name }) => !only || only.includes(name));
-const detector = DETECTORS[flags.detector];
-const options = detector.config.parse(JSON.parse(flags.options));
+const unpoisoned = flags.clean?.split(",") ?? [];
+const models = [
+  ...knownModels(flags.attacks, data).filter(({ name }) => !only || only.includes(name)),
+  ...unpoisoned.map((file) => ({ name: file, path: resolve(file), truth: null })),
+];
+const method = DETECTORS[flags.detector];
+const options = method.config.parse(JSON.parse(flags.options));
+const total = Number(flags.repeats);
 const runs = runsIn(flags.out);
 const threads = flags.threads ? { threads: Number(flags.threads) } : {};
 const device = await openDevice({ name: "cpu", ...threads });
 for (const { name, path, truth } of models) {
   for (let seed = 0; seed < Number(flags.seeds); seed++) {
-    const about = { model: name, detector: { name: flags.detector, options }, seed };
+    const detector = { name: flags.detector, options };
+    const about = { model: name, detector, seed, repeats: total };
     if (holds(runs, about)) continue;
     const opened = await loadClassifier(path, { device });
     const all = await openImagesFor(opened, resolve(data, "cifar10"));
@@ -66,11 +77,14 @@ for (const { name, path, truth } of models) {
     const { file, classifier: model } = opened;
     const started = performance.now();
     const prepared = await prepare(context, { file, model, trusted }, 0.2);
-    const { tuning: search, heldOut } = prepared;
-    const input = { model: prepared.model, repaired: prepared.model, search, heldOut };
-    const { rule, classes, leading, verdict } = conclude([
-      await detector.run(context, input, options),
-    ]);
+    const { tuning, heldOut } = prepared;
+    const repeats = repeatsOf(context, tuning, total);
+    const configured = { method, config: options };
+    const found = await searchAll(context, repeats, configured, prepared.model);
+    const compared = { model: prepared.model, repaired: prepared.model, heldOut };
+    const { rule, classes, leading, verdict } = conclude(
+      await detectAll(context, repeats, configured, compared, found),
+    );
     const seconds = (performance.now() - started) / 1000;
     runs.push({
       ...about,

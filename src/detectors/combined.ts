@@ -32,7 +32,7 @@ export const combined: Detector<typeof config> = {
     deviations: ["Scores are put together by their thresholds, which neither paper does."],
   },
   config,
-  revision: 3,
+  revision: 4,
   needsRepair: false,
   search: (context, input, options) =>
     smallestTrigger.search!(context, input, smallestTrigger.config.strip().parse(options)),

@@ -60,7 +60,7 @@ export const smallestTrigger: Detector<typeof config> = {
     ],
   },
   config,
-  revision: 3,
+  revision: 4,
   needsRepair: false,
   search,
   async run(context, input, options) {

@@ -10,7 +10,7 @@ const FAMILIES = {
   masked: { family: maskedFamily, learningRate: 0.2, weight: 0.02, grows: pixels },
   smooth: { family: smoothFamily, learningRate: 0.1, weight: 0.1, grows: length },
   additive: { family: () => additiveFamily(), learningRate: 0.02, weight: 0.1, grows: length },
-  warped: { family: warpedFamily, learningRate: 8e-4, weight: 3, grows: () => 1 },
+  warped: { family: warpedFamily, learningRate: 4e-4, weight: 10, grows: () => 1 },
 } as const satisfies Record<FamilyName, object>;
 
 /** Of what the weights above are for. */

@@ -26,7 +26,7 @@ export const backdoorUnlearning: Repair<typeof config> = {
     deviations: [...triggerUnlearning.source.deviations, ...marginUnlearning.source.deviations],
   },
   config,
-  revision: 4,
+  revision: 5,
   takesTriggers: true,
   space: triggerUnlearning.space,
   async *run(context, input, options) {

@@ -30,7 +30,7 @@ export const triggerUnlearning: Repair<typeof config> = {
     ],
   },
   config,
-  revision: 4,
+  revision: 5,
   takesTriggers: true,
   space: {
     learningRate: LEARNING_RATES,
