@@ -1,5 +1,5 @@
 import { Random } from "../../core/random.ts";
-import { rocDifference } from "../../core/ranking.ts";
+import { type Estimate, rocDifference } from "../../core/ranking.ts";
 import type { Artefact, TableCell } from "./artefact.ts";
 import { figure5 } from "./figure-5.ts";
 import { figure7, pointOf } from "./figure-7.ts";
@@ -137,36 +137,47 @@ function inWords(needs: Needed): string {
 
 function calibration(results: Results): Finding {
   const groups = ["badnets", "c-badnets"].flatMap((attack) => results.attacked(attack));
-  const differences = groups.flatMap((group) => {
-    const pair = (models: readonly ModelResult[]) =>
-      models.flatMap((model) => {
-        const of = (detector: string) =>
-          valuesOf(results.detections([model], detector), paperScore(detector))[0];
-        const [cti, nc] = [of(CTI), of("neural-cleanse")];
-        return cti === undefined || nc === undefined ? [] : [[cti, nc] as const];
-      });
-    const [poisoned, clean] = [pair(group.models), pair(results.clean)];
+  const clean = pairsOf(results, results.clean);
+  const compared = groups.flatMap((group) => {
+    const poisoned = pairsOf(results, group.models);
     if (poisoned.length < 2 || clean.length < 2) return [];
-    const random = Random.fromSeed(0).fork("claims");
-    return [{ group, ...rocDifference(poisoned, clean, random) }];
+    return [{ group, poisoned, ...difference(poisoned, clean) }];
   });
-  if (differences.length === 0) return missing("both detectors on several models (Figure 5)");
-  const left = groups.filter((group) => !differences.some((one) => one.group === group));
-  const evidence = differences
-    .map(
-      ({ group, value, low, high }) =>
-        `${named(group)}: ${signed(value)} [${signed(low)}, ${signed(high)}]`,
-    )
-    .concat(left.map((group) => `${named(group)}: not measured`))
-    .join("; ");
+  if (compared.length === 0) return missing("both detectors on several models (Figure 5)");
+  const left = groups.filter((group) => !compared.some((one) => one.group === group));
+  const all = compared.flatMap(({ poisoned }) => poisoned);
+  const evidence = [
+    ...compared.map((one) => `${named(one.group)}: ${interval(one)}`),
+    ...left.map((group) => `${named(group)}: not measured`),
+    `all ${all.length} against ${clean.length} clean models: ${interval(difference(all, clean))}`,
+  ].join("; ");
   const said = `difference of ROC AUC with its 95 % interval (paired bootstrap): ${evidence}`;
-  if (differences.some(({ high }) => high < 0)) return { verdict: "fails", evidence: said };
+  if (compared.some(({ high }) => high < 0)) return { verdict: "fails", evidence: said };
   return {
-    verdict: left.length === 0 && differences.every(({ low }) => low > 0) ? "holds" : "undecided",
+    verdict: left.length === 0 && compared.every(({ low }) => low > 0) ? "holds" : "undecided",
     evidence: said,
   };
 }
 
+/** A model's score by Calibrated Trigger Inversion, and by Neural Cleanse. */
+type Pair = readonly [number, number];
+
+/** Of the models that both have examined. */
+function pairsOf(results: Results, models: readonly ModelResult[]): Pair[] {
+  return models.flatMap((model) => {
+    const of = (detector: string) =>
+      valuesOf(results.detections([model], detector), paperScore(detector))[0];
+    const [cti, nc] = [of(CTI), of("neural-cleanse")];
+    return cti === undefined || nc === undefined ? [] : [[cti, nc] as const];
+  });
+}
+
+function difference(poisoned: readonly Pair[], clean: readonly Pair[]): Estimate {
+  return rocDifference(poisoned, clean, Random.fromSeed(0).fork("claims"));
+}
+
+const interval = ({ value, low, high }: Estimate) =>
+  `${signed(value)} [${signed(low)}, ${signed(high)}]`;
 const signed = (value: number) => `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(2)}`;
 const named = ({ attack, poisoned }: Group) => `${attack} m = ${poisoned}`;
 

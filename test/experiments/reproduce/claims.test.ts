@@ -90,6 +90,16 @@ describe("calibration", () => {
     expect(scored(1, 20)).toMatchObject({ verdict: "holds" });
     expect(scored(1, 20).evidence).toContain("badnets m = 50: +1.00 [+1.00, +1.00]");
   });
+  test("says the difference over all amounts of poison together", () => {
+    const { evidence } = scored(1, 20, (made) => {
+      for (let seed = 0; seed < 4; seed++) {
+        const model = made.model("badnets", { m: 500, seed });
+        made.detection(model, "calibrated-trigger-inversion", { score: 1 });
+        made.detection(model, "neural-cleanse", { size: 5 });
+      }
+    });
+    expect(evidence).toContain("all 8 against 4 clean models: +0.50");
+  });
   test("is undecided while an amount of poison is not measured", () => {
     const found = scored(1, 20, (made) => made.model("badnets", { m: 500 }));
     expect(found.verdict).toBe("undecided");
