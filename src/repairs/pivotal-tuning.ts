@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { crossEntropy } from "../train/losses.ts";
+import { crossEntropy, distillation } from "../train/losses.ts";
 import { adam, sgd } from "../train/optimisers.ts";
 import { constant } from "../train/schedules.ts";
 import { fineTune } from "./fine-tune.ts";
@@ -7,6 +7,9 @@ import { LEARNING_RATES, tuningFields } from "./options.ts";
 import { parameterDistance } from "./parameter-distance.ts";
 import type { Repair } from "./repair.ts";
 import { slol } from "./slol.ts";
+
+/** Temperature of the suspect's answers, as where triggers are unlearned. */
+const TEMPERATURE = 2;
 
 /** Weights of the paper's network for CIFAR-10, a ResNet-18 of 64 channels: what Table V's λ_P was found for. */
 const PAPER_WEIGHTS = 11_173_962;
@@ -16,6 +19,13 @@ const config = z.strictObject({
   // Table V's learning rate ruins folded networks within a few steps (docs/evidence.md).
   ...tuningFields({ steps: 2000, learningRate: 0.01, checkpointEvery: 50, batchNorm: "reinsert" }),
   optimiser: z.enum(["sgd", "adam"]).default("sgd").describe("SGD is with Nesterov momentum"),
+  distillation: z
+    .number()
+    .positive()
+    .optional()
+    .describe(
+      "weight of what the suspect answers, softly, in place of the cross-entropy with the labels: for networks that have not fit their training images, which the labels of a few trusted ones ask to learn more",
+    ),
   lambdaS: z.number().min(0).default(0.05).describe("λ_S, weight of SLOL"),
   lambdaP: z.number().min(0).default(20_000).describe("λ_P, weight of the parameter distance"),
   slol: z
@@ -47,6 +57,7 @@ export const pivotalTuning: Repair<typeof config> = {
     section: "IV-A, Algorithm 3, Table V",
     deviations: [
       "The parameter distance is a sum of squares by default; the literal norm diverges with Table V's λ_P.",
+      "`distillation`, which puts the suspect's answers in the place of the labels, is not in the paper; by default it is off (docs/evidence.md).",
       "By default that sum is divided by the number of weights of the paper's network, not by that of the model: a mean over fewer weights holds each more firmly, in a ResNet-18 of 8 channels 63 times as much (docs/evidence.md).",
     ],
   },
@@ -70,7 +81,13 @@ export const pivotalTuning: Repair<typeof config> = {
           : sgd({ momentum, nesterov: momentum > 0, weightDecay }),
       loss(b, terms) {
         const { student, pivot, labels } = terms;
-        const task = b.mean(crossEntropy(b, student.logits, labels));
+        const task =
+          options.distillation === undefined
+            ? b.mean(crossEntropy(b, student.logits, labels))
+            : b.mul(
+                b.scalar(options.distillation),
+                b.mean(distillation(b, pivot.logits, student.logits, TEMPERATURE)),
+              );
         const orientation = slol(
           b,
           pivot.latent,
