@@ -26,6 +26,8 @@ export interface Scale {
   /** Options of repairs and of detectors that differ from Table V's, by name. */
   readonly repairs: Options;
   readonly detectors: Options;
+  /** Options of Pivotal Tuning where it makes the copy that Calibrated Trigger Inversion compares a model with; those of `repairs` without. */
+  readonly reference?: Options[string] | undefined;
   /** What differs where models go on from CLIP; the paper does not publish its settings. */
   readonly clip: Pick<Scale, "description" | "models" | "repairs"> &
     Partial<Pick<Scale, "poison">> &
@@ -149,6 +151,12 @@ const SCALES = {
       "neural-cleanse": { ...FROZEN, learningRate: 0.001, normWeight: 1e-5 },
     },
     detectors: {},
+    // Beside a copy that differs from the suspect in more than the backdoor, a trigger is found for every class (docs/evidence.md):
+    // this one goes on answering as the suspect does, and is what the repair ends with, since nobody ships it.
+    reference: {
+      ...{ ...LONGER, checkpointEvery: LONGER.steps },
+      ...{ learningRate: 0.003, lambdaS: 0.02, distillation: 1 },
+    },
     clip: {
       description: "CIFAR-10 and two epochs of fine-tuning from a small CLIP classifier: hours",
       training: { ...GENTLE, epochs: 2, learningRate: 0.001 },
@@ -220,6 +228,7 @@ export function ofClip(scale: Scale): Scale {
     ...{ ...scale, ...differing },
     base: { ...scale.base, training },
     poison: { ...scale.poison, ...poison },
+    reference: undefined,
   };
 }
 
@@ -269,6 +278,6 @@ export function onScale(
     })),
     repairs: repairs.map(repair),
     detectors: detectors.map(detector),
-    reference: repair("pivotal-tuning"),
+    reference: { name: "pivotal-tuning", ...(scale.reference ?? scale.repairs["pivotal-tuning"]) },
   };
 }
