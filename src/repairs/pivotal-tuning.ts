@@ -45,6 +45,8 @@ const config = z.strictObject({
  * near it in its parameters.
  *
  *     L = CE(f(x), y) + λ_S·SLOL(θ̃, θ, x, y) + λ_P·dist(θ̃, θ)
+ *
+ * With `distillation` λ the first term is λ·T²·KL(softmax(f̃(x)/T) ‖ softmax(f(x)/T)), nothing at the start.
  */
 export const pivotalTuning: Repair<typeof config> = {
   name: "pivotal-tuning",
@@ -57,8 +59,8 @@ export const pivotalTuning: Repair<typeof config> = {
     section: "IV-A, Algorithm 3, Table V",
     deviations: [
       "The parameter distance is a sum of squares by default; the literal norm diverges with Table V's λ_P.",
-      "`distillation`, which puts the suspect's answers in the place of the labels, is not in the paper; by default it is off (docs/evidence.md).",
       "By default that sum is divided by the number of weights of the paper's network, not by that of the model: a mean over fewer weights holds each more firmly, in a ResNet-18 of 8 channels 63 times as much (docs/evidence.md).",
+      "`distillation`, which puts the suspect's answers in the place of the labels, is not in the paper; by default it is off (docs/evidence.md).",
     ],
   },
   config,
