@@ -10,12 +10,14 @@ import {
   openDevice,
   openImagesFor,
   Random,
+  REPAIRS,
   stratified,
   subset,
 } from "antidote";
 import { conclude } from "../../dist/audit/conclude.js";
 import { describeHardware, describeVersions } from "../../dist/audit/describe.js";
 import { prepare } from "../../dist/audit/prepare.js";
+import { repairModel } from "../../dist/audit/repair-model.js";
 import { detectAll, repeatsOf, searchAll } from "../../dist/audit/repeats.js";
 import { silent } from "../../dist/core/progress.js";
 import { flagsOf } from "../flags.mjs";
@@ -24,10 +26,12 @@ import { knownModels } from "./known-models.mjs";
 
 const HELP = `node bench/detectors/run.mjs --detector NAME --out RECORD [options]
 
-  --detector NAME   one that needs no repaired model
+  --detector NAME   detector to score with
   --out FILE        the record; what it already holds is not run again
   --attacks FILE    record of bench/attacks (results/attacks.json)
   --options JSON    options of the detector that differ from its defaults
+  --repair NAME     makes the copy that a detector compares with, if it needs one (pivotal-tuning)
+  --repair-options JSON   options of it that differ from its defaults
   --trusted N       trusted images, drawn from the training set (500)
   --seeds N         seeds 0 … N−1 (1)
   --repeats N       searches of each model, on random images of the trusted ones, as a verdict averages them (1)
@@ -42,6 +46,8 @@ const { flags, data } = flagsOf(
     out: null,
     attacks: "results/attacks.json",
     options: "{}",
+    repair: "pivotal-tuning",
+    "repair-options": "{}",
     trusted: "500",
     seeds: "1",
     repeats: "1",
@@ -60,6 +66,7 @@ const models = [
 ];
 const method = DETECTORS[flags.detector];
 const options = method.config.parse(JSON.parse(flags.options));
+const repair = method.needsRepair ? repairFrom(flags) : undefined;
 const total = Number(flags.repeats);
 const runs = runsIn(flags.out);
 const threads = flags.threads ? { threads: Number(flags.threads) } : {};
@@ -67,7 +74,7 @@ const device = await openDevice({ name: "cpu", ...threads });
 for (const { name, path, truth } of models) {
   for (let seed = 0; seed < Number(flags.seeds); seed++) {
     const detector = { name: flags.detector, options };
-    const about = { model: name, detector, seed, repeats: total };
+    const about = { model: name, detector, seed, repeats: total, ...(repair && { repair }) };
     if (holds(runs, about)) continue;
     const opened = await loadClassifier(path, { device });
     const all = await openImagesFor(opened, resolve(data, "cifar10"));
@@ -81,7 +88,12 @@ for (const { name, path, truth } of models) {
     const repeats = repeatsOf(context, tuning, total);
     const configured = { method, config: options };
     const found = await searchAll(context, repeats, configured, prepared.model);
-    const compared = { model: prepared.model, repaired: prepared.model, heldOut };
+    const repaired = repair && (await copyOf(context, prepared));
+    const compared = {
+      model: prepared.model,
+      repaired: repaired?.model ?? prepared.model,
+      heldOut,
+    };
     const { rule, classes, leading, verdict } = conclude(
       await detectAll(context, repeats, configured, compared, found),
     );
@@ -91,6 +103,7 @@ for (const { name, path, truth } of models) {
       truth,
       ...{ verdict, leading: leading.target, score: leading.score },
       classes: classes.map(({ score, strongest }) => ({ score, size: strongest.size })),
+      ...(repaired && { copy: { step: repaired.step, heldOutAccuracy: repaired.accuracy.value } }),
       ...{ thresholds: [rule.noEvidenceBelow, rule.backdooredFrom], seconds },
       ...{ hardware: describeHardware(device), versions: describeVersions() },
     });
@@ -101,3 +114,13 @@ for (const { name, path, truth } of models) {
   }
 }
 await device.close();
+
+function repairFrom({ repair: name, "repair-options": text }) {
+  return { name, options: REPAIRS[name].config.parse(JSON.parse(text)) };
+}
+
+/** The checkpoint that \`detect\` would compare with. */
+async function copyOf(context, prepared) {
+  const configured = { method: REPAIRS[repair.name], config: repair.options };
+  return (await repairModel(context, prepared, [], configured, 0.02)).chosen;
+}

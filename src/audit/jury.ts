@@ -24,7 +24,7 @@ const TAKEN = 0.9;
  * only by luck, so every image is looked at in several views, moved and mirrored at random as repairs do it, the same for all
  * checkpoints; what counts of an image is the share of its views that are right. A drop is allowed that is on the images alone,
  * too: a repair may learn what is only seen in views. On 36 repairs the error of the estimated drop
- * falls from 3.3 to 1.9 points by that, and its standard error as well (docs/evidence.md).
+ * falls from 3.3 to 1.9 points by that, and its standard error as well (docs/evidence/repairs.md).
  *
  * That holds for what the suspect takes as views of the same: where it does not, digits for instance, which mirrored are none,
  * the images alone count.

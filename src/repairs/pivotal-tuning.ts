@@ -16,7 +16,7 @@ const PAPER_WEIGHTS = 11_173_962;
 
 const config = z.strictObject({
   // Batch norm as in the paper, which tunes in training mode; where a file has it folded, it is put back:
-  // Table V's learning rate ruins folded networks within a few steps (docs/evidence.md).
+  // Table V's learning rate ruins folded networks within a few steps (docs/evidence/pivotal-tuning.md).
   ...tuningFields({ steps: 2000, learningRate: 0.01, checkpointEvery: 50, batchNorm: "reinsert" }),
   optimiser: z.enum(["sgd", "adam"]).default("sgd").describe("SGD is with Nesterov momentum"),
   distillation: z
@@ -59,8 +59,8 @@ export const pivotalTuning: Repair<typeof config> = {
     section: "IV-A, Algorithm 3, Table V",
     deviations: [
       "The parameter distance is a sum of squares by default; the literal norm diverges with Table V's λ_P.",
-      "By default that sum is divided by the number of weights of the paper's network, not by that of the model: a mean over fewer weights holds each more firmly, in a ResNet-18 of 8 channels 63 times as much (docs/evidence.md).",
-      "`distillation`, which puts the suspect's answers in the place of the labels, is not in the paper; by default it is off (docs/evidence.md).",
+      "By default that sum is divided by the number of weights of the paper's network, not by that of the model: a mean over fewer weights holds each more firmly, in a ResNet-18 of 8 channels 63 times as much (docs/evidence/pivotal-tuning.md).",
+      "`distillation`, which puts the suspect's answers in the place of the labels, is not in the paper; by default it is off (docs/evidence/pivotal-tuning.md).",
     ],
   },
   config,

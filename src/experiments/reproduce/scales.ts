@@ -65,7 +65,7 @@ const GENTLE = { optimiser: "adam", weightDecay: 0, labelSmoothing: 0 } as const
 /** The paper shows every poisoned image 120 times; in six epochs twenty times each does the same. */
 const SMALL_BOOST = 20;
 
-/** Statistics of a few hundred images are worse than those that a narrow network has: live ones kept the backdoor (docs/evidence.md). */
+/** Statistics of a few hundred images are worse than those that a narrow network has: live ones kept the backdoor (docs/evidence/pivotal-tuning.md). */
 const FROZEN = { batchNorm: "frozen", checkpointEvery: 50, steps: 300 } as const;
 
 /** Pivotal Tuning and NAD take twice the steps of the others, as in Table V. */
@@ -151,7 +151,7 @@ const SCALES = {
       "neural-cleanse": { ...FROZEN, learningRate: 0.001, normWeight: 1e-5 },
     },
     detectors: {},
-    // Beside a copy that differs from the suspect in more than the backdoor, a trigger is found for every class (docs/evidence.md):
+    // Beside a copy that differs from the suspect in more than the backdoor, a trigger is found for every class (docs/evidence/detectors.md):
     // this one goes on answering as the suspect does, and is what the repair ends with, since nobody ships it.
     reference: {
       ...{ ...LONGER, checkpointEvery: LONGER.steps },
