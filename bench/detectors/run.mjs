@@ -19,6 +19,7 @@ import { describeHardware, describeVersions } from "../../dist/audit/describe.js
 import { prepare } from "../../dist/audit/prepare.js";
 import { repairModel } from "../../dist/audit/repair-model.js";
 import { detectAll, repeatsOf, searchAll } from "../../dist/audit/repeats.js";
+import { doubtAboutCopy } from "../../dist/audit/verdict.js";
 import { silent } from "../../dist/core/progress.js";
 import { flagsOf } from "../flags.mjs";
 import { holds, runsIn, writeRecord } from "../record.mjs";
@@ -58,6 +59,9 @@ const { flags, data } = flagsOf(
   ["detector", "out"],
 );
 
+/** Accuracy that the copy may cost, as `detect` has it. */
+const ALLOWED_DROP = 0.02;
+
 const only = flags.only?.split(",");
 const unpoisoned = flags.clean?.split(",") ?? [];
 const models = [
@@ -76,51 +80,58 @@ for (const { name, path, truth } of models) {
     const detector = { name: flags.detector, options };
     const about = { model: name, detector, seed, repeats: total, ...(repair && { repair }) };
     if (holds(runs, about)) continue;
-    const opened = await loadClassifier(path, { device });
-    const all = await openImagesFor(opened, resolve(data, "cifar10"));
-    const random = Random.fromSeed(seed);
-    const trusted = subset(all, stratified(all, Number(flags.trusted), random.fork("trusted")));
-    const context = { device, random, emit: silent };
-    const { file, classifier: model } = opened;
-    const started = performance.now();
-    const prepared = await prepare(context, { file, model, trusted }, 0.2);
-    const { tuning, heldOut } = prepared;
-    const repeats = repeatsOf(context, tuning, total);
-    const configured = { method, config: options };
-    const found = await searchAll(context, repeats, configured, prepared.model);
-    const repaired = repair && (await copyOf(context, prepared));
-    const compared = {
-      model: prepared.model,
-      repaired: repaired?.model ?? prepared.model,
-      heldOut,
-    };
-    const { rule, classes, leading, verdict } = conclude(
-      await detectAll(context, repeats, configured, compared, found),
-    );
-    const seconds = (performance.now() - started) / 1000;
-    runs.push({
-      ...about,
-      truth,
-      ...{ verdict, leading: leading.target, score: leading.score },
-      classes: classes.map(({ score, strongest }) => ({ score, size: strongest.size })),
-      ...(repaired && { copy: { step: repaired.step, heldOutAccuracy: repaired.accuracy.value } }),
-      ...{ thresholds: [rule.noEvidenceBelow, rule.backdooredFrom], seconds },
-      ...{ hardware: describeHardware(device), versions: describeVersions() },
-    });
+    const run = { ...about, truth, ...(await score(path, seed)) };
+    runs.push(run);
     writeRecord(flags.out, { runs });
     process.stdout.write(
-      `${name} seed ${seed}: ${verdict}, class ${leading.target} at ${leading.score.toFixed(2)} (truth: ${truth ?? "clean"}) ${seconds.toFixed(0)} s\n`,
+      `${name} seed ${seed}: ${run.verdict}, class ${run.leading} at ${run.score.toFixed(2)} (truth: ${truth ?? "clean"}) ${run.seconds.toFixed(0)} s\n`,
     );
   }
 }
 await device.close();
 
+async function score(path, seed) {
+  const opened = await loadClassifier(path, { device });
+  const all = await openImagesFor(opened, resolve(data, "cifar10"));
+  const random = Random.fromSeed(seed);
+  const trusted = subset(all, stratified(all, Number(flags.trusted), random.fork("trusted")));
+  const context = { device, random, emit: silent };
+  const { file, classifier } = opened;
+  const started = performance.now();
+  const prepared = await prepare(context, { file, model: classifier, trusted }, 0.2);
+  const { model, tuning, heldOut } = prepared;
+  const repeats = repeatsOf(context, tuning, total);
+  const configured = { method, config: options };
+  const found = await searchAll(context, repeats, configured, model);
+  const copy = repair && (await copyOf(context, prepared));
+  const compared = { model, repaired: copy?.chosen.model ?? model, heldOut };
+  const detections = await detectAll(context, repeats, configured, compared, found);
+  const about = { copy: doubtAboutCopy(method, model, copy) };
+  const { rule, classes, leading, verdict, doubts } = conclude(detections, about);
+  return {
+    ...{ verdict, doubts, leading: leading.target, score: leading.score },
+    classes: classes.map(({ score, strongest }) => ({
+      ...{ score, size: strongest.size },
+      ...(copy && comparison(strongest)),
+    })),
+    ...(copy && { copy: { step: copy.chosen.step, drop: copy.drop.value } }),
+    thresholds: [rule.noEvidenceBelow, rule.backdooredFrom],
+    seconds: (performance.now() - started) / 1000,
+    ...{ hardware: describeHardware(device), versions: describeVersions() },
+  };
+}
+
 function repairFrom({ repair: name, "repair-options": text }) {
   return { name, options: REPAIRS[name].config.parse(JSON.parse(text)) };
 }
 
-/** The checkpoint that \`detect\` would compare with. */
-async function copyOf(context, prepared) {
+/** What `detect` would compare with. */
+function copyOf(context, prepared) {
   const configured = { method: REPAIRS[repair.name], config: repair.options };
-  return (await repairModel(context, prepared, [], configured, 0.02)).chosen;
+  return repairModel(context, prepared, [], configured, ALLOWED_DROP);
+}
+
+/** What every form of the score of Calibrated Trigger Inversion is made of. */
+function comparison({ success, kept }) {
+  return { suspect: success.suspect.value, repaired: success.repaired.value, kept: kept.value };
 }

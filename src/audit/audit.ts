@@ -97,7 +97,7 @@ export async function audit(
   const { decision, classes, leading } = await decideOn(
     stages,
     detections,
-    { ...about, repaired: chosen.model },
+    { ...about, repaired: outcome },
     options,
     deployable,
     described,

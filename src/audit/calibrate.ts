@@ -5,10 +5,10 @@ import { ascending } from "../data/images.ts";
 import type { Detector } from "../detectors/detector.ts";
 import { type Examined, usualAmong } from "../inversion/examined.ts";
 import { screenClasses } from "../inversion/screen-classes.ts";
-import type { Classifier } from "../models/classifier.ts";
 import type { Repair } from "../repairs/repair.ts";
 import type { RunContext } from "../runtime/context.ts";
 import { type Conclusion, conclude } from "./conclude.ts";
+import type { Choice } from "./deploy.ts";
 import { openModel } from "./open.ts";
 import { type AuditOptions, type Configured, copiesFor } from "./options.ts";
 import { type Prepared, type Purpose, prepare, type Subject } from "./prepare.ts";
@@ -16,6 +16,7 @@ import type { AuditRecord, Verdict } from "./record.ts";
 import { type Patient, repairModel } from "./repair-model.ts";
 import { screeningFor } from "./screening.ts";
 import { poisonCopy } from "./self-poison.ts";
+import { doubtAboutCopy } from "./verdict.ts";
 
 export type Calibration = AuditRecord["calibration"];
 
@@ -26,8 +27,8 @@ export interface Calibrating {
   readonly detector: Configured<Detector>;
   /** Makes the copy to compare with, for detectors that need one. */
   readonly repair: Configured<Repair> | undefined;
-  /** The repaired suspect, if there is one. */
-  readonly repaired: Classifier | undefined;
+  /** The repair of the suspect, if there is one. */
+  readonly repaired: Pick<Choice, "chosen" | "deployable"> | undefined;
   readonly references: readonly Reference[];
   readonly conclusion: Conclusion;
   /** The classes that were examined; undefined for all. */
@@ -64,7 +65,7 @@ export async function calibrate(
       ? await scoreOf(
           named(context, "repaired"),
           about,
-          { ...prepared, model: repaired },
+          { ...prepared, model: repaired.chosen.model },
           options,
         ).then(({ leading: { score, target } }) => ({ score, target: nameOf(about, target) }))
       : null,
@@ -113,15 +114,12 @@ async function scoreOf(
   const screening = await screeningFor(options, detector, model);
   const examined = screening && (await screenClasses(context, model, search, screening));
   const triggers = await method.search?.(context, { model, search, examined }, config);
-  const compared =
+  const copy =
     method.needsRepair && repair
-      ? (await repairModel(context, patient, [], repair, allowedDrop)).chosen.model
-      : model;
-  const about = {
-    among: model.classes,
-    comparedWithItself: method.needsRepair && compared === model,
-  };
-  const seen = { model, repaired: compared, search, heldOut, examined };
+      ? await repairModel(context, patient, [], repair, allowedDrop)
+      : undefined;
+  const about = { among: model.classes, copy: doubtAboutCopy(method, model, copy) };
+  const seen = { model, repaired: copy?.chosen.model ?? model, search, heldOut, examined };
   const input = { ...seen, ...(triggers ? { triggers } : {}) };
   return conclude([await method.run(context, input, config)], about);
 }

@@ -2,7 +2,7 @@ import type { Detection } from "../detectors/detector.ts";
 import { natureOf, type Rule, ruleOf } from "../detectors/rules.ts";
 import { type ClassSummary, summarise } from "./evidence.ts";
 import type { Verdict } from "./record.ts";
-import { type Doubt, decide } from "./verdict.ts";
+import { type Doubt, decide, type Scores } from "./verdict.ts";
 
 /** What follows from the evidence of all repeats. */
 export interface Conclusion {
@@ -18,14 +18,14 @@ export interface Conclusion {
 
 /**
  * Puts the repeats together and applies the rule of their statistic.
- * @param about `among`: the number of all classes, where only some were searched; `comparedWithItself`: see `Scores`
+ * @param about `among`: the number of all classes, where only some were searched; `copy`: see `Scores`
  */
 export function conclude(
   detections: readonly Detection[],
-  about: { readonly among?: number; readonly comparedWithItself?: boolean } = {},
+  about: Partial<Pick<Scores, "among" | "copy">> = {},
 ): Conclusion {
   const { statistic, classes: searched } = detections[0]!;
-  const { among = searched.length, comparedWithItself = false } = about;
+  const { among = searched.length, copy = null } = about;
   const classes = summarise(detections, natureOf(statistic).isRatio);
   const leading = classes.reduce((a, b) => (b.score > a.score ? b : a));
   const known = ruleOf(statistic, among);
@@ -36,6 +36,6 @@ export function conclude(
     rule,
     classes,
     leading,
-    ...decide({ rule, classes, leading, among, comparedWithItself }),
+    ...decide({ rule, classes, leading, among, copy }),
   };
 }

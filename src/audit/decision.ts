@@ -5,6 +5,7 @@ import { type Conclusion, conclude } from "./conclude.ts";
 import type { AuditOptions } from "./options.ts";
 import type { AuditRecord, ClassReference } from "./record.ts";
 import type { Stages } from "./stages.ts";
+import { doubtAboutCopy } from "./verdict.ts";
 import { reasonsFor, scopeOf, whatScoresMean } from "./words.ts";
 
 /** What detections say of a model, as records state it. */
@@ -31,7 +32,7 @@ export async function decideOn(
   const { model } = about.prepared;
   const conclusion = conclude(detections, {
     among: model.classes,
-    comparedWithItself: about.detector.method.needsRepair && about.repaired === model,
+    copy: doubtAboutCopy(about.detector.method, model, about.repaired),
   });
   const looks = detections[0]!.looks;
   const calibration = await stages.run("calibrate", (part) =>

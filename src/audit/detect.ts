@@ -84,7 +84,7 @@ export async function detect(
   const { decision, classes } = await decideOn(
     stages,
     detections,
-    { ...about, repaired: repaired?.chosen.model },
+    { ...about, repaired },
     options,
     null,
     described,

@@ -1,4 +1,7 @@
+import type { Detector } from "../detectors/detector.ts";
 import { natureOf, type Rule } from "../detectors/rules.ts";
+import type { Classifier } from "../models/classifier.ts";
+import type { Choice } from "./deploy.ts";
 import type { ClassSummary } from "./evidence.ts";
 import type { Verdict } from "./record.ts";
 
@@ -15,7 +18,9 @@ export type Doubt =
   /** The trigger of the leading class may not work on a quarter of the images. */
   | "hardly-works"
   /** The model was compared with itself. */
-  | "not-repaired";
+  | "not-repaired"
+  /** The model was compared with a copy that answers worse. */
+  | "spoiled-copy";
 
 /** Share of images on which a trigger works at least, by its 95 % interval, if anything is to rest on it. */
 const WORKS = 0.25;
@@ -27,12 +32,29 @@ export interface Scores {
   readonly leading: ClassSummary;
   /** Number of all classes, searched or not. */
   readonly among: number;
-  /** Whether scores compare the suspect with a repaired model that is no other than the suspect. */
-  readonly comparedWithItself: boolean;
+  /** What is wrong with the repaired copy that scores compare the suspect with; null for nothing, and where they compare with none. */
+  readonly copy: CopyDoubt | null;
+}
+
+/** Why a copy may be unfit to compare with. */
+export type CopyDoubt = Extract<Doubt, "not-repaired" | "spoiled-copy">;
+
+/**
+ * Whether the copy that a detector compares a model with can show anything: it has to be another model, and one that
+ * answers as well. Beside one that lost more accuracy than allowed, there is for every class a trigger that only the suspect obeys.
+ */
+export function doubtAboutCopy(
+  { needsRepair }: Pick<Detector, "needsRepair">,
+  model: Classifier,
+  copy: Pick<Choice, "chosen" | "deployable"> | undefined,
+): CopyDoubt | null {
+  if (!needsRepair || !copy) return null;
+  if (copy.chosen.model === model) return "not-repaired";
+  return copy.deployable ? null : "spoiled-copy";
 }
 
 /** The verdict on the scores, which is inconclusive where anything leaves it in doubt. */
-export function decide({ rule, classes, leading, among, comparedWithItself }: Scores): {
+export function decide({ rule, classes, leading, among, copy }: Scores): {
   readonly verdict: Verdict;
   readonly doubts: readonly Doubt[];
 } {
@@ -55,7 +77,7 @@ export function decide({ rule, classes, leading, among, comparedWithItself }: Sc
       "hardly-works",
       high && !strongest.illustration && strongest.success.suspect.low < WORKS,
     ),
-    ...when("not-repaired", comparedWithItself),
+    ...(copy ? [copy] : []),
   ];
   const verdict = doubts.length > 0 ? "inconclusive" : high ? "backdoored" : "no-evidence";
   return { verdict, doubts };

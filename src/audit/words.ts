@@ -221,6 +221,8 @@ function inDoubt(
     }
     case "not-repaired":
       return "The repair left the model as it is, and a model compared with itself shows nothing: choose another --repair.";
+    case "spoiled-copy":
+      return "The repaired copy that the model is compared with loses more than the allowed accuracy: for any class something works on one of the two alone. Give more images, or choose a gentler --repair.";
   }
 }
 

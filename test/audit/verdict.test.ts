@@ -1,12 +1,14 @@
 import { mean, median, medianAbsoluteDeviation, sampleStandardDeviation } from "simple-statistics";
 import { describe, expect, test } from "vitest";
-import { decide, type Scores } from "../../src/audit/verdict.ts";
+import type { Choice } from "../../src/audit/deploy.ts";
+import { decide, doubtAboutCopy, type Scores } from "../../src/audit/verdict.ts";
 import { Random } from "../../src/core/random.ts";
 import { proportion } from "../../src/core/statistics.ts";
 import { float32 } from "../../src/core/tensor.ts";
 import { additive } from "../../src/data/overlay.ts";
 import { calibratedTriggerInversion } from "../../src/detectors/calibrated-trigger-inversion.ts";
 import { natureOf, type Rule, relativeToThresholds, ruleOf } from "../../src/detectors/rules.ts";
+import type { Classifier } from "../../src/models/classifier.ts";
 
 const RULE: Rule = {
   ...{ statistic: "size-gap", description: "any", minimum: 0, maximum: 10 },
@@ -25,7 +27,7 @@ interface Case {
 /** The verdict on a class with this score. */
 function decided(
   { score, error, moved = 9, found = true, illustration }: Case,
-  about: Partial<Pick<Scores, "rule" | "among" | "comparedWithItself">> = {},
+  about: Partial<Pick<Scores, "rule" | "among" | "copy">> = {},
 ) {
   const success = { suspect: proportion(moved, 10), repaired: proportion(0, 10) };
   const strongest = {
@@ -37,7 +39,7 @@ function decided(
     ...{ target: 0, score, interval: null, error: error ?? null, repeats: [score] },
     ...{ found, strongest, typical: strongest },
   };
-  const plain = { rule: RULE, among: 10, comparedWithItself: false };
+  const plain = { rule: RULE, among: 10, copy: null };
   return decide({ ...plain, classes: [leading], leading, ...about });
 }
 
@@ -75,11 +77,14 @@ describe("decide", () => {
     expect(decided({ score: 4, found: false }).verdict).toBe("backdoored");
   });
 
-  test("a model that was compared with itself shows nothing, however it scores", () => {
-    for (const score of [1, 4]) {
-      expect(decided({ score }, { comparedWithItself: true }).doubts).toEqual(["not-repaired"]);
-    }
-  });
+  test.each(["not-repaired", "spoiled-copy"] as const)(
+    "beside a copy that shows nothing (%s) no score decides",
+    (copy) => {
+      for (const score of [1, 4]) {
+        expect(decided({ score }, { copy })).toEqual({ verdict: "inconclusive", doubts: [copy] });
+      }
+    },
+  );
 
   test.each(["size-gap", "anomaly-index", "normal-test", "margin-outlier"])(
     "%s does not decide among fewer classes than it needs",
@@ -91,6 +96,25 @@ describe("decide", () => {
       expect(enough.verdict).toBe("no-evidence");
     },
   );
+});
+
+describe("doubtAboutCopy", () => {
+  const model = {} as Classifier;
+  const choice = (copy: Classifier, deployable: boolean) => ({
+    chosen: { model: copy } as Choice["chosen"],
+    deployable,
+  });
+  const other = {} as Classifier;
+
+  test.each([
+    ["another model that keeps its accuracy", choice(other, true), null],
+    ["the model itself", choice(model, true), "not-repaired"],
+    ["one that loses accuracy", choice(other, false), "spoiled-copy"],
+    ["none", undefined, null],
+  ] as const)("compared with %s", (_, copy, doubt) => {
+    expect(doubtAboutCopy({ needsRepair: true }, model, copy)).toBe(doubt);
+    expect(doubtAboutCopy({ needsRepair: false }, model, copy)).toBe(null);
+  });
 });
 
 describe("rules", () => {
