@@ -1,6 +1,8 @@
+import { describeHardware } from "../../audit/describe.ts";
 import { secondsPerImage } from "../../audit/estimate.ts";
 import { Random } from "../../core/random.ts";
 import type { RunContext } from "../../runtime/context.ts";
+import type { Device } from "../../runtime/device.ts";
 import { openDevice } from "../../runtime/process-device.ts";
 import { expand, networkOf } from "../grid/expand.ts";
 import { type Experiment, sourceOf } from "../grid/experiment-file.ts";
@@ -11,6 +13,7 @@ import { familiesOf, partOf } from "../grid/shard.ts";
 import { ResultStore } from "../grid/store.ts";
 import { amountOf, workOfTrial } from "../grid/work.ts";
 import type { Artefact } from "./artefact.ts";
+import { Paces, type TrialWork } from "./paces.ts";
 import { plansOf } from "./reproduce.ts";
 import type { Scale } from "./scales.ts";
 
@@ -20,7 +23,7 @@ export interface Forecast {
   readonly trials: number;
   /** Those that the store does not have, and those whose model they need and it has not kept. */
   readonly missing: number;
-  /** How long they will take, good to a factor of two or three. */
+  /** How long they will take: as long as trials like them took on this machine, else good to a factor of two or three. */
   readonly seconds: number;
   /** What parts of all these experiments together are made of: see `partOf`. */
   readonly families: readonly string[];
@@ -44,24 +47,32 @@ export async function forecast(
   if (!first) return { trials: 0, missing: 0, seconds: 0, families: [] };
   const images = await readImages(sourceOf(first), events);
   const store = new ResultStore(options.store);
-  // Forward passes of the first plan's network.
-  const amounts = new Map<string, number>();
+  // In forward passes of the first plan's network.
+  const works = new Map<string, TrialWork>();
+  const trials = new Set<string>();
   const missing = new Set<string>();
   const expanded = plans.map((plan) => ({ plan, all: expand(plan, images) }));
   const families = familiesOf(expanded.map(({ all }) => all));
   for (const { plan, all } of expanded) {
     const cost = costOf(plan) / costOf(first);
-    const planned = options.shard ? partOf(all, options.shard, families) : all;
-    for (const { key, config } of planned) {
-      amounts.set(key, cost * amountOf(workOfTrial(config, images)));
+    for (const { key, config } of all) {
+      works.set(key, { config, amount: cost * amountOf(workOfTrial(config, images)) });
     }
+    const planned = options.shard ? partOf(all, options.shard, families) : all;
+    for (const { key } of planned) trials.add(key);
     for (const { key } of missingIn(store, planned)) missing.add(key);
   }
-  if (missing.size === 0) return { trials: amounts.size, missing: 0, seconds: 0, families };
-  const passes = [...missing].reduce((sum, key) => sum + amounts.get(key)!, 0);
-  const work = passes * (await timeOf(events, first, images, options));
-  const seconds = (work + OVERHEAD * missing.size) / options.workers;
-  return { trials: amounts.size, missing: missing.size, seconds, families };
+  const counted = { trials: trials.size, missing: missing.size, families };
+  if (missing.size === 0) return { ...counted, seconds: 0 };
+  const { device: name, threads, workers } = options;
+  await using device = await openDevice({ name, threads, signal: events.signal });
+  const paces = await Paces.in(store, works, describeHardware(device));
+  const perPass = await timeOf(events, first, images, device);
+  const seconds = [...missing].map((key) => {
+    const work = works.get(key)!;
+    return paces.secondsFor(work) ?? perPass * work.amount + OVERHEAD;
+  });
+  return { ...counted, seconds: seconds.reduce((sum, own) => sum + own, 0) / workers };
 }
 
 /** What a network costs beside others: it grows with the square of the width. All go on from the same one, if any does. */
@@ -74,9 +85,8 @@ async function timeOf(
   events: Pick<RunContext, "emit" | "signal">,
   plan: Experiment,
   { train, test }: Images,
-  { device: name, threads }: Pick<ExperimentRun, "device" | "threads">,
+  device: Device,
 ): Promise<number> {
-  await using device = await openDevice({ name, threads, signal: events.signal });
   const context = { ...events, device, random: Random.fromSeed(0) };
   const { pretrained } = sourceOf(plan);
   const network = await startOf(context, { train, pretrained }, networkOf(plan));

@@ -1,0 +1,68 @@
+import { isDeepStrictEqual } from "node:util";
+import { median } from "simple-statistics";
+import { snapshotOf } from "../grid/snapshot.ts";
+import type { ResultStore } from "../grid/store.ts";
+import type { TrialConfig } from "../grid/trial.ts";
+import type { TrialRecord } from "../grid/trial-record.ts";
+
+/** A trial and how much work it is, in forward passes of some network. */
+export interface TrialWork {
+  readonly config: TrialConfig;
+  readonly amount: number;
+}
+
+/** How long work took in trials that a store has already. */
+export class Paces {
+  /** Seconds per forward pass, by what trials do. */
+  readonly #paces: ReadonlyMap<string, number>;
+
+  private constructor(paces: ReadonlyMap<string, number>) {
+    this.#paces = paces;
+  }
+
+  /**
+   * @param works trials by key, those among them that the store has
+   * @param here the machine; trials of others say nothing
+   */
+  static async in(
+    store: ResultStore,
+    works: ReadonlyMap<string, TrialWork>,
+    here: TrialRecord["hardware"],
+  ): Promise<Paces> {
+    const { records } = await snapshotOf(store);
+    const seen = new Map<string, number[]>();
+    for (const [key, { config, amount }] of works) {
+      const record = records.get(key);
+      if (!record || !isDeepStrictEqual(record.hardware, here)) continue;
+      for (const doing of doingsOf(config)) {
+        seen.set(doing, [...(seen.get(doing) ?? []), record.duration / amount]);
+      }
+    }
+    // The median: a machine that slept has made single trials look long.
+    return new Paces(new Map([...seen].map(([doing, each]) => [doing, median(each)])));
+  }
+
+  /** As long as trials took that did the same, or else something of the same kind; undefined where there are none. */
+  secondsFor({ config, amount }: TrialWork): number | undefined {
+    const pace = doingsOf(config)
+      .map((doing) => this.#paces.get(doing))
+      .find((known) => known !== undefined);
+    return pace === undefined ? undefined : pace * amount;
+  }
+}
+
+/** What a trial does: with which method, and then of what kind. */
+function doingsOf(config: TrialConfig): readonly string[] {
+  return [`${config.kind} ${methodOf(config)?.name ?? "none"}`, config.kind];
+}
+
+function methodOf(config: TrialConfig) {
+  switch (config.kind) {
+    case "model":
+      return config.attack;
+    case "repair":
+      return config.repair;
+    case "detection":
+      return config.detector;
+  }
+}
