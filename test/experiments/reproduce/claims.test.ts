@@ -172,11 +172,13 @@ describe("repair by the reconstructed trigger", () => {
 });
 
 describe("size", () => {
-  const point = (asr: number, score: number) => {
+  const point = (asr: number, score: number, models = 3) => {
     const made = new MadeResults();
-    const model = made.model("badnets");
-    made.repair(model, "pivotal-tuning", { asr });
-    made.detection(model, "calibrated-trigger-inversion", { score });
+    for (let seed = 0; seed < models; seed++) {
+      const model = made.model("badnets", { seed });
+      made.repair(model, "pivotal-tuning", { asr: asr + 0.01 * seed });
+      made.detection(model, "calibrated-trigger-inversion", { score });
+    }
     made.detection(made.model(null), "calibrated-trigger-inversion", { score: 0.5 });
     return made;
   };
@@ -188,5 +190,16 @@ describe("size", () => {
     expect(verdict(point(0.4, 1), point(0.1, 0))).toBe("fails");
     expect(verdict(point(0.1, 1), point(0.4, 0))).toBe("undecided");
     expect(verdict(point(0.1, 1))).toBe("undecided");
+  });
+
+  test("is undecided where intervals meet, or there are none", () => {
+    expect(verdict(point(0.1, 0), point(0.11, 1))).toBe("undecided");
+    expect(verdict(point(0.1, 0, 1), point(0.4, 1, 1))).toBe("undecided");
+    const { evidence } = judge("Backdoors in larger", {
+      surveyed: point(0.1, 0),
+      larger: point(0.4, 1),
+    });
+    expect(evidence).toContain("robustness 11.0 % (10.0 % to 12.0 %), ROC AUC 0.00");
+    expect(evidence).toContain("n = 3");
   });
 });

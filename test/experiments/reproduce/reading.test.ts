@@ -7,6 +7,7 @@ import { ResultStore } from "../../../src/experiments/grid/store.ts";
 import type { Artefact, TableCell } from "../../../src/experiments/reproduce/artefact.ts";
 import { paretoFront } from "../../../src/experiments/reproduce/figure-7.ts";
 import { ARTEFACTS } from "../../../src/experiments/reproduce/index.ts";
+import { TABLED_ATTACKS } from "../../../src/experiments/reproduce/paper.ts";
 import { readArtefact } from "../../../src/experiments/reproduce/reproduce.ts";
 import { Results } from "../../../src/experiments/reproduce/results.ts";
 import {
@@ -102,7 +103,9 @@ describe("figure 7", () => {
     expect(labels("data poisoning")).toEqual(["badnets", "wanet"]);
     expect(labels("Pareto front, data")).toEqual(["badnets"]);
     expect(labels("Pareto front, code")).toEqual(["badnets", "pcb"]);
-    expect(labels("paper")).toEqual(["tsb", "pcb"]);
+    expect(labels("paper")).toEqual([...TABLED_ATTACKS, "pcb"]);
+    const adv = series.find(({ paper }) => paper)?.points.find(({ label }) => label === "adv");
+    expect(adv).toMatchObject({ x: 0.68, y: 0.01 }); // Tables II and III
   });
 });
 
