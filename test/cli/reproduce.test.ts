@@ -10,6 +10,8 @@ import { table2 } from "../../src/experiments/reproduce/table-2.ts";
 import { madeStore } from "../support/made-store.ts";
 import { antidote } from "./antidote.ts";
 
+const CTI = "calibrated-trigger-inversion";
+
 let folder = "";
 let [store, out] = ["", ""];
 beforeAll(async () => {
@@ -60,6 +62,26 @@ describe("reproduce", () => {
     expect(stdout).toContain("AUC neural-cleanse: not measured");
     expect(stdout).toContain("not measured: repairs of Table III");
     expect(existsSync(join(out, "claims.md"))).toBe(true);
+  });
+
+  test("runs what is missing, once: Figure 9 at the tiny scale", { timeout: 300_000 }, async () => {
+    const words = ["--store", join(folder, "real"), "--out", out, "--workers", "1", "--json"];
+    const made = async () => {
+      const { stdout, stderr, code } = await antidote(["reproduce", "figure-9", ...words]);
+      expect(code).toBe(0);
+      return { stderr, ...reproduceRecord.parse(JSON.parse(stdout)) };
+    };
+    const first = await made();
+    expect(first.stderr).toContain("4 trials, 0 of them in the store");
+    expect(first.runs).toMatchObject([{ ran: 4, known: 0 }]);
+    const [figure] = first.reproduced;
+    const panels = figure?.kind === "figure" ? figure.panels : [];
+    expect(panels.map(({ title }) => title)).toEqual(["neural-cleanse", CTI]);
+    const scores = panels.map((panel) => (panel.kind === "chart" ? panel.series[0]!.points : []));
+    expect(scores.map((points) => points.length)).toEqual([10, 10]);
+    const again = await made();
+    expect(again.stderr).toContain("4 trials, 4 of them in the store: nothing to run.");
+    expect(again.reproduced).toEqual(first.reproduced);
   });
 
   test("runs nothing for Table V", async () => {
