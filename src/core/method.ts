@@ -12,12 +12,6 @@ export interface Source {
   readonly deviations: readonly string[];
 }
 
-/** A method whose trials are kept: its revision is part of their keys. */
-export interface Revised {
-  /** Raised whenever the same options would give another outcome; 1 where absent. */
-  readonly revision?: number;
-}
-
 /**
  * A method: one file, one exported object. Its name is its file name, its key in the registry and its
  * name on the command line. Its schema is the only place where its defaults live.
@@ -28,5 +22,7 @@ export interface Method<Context, Input, Output, Config extends z.ZodType> {
   readonly summary: string;
   readonly source: Source;
   readonly config: Config;
+  /** Part of the keys of its trials: raised whenever the same options would give another outcome; 1 where absent. */
+  readonly revision?: number;
   run(context: Context, input: Input, config: z.output<Config>): Output;
 }

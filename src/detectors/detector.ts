@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import type { Method, Revised } from "../core/method.ts";
+import type { Method } from "../core/method.ts";
 import type { Proportion } from "../core/statistics.ts";
 import type { FixedTrigger } from "../data/fixed-trigger.ts";
 import type { ImageSet } from "../data/images.ts";
@@ -57,8 +57,7 @@ export interface Detection {
 
 /** A detector: per-class evidence and one score. It passes no verdict. */
 export interface Detector<Config extends z.ZodType = z.ZodType>
-  extends Method<RunContext, DetectorInput, Promise<Detection>, Config>,
-    Revised {
+  extends Method<RunContext, DetectorInput, Promise<Detection>, Config> {
   /** Whether it works by comparing the suspect with a repaired copy of it, rather than only showing both. */
   readonly needsRepair: boolean;
   /**

@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import type { Method, Revised } from "../core/method.ts";
+import type { Method } from "../core/method.ts";
 import type { ImageSet } from "../data/images.ts";
 import type { SuspectedTrigger } from "../inversion/smallest.ts";
 import type { Classifier } from "../models/classifier.ts";
@@ -28,8 +28,7 @@ export type SearchSpace<Options> = {
 
 /** A repair: a stream of checkpoints, the last one after its last step. It judges none of them. */
 export interface Repair<Config extends z.ZodType = z.ZodType>
-  extends Method<RunContext, RepairInput, AsyncIterable<Checkpoint>, Config>,
-    Revised {
+  extends Method<RunContext, RepairInput, AsyncIterable<Checkpoint>, Config> {
   /** Whether it uses triggers that were found before. */
   readonly takesTriggers?: true;
   /** How often a step passes through the network that it changes; once by default. */

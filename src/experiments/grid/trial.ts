@@ -1,14 +1,17 @@
 import { createHash } from "node:crypto";
 import { z } from "zod";
+import { TRAINING_ATTACKS } from "../../attacks/index.ts";
 import { POISONING } from "../../attacks/poison.ts";
 import { JURY_REVISION } from "../../audit/jury.ts";
 import { method, natural, share, text } from "../../audit/record-parts.ts";
-import type { Revised } from "../../core/method.ts";
+import type { Method } from "../../core/method.ts";
 import { VERSION } from "../../core/version.ts";
+import { DEPLOYMENTS } from "../../deployments/index.ts";
 import { DETECTORS } from "../../detectors/index.ts";
 import { ARCHITECTURE } from "../../models/fresh.ts";
 import { PRETRAINED } from "../../models/pretrained.ts";
 import { REPAIRS } from "../../repairs/index.ts";
+import { SANITIZERS } from "../../sanitizers/index.ts";
 import { TRAINING } from "../../train/config.ts";
 
 /*
@@ -18,7 +21,7 @@ import { TRAINING } from "../../train/config.ts";
 
 /**
  * Raised whenever trials of the kind would have another outcome with the same config, or another record. Where only those of
- * one repair or detector would, its `revision` is raised instead, and where checkpoints are judged otherwise, `JURY_REVISION`.
+ * one method would, its `revision` is raised instead, and where checkpoints are judged otherwise, `JURY_REVISION`.
  */
 const TRIAL_VERSIONS = { model: 1, repair: 2, detection: 1 } as const;
 
@@ -93,32 +96,47 @@ export type RepairTrial = z.infer<typeof repairTrial>;
 export type DetectionTrial = z.infer<typeof detectionTrial>;
 export type TrialConfig = z.infer<typeof trialConfig>;
 
-/** Identifies a trial by its config, the version of Antidote, that of trials of its kind, how repairs are judged, and the revision of its repair or detector. */
+/** Identifies a trial by its config, the version of Antidote, that of trials of its kind, how repairs are judged, and the revisions of its methods. */
 export function keyOf(config: TrialConfig): string {
-  const revision = revisionOf(config);
   const judged = config.kind === "repair" && config.repair !== null;
   const versions = [
     ...[VERSION, TRIAL_VERSIONS[config.kind]],
     ...(judged ? [{ jury: JURY_REVISION }] : []),
-    ...(revision === 1 ? [] : [revision]),
+    ...revisionsIn(config),
   ];
   // The schema puts the fields in its own order.
   const text = JSON.stringify([...versions, trialConfig.parse(config)]);
   return createHash("sha256").update(text).digest("hex").slice(0, 20);
 }
 
-/** That of the repair or detector that a trial runs; 1 where it runs none, or none that is known. */
-function revisionOf(config: TrialConfig): number {
-  if (config.kind === "repair") return config.repair ? revisionAmong(REPAIRS, config.repair) : 1;
-  return config.kind === "detection" ? revisionAmong(DETECTORS, config.detector) : 1;
+/** Those of the methods that a trial runs, where they are not the first. */
+function revisionsIn(config: TrialConfig): unknown[] {
+  switch (config.kind) {
+    case "model":
+      return [
+        ...revisionOf(TRAINING_ATTACKS, config.attack).map((attack) => ({ attack })),
+        ...revisionOf(SANITIZERS, config.sanitizer).map((sanitizer) => ({ sanitizer })),
+      ];
+    case "repair":
+      return [
+        ...revisionOf(REPAIRS, config.repair),
+        ...revisionOf(DEPLOYMENTS, config.deployment).map((deployment) => ({ deployment })),
+      ];
+    case "detection":
+      return revisionOf(DETECTORS, config.detector);
+  }
 }
 
-function revisionAmong(
+/** That of a method, where it is not the first. */
+function revisionOf(
   known: Readonly<Record<string, Revised>>,
-  { name }: { readonly name: string },
-): number {
-  return known[name]?.revision ?? 1;
+  method: { readonly name: string } | null,
+): number[] {
+  const { revision = 1 } = (method && known[method.name]) || {};
+  return revision === 1 ? [] : [revision];
 }
+
+type Revised = Pick<Method<never, never, unknown, z.ZodType>, "revision">;
 
 /** Keys of the trials whose models a trial takes. */
 export function needsOf(config: TrialConfig): string[] {

@@ -1,7 +1,9 @@
 import { createHash } from "node:crypto";
 import { describe, expect, test } from "vitest";
+import { TRAINING_ATTACKS } from "../../../src/attacks/index.ts";
 import { JURY_REVISION } from "../../../src/audit/jury.ts";
 import { VERSION } from "../../../src/core/version.ts";
+import { DEPLOYMENTS } from "../../../src/deployments/index.ts";
 import { DETECTORS } from "../../../src/detectors/index.ts";
 import {
   detectionTrial,
@@ -13,6 +15,7 @@ import {
   trialConfig,
 } from "../../../src/experiments/grid/trial.ts";
 import { REPAIRS } from "../../../src/repairs/index.ts";
+import { SANITIZERS } from "../../../src/sanitizers/index.ts";
 import { DETECTION, MODEL, REPAIR } from "./fixtures.ts";
 
 const OTHER = "0123456789abcdef0123";
@@ -146,6 +149,31 @@ describe("the revision of a method", () => {
     expect(keyOf(detection("smallest-trigger"))).toBe(
       hashed(detection("smallest-trigger"), 1, other),
     );
+  });
+
+  const sanitized = {
+    ...MODEL,
+    sanitizer: { name: "spectral-signatures", options: {} },
+    unsanitized: keyOf(MODEL),
+  } satisfies TrialConfig;
+  const deployed = {
+    ...{ ...REPAIR, repair: null },
+    deployment: { name: "strip", options: {} },
+  } satisfies TrialConfig;
+
+  test.each([
+    ["attack", TRAINING_ATTACKS["badnets"], MODEL, 1],
+    ["sanitizer", SANITIZERS["spectral-signatures"], sanitized, 1],
+    ["deployment", DEPLOYMENTS.strip, deployed, 2],
+  ] as const)("of an %s would be part of them, too", (kind, method, config, version) => {
+    expect(keyOf(config)).toBe(hashed(config, version));
+    const revised = method as { revision?: number };
+    revised.revision = 2;
+    try {
+      expect(keyOf(config)).toBe(hashed(config, version, { [kind]: 2 }));
+    } finally {
+      delete revised.revision;
+    }
   });
 
   test("leaves other keys as they were", () => {
