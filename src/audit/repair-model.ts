@@ -45,7 +45,8 @@ export function repairModel(
 }
 
 /**
- * Runs a repair and chooses among its checkpoints by images that it did not see.
+ * Runs a repair to its last step, also where it has lost more than `allowedDrop` on the way, since some begin with a loss and come back
+ * (the paper's evaluation ends there, Section V-E2), and chooses among its checkpoints by images that it did not see.
  * @param known what the repair may use, and what judges its checkpoints
  */
 export async function repairAndJudge(
