@@ -40,15 +40,14 @@ describe("search", () => {
     expect(await readFile(join(folder, "search.html"), "utf8")).toContain("2 for 20 steps");
 
     // The file is read before the images are looked for.
-    const nowhere = ["--images", join(folder, "nowhere"), "--out", join(folder, "repaired.onnx")];
-    const repair = await antidote([
-      "repair",
-      SUBJECT[0]!,
-      ...nowhere,
-      "--config",
-      record.configFile!,
-    ]);
-    expect(repair.stderr).toContain("error DATA_NOT_FOUND");
+    const nowhere = ["--images", join(folder, "nowhere"), "--config", record.configFile!];
+    for (const command of ["repair", "audit"]) {
+      const words = [command, SUBJECT[0]!, ...nowhere, "--out", join(folder, command)];
+      expect((await antidote(words)).stderr).toContain("error DATA_NOT_FOUND");
+      const unlike = await antidote([...words, "--repair", "nad"]);
+      expect(unlike.stderr).toContain("weight-decay");
+      expect(unlike.code).toBe(4);
+    }
   });
 
   test("goes on where it was, and ends as if it had not stopped", async () => {
