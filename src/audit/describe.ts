@@ -4,6 +4,7 @@ import { createRequire } from "node:module";
 import { cpus } from "node:os";
 import { basename } from "node:path";
 import type { z } from "zod";
+import { build } from "../core/build.ts";
 import { sizeOf } from "../core/tensor.ts";
 import { VERSION } from "../core/version.ts";
 import { type ImageSet, indicesByClass } from "../data/images.ts";
@@ -138,7 +139,8 @@ export function describeVersions(): Part<"versions"> {
   const manifest = createRequire(import.meta.url)("onnxruntime-node/package.json") as {
     readonly version: string;
   };
-  return { antidote: VERSION, onnxruntime: manifest.version, node: process.versions.node };
+  const { version: onnxruntime } = manifest;
+  return { antidote: VERSION, build: build(), onnxruntime, node: process.versions.node };
 }
 
 /** The machine, and what computes on it. */

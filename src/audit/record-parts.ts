@@ -47,6 +47,11 @@ export type ClassReference = Frozen<z.infer<typeof classReference>>;
 /** What a run was made with. */
 export const versions = z.strictObject({
   antidote: text.describe("Version of Antidote."),
+  build: text
+    .optional()
+    .describe(
+      "Digest of its code, which tells builds of one version apart; absent in older documents.",
+    ),
   onnxruntime: text.describe("Version of ONNX Runtime, which executes every computation."),
   node: text.describe("Version of Node.js."),
 });

@@ -18,7 +18,7 @@ export function runParts(record: RunFacts, gist: string): Html {
     "Software and machine",
     gist,
     facts([
-      ["Antidote", versions.antidote],
+      ["Antidote", `${versions.antidote}${versions.build ? ` (build ${versions.build})` : ""}`],
       ["ONNX Runtime", versions.onnxruntime],
       ["Node.js", versions.node],
       ["Processor", `${hardware.cpu}, ${hardware.cores} cores`],

@@ -98,6 +98,7 @@ export const COLUMNS = [
   { name: "removed_poisoned", type: "INT32", description: "poisoned ones among them" },
   { name: "seconds", type: "DOUBLE", description: "time that the trial took" },
   { name: "antidote", type: "STRING", description: "version of Antidote" },
+  { name: "build", type: "STRING", description: "digest of its code; null in older records" },
   { name: "onnxruntime", type: "STRING", description: "version of ONNX Runtime" },
   { name: "threads", type: "INT32", description: "threads that it was computed with" },
 ] as const satisfies readonly Column[];
@@ -156,6 +157,7 @@ function rowOf(record: TrialRecord, configs: Snapshot["configs"], label: string 
     ...measured(record),
     seconds: duration,
     antidote: versions.antidote,
+    build: versions.build ?? null,
     onnxruntime: versions.onnxruntime,
     threads: hardware.threads,
   };
