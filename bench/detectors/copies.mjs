@@ -1,0 +1,85 @@
+/**
+ * Prints what detectors make of the models of experiments, the amounts of poison together: docs/evidence/detectors.md's table
+ * of the copies that Calibrated Trigger Inversion compares with.
+ *
+ *     node bench/detectors/copies.mjs results/small reference-by-labels figure-5-small
+ */
+
+import { Random } from "../../dist/core/random.js";
+import { bootstrappedRoc } from "../../dist/core/ranking.js";
+import { snapshotOf } from "../../dist/experiments/grid/snapshot.js";
+import { ResultStore } from "../../dist/experiments/grid/store.js";
+import { Results } from "../../dist/experiments/reproduce/results.js";
+import { paperScore } from "../../dist/experiments/reproduce/scores.js";
+
+/** Attack success from which a backdoor works, and up to which it hardly does. */
+const [WORKS, HARDLY] = [0.5, 0.04];
+
+const [folder, ...names] = process.argv.slice(2);
+const snapshot = await snapshotOf(ResultStore.existing(folder));
+const head = [
+  "experiment",
+  "detector",
+  "clean",
+  "works",
+  "target leads",
+  "hardly works",
+  "ROC AUC",
+];
+process.stdout.write(`${line(head)}${line(head.map(() => "---"))}`);
+for (const name of names) {
+  const results = Results.named(snapshot, name);
+  const models = results.groups.flatMap((group) => group.models).filter(({ outcome }) => outcome);
+  const success = ({ outcome }) => outcome.attackSuccess?.value;
+  const kinds = {
+    clean: models.filter((model) => model.config.attack === null),
+    works: models.filter((model) => success(model) >= WORKS),
+    hardly: models.filter((model) => success(model) <= HARDLY),
+  };
+  for (const detector of ["calibrated-trigger-inversion", "neural-cleanse"]) {
+    const scored = (some) =>
+      some.flatMap((model) =>
+        results
+          .detections([model], detector)
+          .filter(({ outcome }) => outcome)
+          .map(({ outcome }) => ({
+            score: paperScore(detector)(outcome),
+            leads: leading(detector, outcome.classes) === model.config.target,
+          })),
+      );
+    const [clean, works, hardly] = [kinds.clean, kinds.works, kinds.hardly].map(scored);
+    if (clean.length === 0 || works.length === 0) continue;
+    process.stdout.write(
+      line([
+        ...[name, detector, summary(clean), summary(works)],
+        `${works.filter(({ leads }) => leads).length} of ${works.length}`,
+        ...[summary(hardly), areaUnder(works, clean)],
+      ]),
+    );
+  }
+}
+
+/** The class that a detector names, by what the paper ranks models by. */
+function leading(detector, classes) {
+  const value = ({ size, score }) => (detector === "neural-cleanse" ? -size : score);
+  return classes.reduce((a, b) => (value(b) > value(a) ? b : a)).target;
+}
+
+/** How many, their mean score and its range. */
+function summary(models) {
+  if (models.length === 0) return "";
+  const scores = models.map(({ score }) => Math.abs(score));
+  const said = (value) => value.toFixed(Math.max(...scores) > 2 ? 1 : 2);
+  const mean = scores.reduce((sum, score) => sum + score, 0) / scores.length;
+  return `${scores.length}: ${said(mean)} (${said(Math.min(...scores))}–${said(Math.max(...scores))})`;
+}
+
+function areaUnder(positives, negatives) {
+  const scores = [positives, negatives].map((models) => models.map(({ score }) => score));
+  const { value, low, high } = bootstrappedRoc(...scores, Random.fromSeed(0).fork("copies"));
+  return `${value.toFixed(2)} (${low.toFixed(2)}–${high.toFixed(2)})`;
+}
+
+function line(cells) {
+  return `| ${cells.join(" | ")} |\n`;
+}
