@@ -42,14 +42,15 @@ export type CopyDoubt = Extract<Doubt, "not-repaired" | "spoiled-copy">;
 /**
  * Whether the copy that a detector compares a model with can show anything: it has to be another model, and one that
  * answers as well. Beside one that lost more accuracy than allowed, there is for every class a trigger that only the suspect obeys.
+ * @param copy undefined where none was made and the model stands in for it
  */
 export function doubtAboutCopy(
   { needsRepair }: Pick<Detector, "needsRepair">,
   model: Classifier,
   copy: Pick<Choice, "chosen" | "deployable"> | undefined,
 ): CopyDoubt | null {
-  if (!needsRepair || !copy) return null;
-  if (copy.chosen.model === model) return "not-repaired";
+  if (!needsRepair) return null;
+  if (!copy || copy.chosen.model === model) return "not-repaired";
   return copy.deployable ? null : "spoiled-copy";
 }
 

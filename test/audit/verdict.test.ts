@@ -110,7 +110,7 @@ describe("doubtAboutCopy", () => {
     ["another model that keeps its accuracy", choice(other, true), null],
     ["the model itself", choice(model, true), "not-repaired"],
     ["one that loses accuracy", choice(other, false), "spoiled-copy"],
-    ["none", undefined, null],
+    ["none, for which the model stands in", undefined, "not-repaired"],
   ] as const)("compared with %s", (_, copy, doubt) => {
     expect(doubtAboutCopy({ needsRepair: true }, model, copy)).toBe(doubt);
     expect(doubtAboutCopy({ needsRepair: false }, model, copy)).toBe(null);
