@@ -4,7 +4,6 @@
  *
  *     node bench/detectors/copies.mjs results/small reference-by-labels figure-5-small
  */
-
 import { Random } from "../../dist/core/random.js";
 import { bootstrappedRoc } from "../../dist/core/ranking.js";
 import { snapshotOf } from "../../dist/experiments/grid/snapshot.js";

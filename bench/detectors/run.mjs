@@ -16,6 +16,7 @@ import {
 } from "antidote";
 import { conclude } from "../../dist/audit/conclude.js";
 import { describeHardware, describeVersions } from "../../dist/audit/describe.js";
+import { auditOptions } from "../../dist/audit/options.js";
 import { prepare } from "../../dist/audit/prepare.js";
 import { repairModel } from "../../dist/audit/repair-model.js";
 import { detectAll, repeatsOf, searchAll } from "../../dist/audit/repeats.js";
@@ -59,8 +60,8 @@ const { flags, data } = flagsOf(
   ["detector", "out"],
 );
 
-/** Accuracy that the copy may cost, as `detect` has it. */
-const ALLOWED_DROP = 0.02;
+/** As `detect` has them. */
+const { allowedDrop, heldOut: share } = auditOptions.parse({});
 
 const only = flags.only?.split(",");
 const unpoisoned = flags.clean?.split(",") ?? [];
@@ -98,7 +99,7 @@ async function score(path, seed) {
   const context = { device, random, emit: silent };
   const { file, classifier } = opened;
   const started = performance.now();
-  const prepared = await prepare(context, { file, model: classifier, trusted }, 0.2);
+  const prepared = await prepare(context, { file, model: classifier, trusted }, share);
   const { model, tuning, heldOut } = prepared;
   const repeats = repeatsOf(context, tuning, total);
   const configured = { method, config: options };
@@ -128,7 +129,7 @@ function repairFrom({ repair: name, "repair-options": text }) {
 /** What `detect` would compare with. */
 function copyOf(context, prepared) {
   const configured = { method: REPAIRS[repair.name], config: repair.options };
-  return repairModel(context, prepared, [], configured, ALLOWED_DROP);
+  return repairModel(context, prepared, [], configured, allowedDrop);
 }
 
 /** What every form of the score of Calibrated Trigger Inversion is made of. */

@@ -1,6 +1,6 @@
 import { gameValue } from "../../games/metrics.ts";
 import type { Snapshot } from "./snapshot.ts";
-import type { ModelTrial, TrialConfig } from "./trial.ts";
+import { type ModelTrial, methodOf, type TrialConfig } from "./trial.ts";
 import { leadingOf, type TrialRecord } from "./trial-record.ts";
 
 /** A cell of a table; null where it does not apply. */
@@ -127,12 +127,7 @@ function rowOf(record: TrialRecord, configs: Snapshot["configs"], label: string 
   const { key, config, duration, versions, hardware } = record;
   const model = config.kind === "model" ? config : modelOf(configs.get(config.model));
   const { kind, seed } = config;
-  const stated =
-    config.kind === "model"
-      ? (config.sanitizer ?? config.attack)
-      : config.kind === "repair"
-        ? (config.repair ?? config.deployment)
-        : config.detector;
+  const stated = methodOf(config);
   return {
     ...{ key, kind, label, seed },
     model: config.kind === "model" ? key : config.model,

@@ -138,6 +138,18 @@ function revisionOf(
 
 type Revised = Pick<Method<never, never, unknown, z.ZodType>, "revision">;
 
+/** The method that a trial is about: of a sanitized model the sanitizer, of a model that is only deployed the deployment; null for none. */
+export function methodOf(config: TrialConfig) {
+  switch (config.kind) {
+    case "model":
+      return config.sanitizer ?? config.attack;
+    case "repair":
+      return config.repair ?? config.deployment;
+    case "detection":
+      return config.detector;
+  }
+}
+
 /** Keys of the trials whose models a trial takes. */
 export function needsOf(config: TrialConfig): string[] {
   const needed =

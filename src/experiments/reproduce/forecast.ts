@@ -33,7 +33,7 @@ export interface Forecast {
 const OVERHEAD = 3;
 
 /**
- * Counts the trials that are missing, and times the network on this machine.
+ * Counts the trials that are missing, and times the network on this machine for those of which the store knows no like.
  * @throws the errors of `readImages` and `expand`
  */
 export async function forecast(
@@ -67,12 +67,19 @@ export async function forecast(
   const { device: name, threads, workers } = options;
   await using device = await openDevice({ name, threads, signal: events.signal });
   const paces = await Paces.in(store, works, describeHardware(device));
-  const perPass = await timeOf(events, first, images, device);
-  const seconds = [...missing].map((key) => {
+  const unknown: TrialWork[] = [];
+  let seconds = 0;
+  for (const key of missing) {
     const work = works.get(key)!;
-    return paces.secondsFor(work) ?? perPass * work.amount + OVERHEAD;
-  });
-  return { ...counted, seconds: seconds.reduce((sum, own) => sum + own, 0) / workers };
+    const known = paces.secondsFor(work);
+    if (known === undefined) unknown.push(work);
+    else seconds += known;
+  }
+  if (unknown.length > 0) {
+    const passes = unknown.reduce((sum, { amount }) => sum + amount, 0);
+    seconds += passes * (await timeOf(events, first, images, device)) + OVERHEAD * unknown.length;
+  }
+  return { ...counted, seconds: seconds / workers };
 }
 
 /** What a network costs beside others: it grows with the square of the width. All go on from the same one, if any does. */

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import { median } from "simple-statistics";
 import { snapshotOf } from "../grid/snapshot.ts";
 import type { ResultStore } from "../grid/store.ts";
-import type { TrialConfig } from "../grid/trial.ts";
+import { methodOf, type TrialConfig } from "../grid/trial.ts";
 import type { TrialRecord } from "../grid/trial-record.ts";
 
 /** A trial and how much work it is, in forward passes of some network. */
@@ -54,15 +54,4 @@ export class Paces {
 /** What a trial does: with which method, and then of what kind. */
 function doingsOf(config: TrialConfig): readonly string[] {
   return [`${config.kind} ${methodOf(config)?.name ?? "none"}`, config.kind];
-}
-
-function methodOf(config: TrialConfig) {
-  switch (config.kind) {
-    case "model":
-      return config.attack;
-    case "repair":
-      return config.repair;
-    case "detection":
-      return config.detector;
-  }
 }
