@@ -4,6 +4,7 @@
  *     node bench/attacks/table.mjs results/attacks.json
  */
 import { readFileSync } from "node:fs";
+import { percent, printTable } from "../markdown.mjs";
 import { short } from "../record.mjs";
 
 const [file] = process.argv.slice(2);
@@ -12,7 +13,6 @@ if (!file) {
   process.exit(4);
 }
 const { runs } = JSON.parse(readFileSync(file, "utf8"));
-const percent = (share) => (100 * share).toFixed(1);
 const measured = (it) =>
   it ? `${percent(it.value)} (${percent(it.low)}–${percent(it.high)})` : "";
 const place = (embed) => (embed === null ? "" : embed.replace("-augmentation", ""));
@@ -20,7 +20,7 @@ const paper = (numbers) =>
   numbers
     ? [numbers.cda, numbers.asr]
         .filter((share) => share !== null)
-        .map((share) => (100 * share).toFixed(0))
+        .map((share) => percent(share, 0))
         .join(", ")
     : "not in it";
 
@@ -42,6 +42,4 @@ const rows = runs.map((run) => [
   paper(run.paper),
 ]);
 const head = ["attack", "m", "embedded", "boost", "CDA", "ASR", "Table II: CDA, ASR"];
-for (const row of [head, head.map(() => "---"), ...rows]) {
-  process.stdout.write(`| ${row.join(" | ")} |\n`);
-}
+printTable(head, rows);

@@ -5,6 +5,7 @@
  */
 import { readFileSync } from "node:fs";
 import { proportion } from "../../dist/core/statistics.js";
+import { percent, printTable } from "../markdown.mjs";
 
 /** The allowed drop of accuracy. */
 const DELTA = 0.02;
@@ -16,7 +17,7 @@ for (const repair of repairs) {
   const own = runs.filter((run) => run.repair === repair);
   const models = [...new Set(own.map(({ model }) => model))];
   process.stdout.write(`${title(repair)}\n\n`);
-  print(
+  printTable(
     [
       "model",
       "verdict",
@@ -92,20 +93,10 @@ function row(seeds) {
   ];
 }
 
-function percent(share) {
-  return (100 * share).toFixed(1);
-}
-
 /** "1.2 (1.0–1.5)" */
 function range(values, format) {
   if (values.length === 0) return "";
   const mean = format(values.reduce((a, b) => a + b, 0) / values.length);
   if (values.length === 1) return mean;
   return `${mean} (${format(Math.min(...values))}–${format(Math.max(...values))})`;
-}
-
-function print(head, rows) {
-  const line = (cells) => `| ${cells.join(" | ")} |\n`;
-  process.stdout.write(line(head) + line(head.map(() => "---")) + rows.map(line).join(""));
-  process.stdout.write("\n");
 }

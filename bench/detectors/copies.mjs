@@ -10,22 +10,15 @@ import { snapshotOf } from "../../dist/experiments/grid/snapshot.js";
 import { ResultStore } from "../../dist/experiments/grid/store.js";
 import { Results } from "../../dist/experiments/reproduce/results.js";
 import { paperScore } from "../../dist/experiments/reproduce/scores.js";
+import { printTable } from "../markdown.mjs";
 
 /** Attack success from which a backdoor works, and up to which it hardly does. */
 const [WORKS, HARDLY] = [0.5, 0.04];
 
 const [folder, ...names] = process.argv.slice(2);
 const snapshot = await snapshotOf(ResultStore.existing(folder));
-const head = [
-  "experiment",
-  "detector",
-  "clean",
-  "works",
-  "target leads",
-  "hardly works",
-  "ROC AUC",
-];
-process.stdout.write(`${line(head)}${line(head.map(() => "---"))}`);
+/** Rows by what they are of: Neural Cleanse compares with no copy, and is the same in every experiment. */
+const rows = new Map();
 for (const name of names) {
   const results = Results.named(snapshot, name);
   const models = results.groups.flatMap((group) => group.models).filter(({ outcome }) => outcome);
@@ -41,21 +34,34 @@ for (const name of names) {
         results
           .detections([model], detector)
           .filter(({ outcome }) => outcome)
-          .map(({ outcome }) => ({
+          .map(({ config, outcome }) => ({
+            name: named(config),
             score: paperScore(detector)(outcome),
             leads: leading(detector, outcome.classes) === model.config.target,
           })),
       );
     const [clean, works, hardly] = [kinds.clean, kinds.works, kinds.hardly].map(scored);
     if (clean.length === 0 || works.length === 0) continue;
-    process.stdout.write(
-      line([
-        ...[name, detector, summary(clean), summary(works)],
-        `${works.filter(({ leads }) => leads).length} of ${works.length}`,
-        ...[summary(hardly), areaUnder(works, clean)],
-      ]),
-    );
+    rows.set(clean[0].name, [
+      ...[summary(clean), summary(works)],
+      `${works.filter(({ leads }) => leads).length} of ${works.length}`,
+      ...[summary(hardly), areaUnder(works, clean)],
+    ]);
   }
+}
+printTable(
+  [
+    ...["detector", "clean models", `backdoor works (ASR ≥ ${100 * WORKS} %)`, "target leads"],
+    ...[`hardly works (ASR ≤ ${100 * HARDLY} %)`, "ROC AUC, works against clean"],
+  ],
+  [...rows].map(([name, cells]) => [name, ...cells]),
+);
+
+/** A detector, with the copy that it compares with. */
+function named({ detector, repair }) {
+  if (detector.name === "neural-cleanse") return "Neural Cleanse, least ‖T‖₁";
+  const distilled = snapshot.records.get(repair).config.repair.options.distillation > 0;
+  return `Calibrated, copy by ${distilled ? "the suspect's answers" : "labels"}`;
 }
 
 /** The class that a detector names, by what the paper ranks models by. */
@@ -77,8 +83,4 @@ function areaUnder(positives, negatives) {
   const scores = [positives, negatives].map((models) => models.map(({ score }) => score));
   const { value, low, high } = bootstrappedRoc(...scores, Random.fromSeed(0).fork("copies"));
   return `${value.toFixed(2)} (${low.toFixed(2)}–${high.toFixed(2)})`;
-}
-
-function line(cells) {
-  return `| ${cells.join(" | ")} |\n`;
 }

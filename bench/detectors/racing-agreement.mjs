@@ -5,6 +5,7 @@
  *     node bench/detectors/racing-agreement.mjs [RECORD]
  */
 import { kendallTau } from "../../dist/core/ranking.js";
+import { printTable } from "../markdown.mjs";
 import { runsIn } from "../record.mjs";
 
 const runs = runsIn(process.argv[2] ?? "results/racing.json");
@@ -58,6 +59,4 @@ rows.push([
   }),
 ]);
 const head = ["τ: median (range); same leading class", ...families];
-for (const row of [head, head.map(() => "---"), ...rows]) {
-  process.stdout.write(`| ${row.join(" | ")} |\n`);
-}
+printTable(head, rows);
