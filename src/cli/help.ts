@@ -1,4 +1,5 @@
 import type { Command as Program } from "commander";
+import { inColumns } from "../report/columns.ts";
 import type { Command, Details, Example } from "./command.ts";
 
 /** What `antidote --help` says around the list of commands. */
@@ -50,8 +51,7 @@ function examplesText(examples: readonly Example[]): string {
   return `\nExamples:\n${lines.join("\n")}`;
 }
 
-/** Rows of two columns, indented by two; the second one starts in one place. */
-export function columns(rows: readonly (readonly [string, string])[]): string {
-  const width = Math.max(0, ...rows.map(([left]) => left.length));
-  return rows.map(([left, right]) => `  ${left.padEnd(width)}  ${right}`.trimEnd()).join("\n");
+/** Rows as text, their cells below each other. */
+export function columns(rows: readonly (readonly string[])[]): string {
+  return inColumns(rows).join("\n");
 }

@@ -15,6 +15,7 @@ import {
   experimentRunRecord,
   experimentShowRecord,
   experimentStatusRecord,
+  forecastRecord,
   storeReportRecord,
 } from "../../src/experiments/grid/documents.ts";
 import { trialRecord } from "../../src/experiments/grid/trial-record.ts";
@@ -46,6 +47,7 @@ describe.each(
     experimentRunRecord,
     experimentShowRecord,
     experimentStatusRecord,
+    forecastRecord,
     galleryRecord,
     inspectRecord,
     poisonRecord,

@@ -18,6 +18,7 @@ import {
   experimentRunRecord,
   experimentShowRecord,
   experimentStatusRecord,
+  forecastRecord,
 } from "../../src/experiments/grid/documents.ts";
 import { expand } from "../../src/experiments/grid/expand.ts";
 import {
@@ -144,6 +145,10 @@ describe.skipIf(process.platform === "win32")("experiment run", { timeout: PATIE
     expect((await contents("whole")).map(({ key }) => key)).toEqual([...keys.values()].sort());
     expect(stderr).toContain("5/5 ");
     expect(await readdir(join(folder, "whole", "work"))).toEqual([]);
+
+    const dry = forecastRecord.parse(JSON.parse((await run("whole", "--dry-run")).stdout));
+    expect(dry).toMatchObject({ trials: 5, missing: 0, seconds: 0, groups: [{ trials: 5 }] });
+    expect(dry.anew).toBeGreaterThan(0);
 
     const again = await run("whole");
     expect(experimentRunRecord.parse(JSON.parse(again.stdout))).toMatchObject({ known: 5, ran: 0 });

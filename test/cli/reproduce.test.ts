@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { storeReportRecord } from "../../src/experiments/grid/documents.ts";
+import { forecastRecord, storeReportRecord } from "../../src/experiments/grid/documents.ts";
 import { figure6 } from "../../src/experiments/reproduce/figure-6.ts";
 import { reproduceRecord } from "../../src/experiments/reproduce/reproduce-record.ts";
 import { table2 } from "../../src/experiments/reproduce/table-2.ts";
@@ -84,6 +84,25 @@ describe("reproduce", () => {
     expect(again.reproduced).toEqual(first.reproduced);
   });
 
+  test("counts what is missing and runs nothing in a dry run", { timeout: 60_000 }, async () => {
+    const empty = join(folder, "dry");
+    const words = ["--store", empty, "--dry-run", "--workers", "2"];
+    const { stdout, code } = await antidote(["reproduce", "all", ...words, "--json"]);
+    expect(code).toBe(0);
+    const ahead = forecastRecord.parse(JSON.parse(stdout));
+    expect(ahead).toMatchObject({ store: empty, workers: 2, part: null, trials: ahead.missing });
+    const names = ahead.groups.map(({ name }) => name);
+    expect(names).toEqual(expect.arrayContaining(["table-2", "figure-9", "claims"]));
+    expect(ahead.trials).toBeLessThan(ahead.groups.reduce((sum, { trials }) => sum + trials, 0));
+    expect(existsSync(empty)).toBe(false);
+
+    const known = await antidote(["reproduce", "table-2", ...words, "--store", store]);
+    expect(known.stdout).toMatch(/table-2 +43 +43 +.+ (seconds|minutes|hours)/);
+    expect(known.stdout).toContain("Nothing was run.");
+    const none = await antidote(["reproduce", "table-5", ...words]);
+    expect(none.stdout).toBe("No trials are needed. Nothing was run.\n");
+  });
+
   test("runs nothing for Table V", async () => {
     const words = ["--store", join(folder, "other"), "--out", out, "--json"];
     const { stdout, stderr, code } = await antidote(["reproduce", "table-5", ...words]);
@@ -100,6 +119,7 @@ describe("reproduce", () => {
     [["table-2", "--shard", "3/2"], 4, "Give it as 2/8: the second of eight parts."],
     [["table-2", "--shard", "1/2", "--render-only"], 4, "Leave out --shard, or --render-only."],
     [["figure-8", "--render-only"], 4, "Leave out --render-only."],
+    [["table-2", "--dry-run", "--render-only"], 4, "Leave out --dry-run, or --render-only."],
     [["table-2", "--render-only", "--store", "nowhere"], 3, "Name the folder that"],
     [["figure-7", "--model", "clip"], 4, "Make one, `antidote zero-shot FOLDER"],
     [["figure-7", "--from", "clip.onnx"], 4, "Leave it out, or say --model clip."],

@@ -5,14 +5,15 @@ import { openPreprocessed } from "../../audit/open.ts";
 import { AntidoteError } from "../../core/errors.ts";
 import { nearest } from "../../core/nearest.ts";
 import { writeText } from "../../core/write-file.ts";
+import { forecast } from "../../experiments/grid/forecast.ts";
 import type { Shard } from "../../experiments/grid/shard.ts";
 import { snapshotOf, warnOfDamage } from "../../experiments/grid/snapshot.ts";
 import { ResultStore } from "../../experiments/grid/store.ts";
 import type { Artefact, Reproduced } from "../../experiments/reproduce/artefact.ts";
-import { forecast } from "../../experiments/reproduce/forecast.ts";
 import { ARTEFACTS, ON_CLIP } from "../../experiments/reproduce/index.ts";
 import {
   type NamedRun,
+  plansOf,
   readArtefact,
   reproduce as runAndRead,
 } from "../../experiments/reproduce/reproduce.ts";
@@ -39,8 +40,9 @@ import { drawGallery, galleryCsv, writeGallery } from "../gallery.ts";
 import { columns } from "../help.ts";
 import { onDevice } from "../open.ts";
 import { grouped } from "../options/shared.ts";
+import { DRY_RUN_OPTION, dryRun } from "./experiment/dry-run.ts";
 import { WORKER_OPTIONS, workersOf } from "./experiment/run.ts";
-import { incomplete, SHARD_OPTION, STORE_OPTION, shardOf } from "./experiment/shared.ts";
+import { incomplete, partOf, SHARD_OPTION, STORE_OPTION, shardOf } from "./experiment/shared.ts";
 
 /** The figure that shows pictures of attacks alone: no trial is needed for it. */
 const GALLERY = "figure-8";
@@ -81,6 +83,7 @@ const options = z.strictObject({
       .meta({ placeholder: "dir" }),
     ...SHARD_OPTION,
     renderOnly: z.boolean().default(false).describe("show what the store has, and run nothing"),
+    ...DRY_RUN_OPTION,
   }),
   ...WORKER_OPTIONS,
 });
@@ -104,6 +107,10 @@ export const reproduce = command({
     {
       line: "antidote reproduce all --scale small --data cifar-10-batches-bin/ --store results/",
       purpose: "everything on CIFAR-10 with small networks, in hours to days",
+    },
+    {
+      line: "antidote reproduce all --scale small --data cifar-10-batches-bin/ --store results/ --dry-run",
+      purpose: "how long each of them would take",
     },
     {
       line: "antidote reproduce figure-7 --scale small --store results/ --render-only",
@@ -133,8 +140,21 @@ export const reproduce = command({
         next: "Leave out --shard, or --render-only.",
       });
     }
+    if (renderOnly && options.dryRun) {
+      throw new AntidoteError("USAGE", "What a store has is shown, or what it lacks is counted.", {
+        place: "--dry-run",
+        next: "Leave out --dry-run, or --render-only.",
+      });
+    }
     const shard = renderOnly ? undefined : shardOf(options, input.emit);
     const scale = renderOnly ? scaleToRead(options) : await scaleOf(input);
+    if (options.dryRun) {
+      const groups = artefacts.map((artefact) => ({
+        name: artefact.name,
+        plans: plansOf(artefact, scale),
+      }));
+      return await dryRun(input, groups, { ...options, shard, workers: workersOf(options) });
+    }
     const families = renderOnly ? [] : await announce(input, artefacts, scale, shard);
     const known = renderOnly ? await snapshotOf(ResultStore.existing(options.store)) : undefined;
     warnOfDamage(input.emit, known?.damaged ?? []);
@@ -157,7 +177,7 @@ export const reproduce = command({
       schemaVersion: REPRODUCE_SCHEMA_VERSION,
       document: "reproduce",
       ...{ scale: scale.name, store },
-      part: shard ? { position: shard.index + 1, of: shard.of } : null,
+      part: partOf(shard),
       reproduced: parts.map(({ part }) => part),
       runs,
     };
@@ -243,9 +263,8 @@ async function announce(
   note(`Scale ${scale.name}: ${scale.description}.`);
   const workers = workersOf(options);
   const { store, device, threads } = options;
-  const ahead = await forecast({ signal, emit }, artefacts, scale, {
-    ...{ store, shard, workers, device, threads },
-  });
+  const plans = artefacts.map((artefact) => plansOf(artefact, scale));
+  const ahead = await forecast({ signal, emit }, plans, { store, shard, workers, device, threads });
   if (ahead.trials === 0) return [];
   const found = `${ahead.trials} trials, ${ahead.trials - ahead.missing} of them in the store`;
   const left = `${about(ahead.seconds)} with ${workers} ${workers === 1 ? "worker" : "workers"}`;

@@ -6,6 +6,15 @@ import { trialFailure, trialRecord } from "./trial-record.ts";
 
 /* What the commands around experiments print with --json. */
 
+/** The part of experiments that a command is about. */
+export const partRecord = z
+  .strictObject({
+    position: z.int().min(1).describe("Which part, from 1."),
+    of: z.int().min(1).describe("Number of parts."),
+  })
+  .nullable()
+  .describe("The part that runs alone; null for all.");
+
 /** Raised whenever a field of this document is added, removed or changes its meaning. */
 export const EXPERIMENT_RUN_SCHEMA_VERSION = 1;
 
@@ -25,6 +34,35 @@ export const experimentRunRecord = z.strictObject({
 });
 
 export type ExperimentRunRecord = Frozen<z.infer<typeof experimentRunRecord>>;
+
+export const FORECAST_SCHEMA_VERSION = 1;
+
+const ahead = {
+  trials: natural.describe("Trials, each once."),
+  missing: natural.describe("Those that would be run."),
+  seconds: z.number().min(0).describe("How long they would take, in seconds."),
+  anew: z.number().min(0).describe("How long all would take from an empty store, in seconds."),
+};
+
+/** What commands that run trials print with --dry-run --json. */
+export const forecastRecord = z.strictObject({
+  schemaVersion: z.literal(FORECAST_SCHEMA_VERSION).describe("Version of this document's schema."),
+  document: z.literal("forecast").describe("Kind of this document."),
+  store: text.describe("Folder of the result store."),
+  workers: natural.describe("Processes that would run trials at the same time."),
+  part: partRecord,
+  ...ahead,
+  groups: z
+    .array(
+      z.strictObject({
+        name: text.describe("Name of the experiment, table or figure."),
+        ...ahead,
+      }),
+    )
+    .describe("Each alone: trials that several of them have count in each."),
+});
+
+export type ForecastRecord = Frozen<z.infer<typeof forecastRecord>>;
 
 export const EXPERIMENT_STATUS_SCHEMA_VERSION = 2;
 

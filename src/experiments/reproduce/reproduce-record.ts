@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { galleryRecord } from "../../audit/gallery-record.ts";
 import { type Frozen, natural, text } from "../../audit/record-parts.ts";
+import { partRecord } from "../grid/documents.ts";
 import { trialFailure } from "../grid/trial-record.ts";
 import { SCALE_NAMES } from "./scales.ts";
 
@@ -106,13 +107,7 @@ export const reproduceRecord = z.strictObject({
   document: z.literal("reproduce").describe("Kind of this document."),
   scale: z.enum(SCALE_NAMES).describe("How large the models are, and how many."),
   store: text.describe("Folder of the result store."),
-  part: z
-    .strictObject({
-      position: z.int().min(1).describe("Which part, from 1."),
-      of: z.int().min(1).describe("Number of parts."),
-    })
-    .nullable()
-    .describe("The part that was run alone; null for all."),
+  part: partRecord,
   reproduced: z
     .array(z.union([table, figure, gallery]))
     .describe("Tables and figures; none of a part."),

@@ -1,4 +1,5 @@
 import type { Table } from "../../experiments/reproduce/artefact.ts";
+import { inColumns } from "../columns.ts";
 import { visible } from "../visible.ts";
 import { cellWords, readingNotes } from "./words.ts";
 
@@ -16,13 +17,6 @@ export function tableText({ title, head, rows, notes }: Table): string {
     : cells.map((row) => asList(head, row, about)).join("\n\n");
   const all = [...notes, ...readingNotes(rows.flat())];
   return [title, "", body, "", ...all.map(visible)].join("\n");
-}
-
-function inColumns(rows: readonly (readonly string[])[]): string[] {
-  const widths = rows[0]!.map((_, at) => Math.max(...rows.map((row) => row[at]!.length)));
-  return rows.map((row) =>
-    `  ${row.map((cell, at) => cell.padEnd(widths[at]!)).join("  ")}`.trimEnd(),
-  );
 }
 
 /** A row with a cell a line, below the first `about` cells. */

@@ -12,6 +12,7 @@ import { visible } from "../../../report/visible.ts";
 import { command } from "../../command.ts";
 import { columns } from "../../help.ts";
 import { grouped } from "../../options/shared.ts";
+import { DRY_RUN_OPTION, dryRun } from "./dry-run.ts";
 import {
   FILE_ARGUMENT,
   FILE_DETAILS,
@@ -61,6 +62,7 @@ export const experimentRun = command({
         .meta({ placeholder: "dir" }),
     }),
     ...SHARD_OPTION,
+    ...DRY_RUN_OPTION,
     ...WORKER_OPTIONS,
   }),
   slots: {},
@@ -69,6 +71,10 @@ export const experimentRun = command({
     {
       line: "antidote experiment run grid.yaml --store results/",
       purpose: "run a grid; the same command goes on after a stop",
+    },
+    {
+      line: "antidote experiment run grid.yaml --store results/ --dry-run",
+      purpose: "how many trials that would be, and how long they would take",
     },
     {
       line: "antidote experiment run grid.yaml --store results/ --shard 1/4",
@@ -80,18 +86,11 @@ export const experimentRun = command({
     const { store, device, threads, root: folder = dirname(argument) } = options;
     const plan = await readExperiment(argument, folder);
     const shard = shardOf(options, emit);
-    const result = await runExperiment(
-      { signal, emit },
-      {
-        plan,
-        folder,
-        store,
-        shard,
-        device,
-        threads,
-        workers: workersOf(options),
-      },
-    );
+    const how = { folder, store, shard, device, threads, workers: workersOf(options) };
+    if (options.dryRun) {
+      return await dryRun({ signal, emit }, [{ name: plan.name, plans: [plan] }], how);
+    }
+    const result = await runExperiment({ signal, emit }, { plan, ...how });
     const document: ExperimentRunRecord = {
       schemaVersion: EXPERIMENT_RUN_SCHEMA_VERSION,
       document: "experiment run",

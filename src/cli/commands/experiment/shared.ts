@@ -42,6 +42,11 @@ export function shardOf(
   return shard;
 }
 
+/** A shard as documents state it. */
+export function partOf(shard: Shard | undefined) {
+  return shard ? { position: shard.index + 1, of: shard.of } : null;
+}
+
 /** The file that an experiment is described in. */
 export const FILE_ARGUMENT = {
   name: "file",

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
+import { Paces, type TrialWork } from "../../../src/experiments/grid/paces.ts";
 import { keyOf, type TrialConfig } from "../../../src/experiments/grid/trial.ts";
-import { Paces, type TrialWork } from "../../../src/experiments/reproduce/paces.ts";
-import { DETECTION, emptyStore, MODEL, REPAIR, recordOf } from "../grid/fixtures.ts";
+import { DETECTION, emptyStore, MODEL, REPAIR, recordOf } from "./fixtures.ts";
 
 const byKey = (...works: TrialWork[]) => new Map(works.map((work) => [keyOf(work.config), work]));
 const seeded = <Config extends TrialConfig>(config: Config, seed: number): Config => ({

@@ -1,9 +1,9 @@
 import { isDeepStrictEqual } from "node:util";
 import { median } from "simple-statistics";
-import { snapshotOf } from "../grid/snapshot.ts";
-import type { ResultStore } from "../grid/store.ts";
-import { methodOf, type TrialConfig } from "../grid/trial.ts";
-import type { TrialRecord } from "../grid/trial-record.ts";
+import { snapshotOf } from "./snapshot.ts";
+import type { ResultStore } from "./store.ts";
+import { methodOf, type TrialConfig } from "./trial.ts";
+import type { TrialRecord } from "./trial-record.ts";
 
 /** A trial and how much work it is, in forward passes of some network. */
 export interface TrialWork {
