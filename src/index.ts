@@ -100,7 +100,14 @@ export { ARTEFACTS, type ArtefactName } from "./experiments/reproduce/index.ts";
 export { readArtefact, reproduce } from "./experiments/reproduce/reproduce.ts";
 export { type Scale, scaleNamed, scaleOn } from "./experiments/reproduce/scales.ts";
 export { type Attacker, collect } from "./games/collect.ts";
-export { type Detect, detectability, detectabilityGame } from "./games/detectability.ts";
+export {
+  type Detect,
+  detectability,
+  detectabilityGame,
+  detectabilityRound,
+  type Inspection,
+  type PlayedRound,
+} from "./games/detectability.ts";
 export { type Fidelity, fidelity } from "./games/fidelity.ts";
 export { Judge, type Judgement } from "./games/judge.ts";
 export { defenceEffectiveness, expectedSuccess, gameValue } from "./games/metrics.ts";

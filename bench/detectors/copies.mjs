@@ -5,7 +5,7 @@
  *     node bench/detectors/copies.mjs results/small reference-by-labels figure-5-small
  */
 import { Random } from "../../dist/core/random.js";
-import { bootstrappedRoc } from "../../dist/core/ranking.js";
+import { rocWithInterval } from "../../dist/core/ranking.js";
 import { snapshotOf } from "../../dist/experiments/grid/snapshot.js";
 import { ResultStore } from "../../dist/experiments/grid/store.js";
 import { Results } from "../../dist/experiments/reproduce/results.js";
@@ -81,6 +81,6 @@ function summary(models) {
 
 function areaUnder(positives, negatives) {
   const scores = [positives, negatives].map((models) => models.map(({ score }) => score));
-  const { value, low, high } = bootstrappedRoc(...scores, Random.fromSeed(0).fork("copies"));
+  const { value, low, high } = rocWithInterval(...scores, Random.fromSeed(0).fork("copies"));
   return `${value.toFixed(2)} (${low.toFixed(2)}–${high.toFixed(2)})`;
 }

@@ -47,3 +47,17 @@ export function requireFit({ height, width }: Geometry, side: number, margin = 0
     { place: "size", next: "Choose a smaller size or margin." },
   );
 }
+
+/**
+ * Whether the patch that an attack's options ask for fits, before the attack is made. Options called `size` and `margin` are those
+ * of a patch in every attack.
+ * @throws `INVALID_CONFIG`
+ */
+export function checkPatch(
+  geometry: Geometry,
+  { size, margin }: Readonly<Record<string, unknown>>,
+): void {
+  if (size === undefined && margin === undefined) return;
+  const side = typeof size === "number" ? size : patchSide(geometry);
+  requireFit(geometry, side, typeof margin === "number" ? margin : 0);
+}

@@ -1,11 +1,6 @@
 import { invariant } from "./errors.ts";
 import type { Random } from "./random.ts";
-import type { Interval } from "./statistics.ts";
-
-/** A number with its 95 % interval. */
-export interface Estimate extends Interval {
-  readonly value: number;
-}
+import { type Estimate, type Interval, Z } from "./statistics.ts";
 
 /**
  * Area under the ROC curve: the probability that a positive scores higher than a negative, ties counting half
@@ -25,8 +20,12 @@ export function areaUnderRoc(positives: readonly number[], negatives: readonly n
 /** Samples that an interval is made of. */
 const RESAMPLES = 2000;
 
-/** The same with a 95 % interval: percentiles of a bootstrap that draws both kinds anew, each by itself. */
-export function bootstrappedRoc(
+/**
+ * The same with a 95 % interval: percentiles of a bootstrap that draws both kinds anew, each by itself, and no narrower than
+ * `newcombe`. Of few scores the bootstrap alone holds less than it says, and where all positives lie above all negatives it has
+ * no width at all.
+ */
+export function rocWithInterval(
   positives: readonly number[],
   negatives: readonly number[],
   random: Random,
@@ -35,18 +34,52 @@ export function bootstrappedRoc(
   const resampled = Array.from({ length: RESAMPLES }, () =>
     areaUnderRoc(resample(positives, random), resample(negatives, random)),
   );
-  return { value, ...percentiles(resampled) };
+  const [drawn, solved] = [percentiles(resampled), newcombe(value, positives, negatives)];
+  return {
+    value,
+    low: Math.min(drawn.low, solved.low),
+    high: Math.max(drawn.high, solved.high),
+  };
 }
 
 /**
- * By how much the AUC of one score is above that of another on the same objects, with the 95 % interval of a paired
- * bootstrap: every sample draws objects, with both their scores.
+ * The 95 % interval of an area under the ROC curve by R. G. Newcombe (2006, Part 2, method 5): all areas θ that are within
+ * z·√V(θ) of the one that was found, with the variance of Hanley and McNeil (1982) for two groups of equal size,
+ * V(θ) = θ(1 − θ)·[1 + n*·(1 − θ)/(2 − θ) + n*·θ/(1 + θ)]/(mn), n* = (m + n)/2 − 1.
+ */
+function newcombe(
+  found: number,
+  { length: m }: readonly number[],
+  { length: n }: readonly number[],
+): Interval {
+  const half = (m + n) / 2 - 1;
+  const reach = (area: number) => {
+    const spread = 1 + (half * (1 - area)) / (2 - area) + (half * area) / (1 + area);
+    return Z * Math.sqrt((area * (1 - area) * spread) / (m * n));
+  };
+  const furthest = (end: 0 | 1) => {
+    let [inside, outside] = [found, end as number];
+    while (Math.abs(outside - inside) > 1e-9) {
+      const middle = (inside + outside) / 2;
+      if (Math.abs(middle - found) <= reach(middle)) inside = middle;
+      else outside = middle;
+    }
+    return inside;
+  };
+  return { low: furthest(0), high: furthest(1) };
+}
+
+/**
+ * By how much the AUC of one score is above that of another on the same objects, with the interval of a paired bootstrap: every
+ * sample draws objects, with both their scores.
  * @param positives [score, other score] of every positive
+ * @param confidence how often the interval is to hold the difference, in (0,1)
  */
 export function rocDifference(
   positives: readonly (readonly [number, number])[],
   negatives: readonly (readonly [number, number])[],
   random: Random,
+  confidence = 0.95,
 ): Estimate {
   const difference = (p: typeof positives, n: typeof negatives) => {
     const by = (which: 0 | 1) =>
@@ -59,15 +92,7 @@ export function rocDifference(
   const resampled = Array.from({ length: RESAMPLES }, () =>
     difference(resample(positives, random), resample(negatives, random)),
   );
-  return { value: difference(positives, negatives), ...percentiles(resampled) };
-}
-
-/** The mean with a 95 % interval: percentiles of a bootstrap. */
-export function bootstrappedMean(values: readonly number[], random: Random): Estimate {
-  invariant(values.length > 0, "a mean needs values");
-  const mean = (of: readonly number[]) => of.reduce((sum, value) => sum + value, 0) / of.length;
-  const resampled = Array.from({ length: RESAMPLES }, () => mean(resample(values, random)));
-  return { value: mean(values), ...percentiles(resampled) };
+  return { value: difference(positives, negatives), ...percentiles(resampled, confidence) };
 }
 
 /**
@@ -92,9 +117,9 @@ function resample<T>(items: readonly T[], random: Random): T[] {
   return items.map(() => items[random.integer(0, items.length)]!);
 }
 
-/** The 2.5 % and the 97.5 % quantile. */
-function percentiles(values: number[]): Interval {
+/** The quantiles between which the middle lies: those of 2.5 and 97.5 % for a confidence of 95 %. */
+function percentiles(values: number[], confidence = 0.95): Interval {
   const sorted = values.sort((a, b) => a - b);
   const at = (share: number) => sorted[Math.round(share * (sorted.length - 1))]!;
-  return { low: at(0.025), high: at(0.975) };
+  return { low: at((1 - confidence) / 2), high: at((1 + confidence) / 2) };
 }

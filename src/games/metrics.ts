@@ -1,10 +1,9 @@
-import type { Random } from "../core/random.ts";
-import { bootstrappedMean, type Estimate } from "../core/ranking.ts";
+import { type Estimate, meanWithInterval } from "../core/statistics.ts";
 import type { Judgement } from "./judge.ts";
 
 /*
- * The quantities of Pick your Poison, Section III, over the games that were played, with 95 % intervals of a
- * bootstrap over models. Detectability ρ_m is in `detectability.ts`.
+ * The quantities of Pick your Poison, Section III, over the games that were played, with Student's 95 % intervals over models.
+ * Detectability ρ_m is in `detectability.ts`.
  */
 
 /** A_CDA − A_ASR of one game, in [−1,1]; null without an attack. */
@@ -13,10 +12,10 @@ export function gameValue({ accuracy, attackSuccess }: Judgement): number | null
 }
 
 /** Succ = E[A_CDA − A_ASR], what a defence is worth. Throws `INTERNAL` without games. */
-export function defenceEffectiveness(games: readonly Judgement[], random: Random): Estimate {
-  return bootstrappedMean(
+export function defenceEffectiveness(games: readonly Judgement[]): Estimate {
+  return meanWithInterval(
     games.flatMap((game) => gameValue(game) ?? []),
-    random,
+    [-1, 1],
   );
 }
 
@@ -25,9 +24,9 @@ export function defenceEffectiveness(games: readonly Judgement[], random: Random
  * η on models after a defence, and the data efficiency υ_r of a defence that had r trusted pairs, by which games
  * these are. Throws `INTERNAL` without games.
  */
-export function expectedSuccess(games: readonly Judgement[], random: Random): Estimate {
-  return bootstrappedMean(
+export function expectedSuccess(games: readonly Judgement[]): Estimate {
+  return meanWithInterval(
     games.flatMap(({ attackSuccess }) => attackSuccess?.value ?? []),
-    random,
+    [0, 1],
   );
 }

@@ -128,7 +128,8 @@ export async function defend(
   };
 }
 
-async function repairAndChoose(
+/** Line 11: a repair, and the checkpoint that the defender ships. */
+export async function repairAndChoose(
   context: RunContext,
   {
     repair,

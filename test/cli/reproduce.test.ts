@@ -30,10 +30,12 @@ describe("reproduce", () => {
     const { code, stdout, stderr } = await render("table-2");
     expect(stderr).toBe("");
     expect(code).toBe(0);
-    expect(stdout).toMatch(/badnets, m = 50\n {4}CDA +\d\d\.\d% \(.* n = 3\); paper 95\.2%/);
+    expect(stdout).toMatch(/badnets, m = 50, b = 1\n {4}CDA +\d\d\.\d% \(.* n = 3\); paper 95\.2%/);
     expect(stdout).toContain(`written  ${join(out, "table-2.md")}, `);
     expect(await read("table-2.md")).toContain("# Table II: undetectability");
-    expect(await read("table-2.csv")).toMatch(/^attack,m,column,value,low,high,n,against,paper\n/);
+    expect(await read("table-2.csv")).toMatch(
+      /^attack,m,b,column,value,low,high,n,against,paper\n/,
+    );
     expect(await read("table-2.html")).toContain("default-src 'none'");
   });
 
@@ -103,6 +105,27 @@ describe("reproduce", () => {
     expect(none.stdout).toBe("No trials are needed. Nothing was run.\n");
   });
 
+  test("says at which scale a store has what is asked for", async () => {
+    const { stderr, code } = await render("table-2", "--scale", "small");
+    expect(code).toBe(0);
+    expect(stderr).toContain('none of this at the scale "small"; it has some at --scale tiny.');
+    expect((await render("all")).stderr).toContain("`antidote reproduce figure-8`");
+  });
+
+  test.skipIf(process.platform === "win32")(
+    "stopped while it looks ahead says that the same command goes on",
+    { timeout: 60_000 },
+    async () => {
+      const words = ["reproduce", "all", "--store", join(folder, "stopped"), "--out", out];
+      // What it says first comes before it reads images and times the network.
+      const { code, stderr } = await antidote(words, (child) =>
+        child.stderr!.once("data", () => child.kill("SIGTERM")),
+      );
+      expect(stderr).toContain("PAUSED");
+      expect(code).toBe(75);
+    },
+  );
+
   test("runs nothing for Table V", async () => {
     const words = ["--store", join(folder, "other"), "--out", out, "--json"];
     const { stdout, stderr, code } = await antidote(["reproduce", "table-5", ...words]);
@@ -116,6 +139,7 @@ describe("reproduce", () => {
     [["tabel-2"], 4, "Did you mean table-2?"],
     [["picture"], 4, "Choose one of table-2, table-3, table-5, "],
     [["table-2", "--scale", "paper"], 4, "Name the folder with its binary files: --data"],
+    [["table-2", "--scale", "small", "--data", "test"], 3, "Name the folder with data_batch_1.bin"],
     [["table-2", "--shard", "3/2"], 4, "Give it as 2/8: the second of eight parts."],
     [["table-2", "--shard", "1/2", "--render-only"], 4, "Leave out --shard, or --render-only."],
     [["figure-8", "--render-only"], 4, "Leave out --render-only."],
@@ -142,6 +166,7 @@ describe("report", () => {
     expect(record.experiments).toEqual(["figure-6-tiny", "table-2-tiny"]);
     expect(record.reproduced).toEqual([
       { name: "table-2", scale: "tiny" },
+      { name: "table-5", scale: "tiny" },
       { name: "figure-6", scale: "tiny" },
     ]);
     const html = await readFile(page, "utf8");

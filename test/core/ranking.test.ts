@@ -2,10 +2,9 @@ import { describe, expect, test } from "vitest";
 import { Random } from "../../src/core/random.ts";
 import {
   areaUnderRoc,
-  bootstrappedMean,
-  bootstrappedRoc,
   kendallTau,
   rocDifference,
+  rocWithInterval,
 } from "../../src/core/ranking.ts";
 
 const random = (name: string) => Random.fromSeed(3).fork(name);
@@ -54,19 +53,19 @@ describe("bootstrapped intervals", () => {
   const [positives, negatives] = [scores(20, 1, "positives"), scores(20, 0, "negatives")];
 
   test("hold their value, lie in [0,1], and are the same for the same stream", () => {
-    const roc = bootstrappedRoc(positives, negatives, random("roc"));
+    const roc = rocWithInterval(positives, negatives, random("roc"));
     expect(roc.value).toBe(areaUnderRoc(positives, negatives));
     expect(roc.low).toBeLessThan(roc.value);
     expect(roc.high).toBeGreaterThan(roc.value);
     expect(roc.low).toBeGreaterThanOrEqual(0);
     expect(roc.high).toBeLessThanOrEqual(1);
-    expect(bootstrappedRoc(positives, negatives, random("roc"))).toEqual(roc);
-    expect(bootstrappedRoc(positives, negatives, random("other"))).not.toEqual(roc);
+    expect(rocWithInterval(positives, negatives, random("roc"))).toEqual(roc);
+    expect(rocWithInterval(positives, negatives, random("other"))).not.toEqual(roc);
   });
 
   test("are about as wide as theory says", () => {
     // Hanley & McNeil, 1982: Q1 = A/(2−A), Q2 = 2A²/(1+A).
-    const { value: a, low, high } = bootstrappedRoc(positives, negatives, random("roc"));
+    const { value: a, low, high } = rocWithInterval(positives, negatives, random("roc"));
     const [q1, q2, n] = [a / (2 - a), (2 * a * a) / (1 + a), 20];
     const variance = (a * (1 - a) + (n - 1) * (q1 - a * a + q2 - a * a)) / (n * n);
     const ratio = (high - low) / (2 * 1.96 * Math.sqrt(variance));
@@ -74,16 +73,23 @@ describe("bootstrapped intervals", () => {
     expect(ratio).toBeLessThan(1.3);
   });
 
-  test("of a mean are those of its standard error", () => {
-    const values = scores(400, 2, "values");
-    const { value, low, high } = bootstrappedMean(values, random("mean"));
-    const mean = values.reduce((sum, v) => sum + v, 0) / 400;
-    const deviation = Math.sqrt(values.reduce((sum, v) => sum + (v - mean) ** 2, 0) / 400);
-    expect(value).toBeCloseTo(mean, 12);
-    // Percentiles of 2000 samples are good to a few per cent.
-    expect((high - low) / ((2 * 1.96 * deviation) / 20)).toBeCloseTo(1, 0.9);
-    expect(bootstrappedMean([3], random("one"))).toEqual({ value: 3, low: 3, high: 3 });
-    expect(() => bootstrappedMean([], random("none"))).toThrow("needs values");
+  test("keep their width where all positives lie above all negatives", () => {
+    const { value, low, high } = rocWithInterval([2, 3], [0, 1], random("apart"));
+    expect([value, high]).toEqual([1, 1]);
+    expect(low).toBeLessThan(0.5);
+    const many = rocWithInterval(scores(30, 9, "above"), scores(30, 0, "below"), random("apart"));
+    expect(many.value).toBe(1);
+    expect(many.low).toBeGreaterThan(0.85);
+    expect(many.low).toBeLessThan(1);
+  });
+
+  test("hold the area of few scores about as often as they say", () => {
+    // P(N(1,1) > N(0,1)) = Φ(1/√2)
+    const area = 0.7602;
+    const held = Array.from({ length: 300 }, (_, at) =>
+      rocWithInterval(scores(4, 1, `p${at}`), scores(6, 0, `n${at}`), random(`held${at}`)),
+    ).filter(({ low, high }) => low <= area && area <= high);
+    expect(held.length / 300).toBeGreaterThan(0.92);
   });
 });
 

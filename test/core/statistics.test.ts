@@ -1,5 +1,11 @@
 import { describe, expect, test } from "vitest";
-import { pairedDrop, proportion, studentQuantile, studentTail } from "../../src/core/statistics.ts";
+import {
+  meanWithInterval,
+  pairedDrop,
+  proportion,
+  studentQuantile,
+  studentTail,
+} from "../../src/core/statistics.ts";
 
 describe("proportion", () => {
   // R. G. Newcombe, Statistics in Medicine 17 (1998), Table I, method 3.
@@ -74,6 +80,23 @@ describe("pairedDrop", () => {
   test("refuses measurements of different images", () => {
     expect(() => pairedDrop([1, 0], [1])).toThrow("same images");
     expect(() => pairedDrop([], [])).toThrow("same images");
+  });
+});
+
+describe("meanWithInterval", () => {
+  const shares = [0, 1] as const;
+
+  test("is Student's", () => {
+    // R: t.test(c(0.2, 0.5, 0.6))
+    const { value, low, high } = meanWithInterval([0.2, 0.5, 0.6], [-1, 1]);
+    expect(value).toBeCloseTo(0.43333, 5);
+    expect([low, high].map((end) => end.toFixed(4))).toEqual(["-0.0838", "0.9504"]);
+  });
+
+  test("stays within what there can be, which is all that one value tells", () => {
+    expect(meanWithInterval([0.9, 1, 0.7], shares).high).toBe(1);
+    expect(meanWithInterval([0.3], shares)).toEqual({ value: 0.3, low: 0, high: 1 });
+    expect(() => meanWithInterval([], shares)).toThrow("needs values");
   });
 });
 

@@ -2,6 +2,7 @@ import { z } from "zod";
 import type { Deployment } from "../../src/deployments/deployment.ts";
 import { REFUSED } from "../../src/deployments/deployment.ts";
 import { undefended } from "../../src/deployments/undefended.ts";
+import type { Detector } from "../../src/detectors/detector.ts";
 import type { Weights } from "../../src/models/classifier.ts";
 import type { Repair } from "../../src/repairs/repair.ts";
 import type { Sanitized, Sanitizer } from "../../src/sanitizers/sanitizer.ts";
@@ -40,6 +41,19 @@ export function passingThrough(course: readonly Weights[], log: Log): Repair {
       for (const [at, weights] of course.entries()) {
         yield { step: 10 * (at + 1), loss: 1 / (at + 1), model: input.model.withWeights(weights) };
       }
+    },
+  };
+}
+
+/** A detector that compares a model with its repaired copy, and finds it as suspicious as it is told to. */
+export function comparing(score: number, log: Log): Detector {
+  return {
+    ...nobody,
+    name: "comparing",
+    needsRepair: true,
+    async run(_, input) {
+      log.push({ player: "detector", input });
+      return { statistic: "none", classes: [], score, looks: 1 };
     },
   };
 }

@@ -12,35 +12,24 @@ import { proportion } from "../../src/core/statistics.ts";
 import { float32 } from "../../src/core/tensor.ts";
 import { digestOf } from "../../src/data/digest.ts";
 import { ascending, count, type ImageSet, subset } from "../../src/data/images.ts";
-import { proceduralImages } from "../../src/data/procedural.ts";
 import type { Attacker, Collected, DataPoisoner } from "../../src/games/collect.ts";
 import { oracleChoice } from "../../src/games/oracle.ts";
 import { type Board, type Defence, robustnessGame } from "../../src/games/robustness.ts";
 import { predict } from "../../src/models/predict.ts";
 import { sameBits } from "../support/contract.ts";
 import { testDevice } from "../support/device.ts";
-import { bytesOf } from "../support/pixels.ts";
 import { recording } from "../support/recording.ts";
 import { countedOut, PATCH, pixelNet, pixelWeights } from "./pixel-net.ts";
 import { type Log, passingThrough, refuses, reserved, suspecting } from "./players.ts";
+import { tintedImages } from "./tinted-images.ts";
 
 const device = await testDevice();
 const TARGET = 3;
-/** Pictures tinted by class, of which a linear network recognises most. */
-const draw = (name: string, total: number) => {
-  const set = proceduralImages({ count: total, size: 8, random: Random.fromSeed(5).fork(name) });
-  const images = bytesOf(set).map((value, i) => {
-    const [row, channel] = [Math.floor(i / 192), Math.floor(i / 64) % 3];
-    const tint = (set.labels[row]! + 1) * (channel + 2);
-    return 0.8 * value + 0.2 * ((tint * 97) % 256);
-  });
-  return { ...set, images };
-};
-const CLEAN = draw("clean", 300);
+const CLEAN = tintedImages("clean", 300);
 const BOARD: Board = {
   clean: CLEAN,
   trusted: subset(CLEAN, ascending(200)),
-  test: draw("test", 230),
+  test: tintedImages("test", 230),
 };
 
 const patch = ATTACKS.badnets as Attack;

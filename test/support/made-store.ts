@@ -34,10 +34,10 @@ export const MADE_SCALE: Scale = {
   shares: [0.05, 0.1, 0.2],
 };
 
-/** As many images as a scale has, of one pixel each: plans count them, and no trial sees them. */
+/** As many images as a scale has, blank and of 16×16: plans count and measure them, and no trial sees them. */
 function imagesOf({ base }: Scale): Images {
   const blank = (count: number): ImageSet => ({
-    ...{ images: new Uint8Array(count), channels: 1, height: 1, width: 1 },
+    ...{ images: new Uint8Array(256 * count), channels: 1, height: 16, width: 16 },
     labels: Int32Array.from({ length: count }, (_, at) => at % 10),
     classNames: Array.from({ length: 10 }, (_, at) => String(at)),
   });

@@ -5,9 +5,13 @@ import { openPreprocessed } from "../../audit/open.ts";
 import { AntidoteError } from "../../core/errors.ts";
 import { nearest } from "../../core/nearest.ts";
 import { writeText } from "../../core/write-file.ts";
+import { isCifar10File } from "../../data/cifar10.ts";
+import { namesIn } from "../../data/files.ts";
+import { PROCEDURAL } from "../../data/training-images.ts";
 import { forecast } from "../../experiments/grid/forecast.ts";
+import { pausing } from "../../experiments/grid/pausing.ts";
 import type { Shard } from "../../experiments/grid/shard.ts";
-import { snapshotOf, warnOfDamage } from "../../experiments/grid/snapshot.ts";
+import { type Snapshot, snapshotOf, warnOfDamage } from "../../experiments/grid/snapshot.ts";
 import { ResultStore } from "../../experiments/grid/store.ts";
 import type { Artefact, Reproduced } from "../../experiments/reproduce/artefact.ts";
 import { ARTEFACTS, ON_CLIP } from "../../experiments/reproduce/index.ts";
@@ -26,6 +30,7 @@ import {
   onClip,
   SCALE_NAMES,
   type Scale,
+  type ScaleName,
   scaleNamed,
   scaleOn,
 } from "../../experiments/reproduce/scales.ts";
@@ -95,7 +100,7 @@ type Part = ReproduceRecord["reproduced"][number];
 export const reproduce = command({
   name: "reproduce",
   summary: "make a table or figure of the paper from trials of one's own",
-  description: `Runs the trials that a table or figure of "Pick your Poison" needs, as far as the result store does not have them, and writes it with the paper's numbers beside: a table as Markdown, CSV and HTML, a figure as SVG, PNG, CSV and HTML. Names: ${NAMES.join(", ")}, or all. Stopped by Ctrl-C or SIGTERM it exits with 75, and the same command goes on.`,
+  description: `Runs the trials that a table or figure of "Pick your Poison" needs, as far as the result store does not have them, and writes it with the paper's numbers beside: a table as Markdown, CSV and HTML, a figure as SVG, PNG, CSV and HTML. Names: ${NAMES.join(", ")}, or all; those about CIFAR-10, and none about ImageNet. Stopped by Ctrl-C or SIGTERM it exits with 75, and the same command goes on.`,
   argument: { name: "name", description: "table-2, figure-5, …, claims, or all" },
   options,
   slots: {},
@@ -147,7 +152,7 @@ export const reproduce = command({
       });
     }
     const shard = renderOnly ? undefined : shardOf(options, input.emit);
-    const scale = renderOnly ? scaleToRead(options) : await scaleOf(input);
+    const scale = renderOnly ? scaleToRead(options) : await pausing(scaleOf(input));
     if (options.dryRun) {
       const groups = artefacts.map((artefact) => ({
         name: artefact.name,
@@ -155,9 +160,15 @@ export const reproduce = command({
       }));
       return await dryRun(input, groups, { ...options, shard, workers: workersOf(options) });
     }
-    const families = renderOnly ? [] : await announce(input, artefacts, scale, shard);
+    const families = renderOnly ? [] : await pausing(announce(input, artefacts, scale, shard));
     const known = renderOnly ? await snapshotOf(ResultStore.existing(options.store)) : undefined;
     warnOfDamage(input.emit, known?.damaged ?? []);
+    if (known) noteScales(input, artefacts, known);
+    if (argument === "all" && (renderOnly || shard)) {
+      const message =
+        "Figure 8 is drawn from images, not from a store: `antidote reproduce figure-8`.";
+      input.emit({ kind: "note", stage: "plan", message });
+    }
     const { store, device, threads } = options;
     const how = { store, shard, families, workers: workersOf(options), device, threads };
     const runs: NamedRun[] = [];
@@ -171,7 +182,7 @@ export const reproduce = command({
       if (!shard) parts.push(await write(options, reproduced, scale));
     }
     if (names.includes(GALLERY) && !renderOnly && !shard) {
-      parts.push(await makeGallery(input, scale));
+      parts.push(await pausing(makeGallery(input, scale)));
     }
     const document: ReproduceRecord = {
       schemaVersion: REPRODUCE_SCHEMA_VERSION,
@@ -224,6 +235,11 @@ function scaleToRead({ scale, model }: Input["options"]): Scale {
 async function scaleOf({ options, signal, emit }: Input): Promise<Scale> {
   const { model, from, data, device, threads } = options;
   const scale = scaleOn(options.scale, data);
+  if (scale.base.data !== PROCEDURAL) await assertCifar10(scale.base.data);
+  else if (data !== undefined) {
+    const message = `The scale "${scale.name}" draws its images: --data is not used.`;
+    emit({ kind: "note", stage: "plan", message });
+  }
   if (model === "resnet18") {
     if (from === undefined) return scale;
     throw new AntidoteError("USAGE", "New ResNet-18s go on from no file.", {
@@ -244,6 +260,35 @@ async function scaleOf({ options, signal, emit }: Input): Promise<Scale> {
     (context) => openPreprocessed(context, from, { preprocessing, place: "--from" }),
   );
   return onClip(scale, { from, preprocessing, sha256 }, classifier.image.height);
+}
+
+/** The paper's numbers are those of CIFAR-10. Throws `DATA_INVALID` for other images. */
+async function assertCifar10(folder: string): Promise<void> {
+  if ((await namesIn(folder)).some(isCifar10File)) return;
+  throw new AntidoteError("DATA_INVALID", "None of CIFAR-10's binary files is there.", {
+    place: folder,
+    next: "Name the folder with data_batch_1.bin to 5 and test_batch.bin; `antidote experiment run` takes other images.",
+  });
+}
+
+/** Says it where a store has an artefact at other scales than the one that is asked for. */
+function noteScales(
+  { options: { scale, model }, emit }: Input,
+  artefacts: readonly Artefact[],
+  { plans }: Pick<Snapshot, "plans">,
+): void {
+  const kept = new Set(plans.map(({ experiment }) => experiment.name));
+  const has = (name: ScaleName) => {
+    const other = model === "clip" ? ofClip(scaleNamed(name)) : scaleNamed(name);
+    return artefacts.some((artefact) =>
+      artefact.experiments(other).some((experiment) => kept.has(String(experiment.name))),
+    );
+  };
+  if (has(scale)) return;
+  const others = SCALE_NAMES.filter(has);
+  if (others.length === 0) return;
+  const message = `The store has none of this at the scale "${scale}"; it has some at ${others.map((name) => `--scale ${name}`).join(" and ")}.`;
+  emit({ kind: "warning", stage: "plan", message });
 }
 
 /** What a part has done, and what there is to do once all have. */

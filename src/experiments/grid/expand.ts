@@ -1,3 +1,4 @@
+import { checkPatch } from "../../attacks/patch.ts";
 import { assertClass, checkPlan, POISONING, type Poisoning } from "../../attacks/poison.ts";
 import type { Configured } from "../../audit/options.ts";
 import { divideTrusted } from "../../audit/prepare.ts";
@@ -45,7 +46,7 @@ class Expansion {
 
   constructor(plan: Experiment, images: Images) {
     this.#plan = plan;
-    this.#choices = choicesOf(plan);
+    this.#choices = choicesOf(plan, plan.placeOf);
     this.#images = images;
   }
 
@@ -53,9 +54,10 @@ class Expansion {
     const { seeds, cleanModels } = this.#plan;
     const { attacks } = this.#choices;
     const embeddings = new Set(attacks.flatMap(({ amounts }) => amounts.map(({ embed }) => embed)));
-    for (const attack of attacks) this.#checkAttack(attack);
-    this.#checkTrusted();
     this.#checkCombined();
+    this.#checkModels();
+    for (const [at, attack] of attacks.entries()) this.#checkAttack(attack, at);
+    this.#checkTrusted();
     for (let seed = 0; seed < Math.max(seeds, cleanModels); seed++) {
       if (seed < cleanModels) this.#around(this.#clean(seed), `clean seed ${seed}`, seed);
       if (seed >= seeds) continue;
@@ -154,17 +156,54 @@ class Expansion {
     return r < 1 ? Math.round(r * count(this.#images.train)) : Math.round(r);
   }
 
-  /** Whether there are enough images to poison, and the class to aim at. */
-  #checkAttack({ method, amounts }: ChosenAttack): void {
+  /** Whether there is anything to put together. */
+  #checkCombined(): void {
+    const { sanitizers, repairs, deployments } = this.#choices;
+    const kinds = [sanitizers, repairs, deployments].filter(({ length }) => length > 0);
+    if (!this.#plan.combine || kinds.length > 1) return;
+    throw new AntidoteError("INVALID_CONFIG", "There are no two defences to put together.", {
+      place: this.#placeOf("combine"),
+      next: "Name two of `sanitizers`, `repairs` and `deployments`, or leave `combine` out.",
+    });
+  }
+
+  /** Whether there are models, and poisoned ones for whatever is tried on no others. */
+  #checkModels(): void {
+    if (this.#choices.attacks.length > 0) return;
+    const idle = (["repairs", "deployments"] as const).find((key) => this.#choices[key].length > 0);
+    if (idle) {
+      const message = `\`${idle}\` are for poisoned models, and without attacks there are none.`;
+      const next = `Name \`attacks\`, or leave \`${idle}\` out.`;
+      throw new AntidoteError("INVALID_CONFIG", message, { place: this.#placeOf(idle), next });
+    }
+    if (this.#plan.cleanModels > 0) return;
+    throw new AntidoteError("INVALID_CONFIG", "There are neither poisoned nor clean models.", {
+      place: this.#placeOf("cleanModels"),
+      next: "Name `attacks`, or ask for `clean-models`.",
+    });
+  }
+
+  /** Whether there are the class to aim at and enough images to poison, large enough for the patch. */
+  #checkAttack({ method, config, amounts }: ChosenAttack, at: number): void {
     const { target } = this.#plan;
     const { train } = this.#images;
-    assertClass(target, train.classNames.length);
-    for (const amount of amounts) {
+    try {
+      assertClass(target, train.classNames.length);
+    } catch (cause) {
+      throw placed(cause, this.#placeOf("target"));
+    }
+    try {
+      checkPatch(train, config);
+    } catch (cause) {
+      throw placed(cause, this.#placeOf("attacks", at, "size"), `${method.name}: `);
+    }
+    for (const [which, amount] of amounts.entries()) {
       if (!("labels" in method)) continue;
       try {
         checkPlan(train, method.labels, POISONING.parse({ ...amount, target }));
       } catch (cause) {
-        throw placed(cause, "attacks", `${method.name}: `, "Lower `poisoned`.");
+        const place = this.#placeOf("attacks", at, "poisoned", which);
+        throw placed(cause, place, `${method.name}: `, "Lower `poisoned`.");
       }
     }
   }
@@ -174,31 +213,21 @@ class Expansion {
     const { trusted, heldOut } = this.#plan;
     const { repairs, deployments, detectors } = this.#choices;
     if ([repairs, deployments, detectors].every((methods) => methods.length === 0)) return;
-    for (const r of trusted.map((given) => this.#numberOf(given))) {
+    for (const [at, r] of trusted.map((given) => this.#numberOf(given)).entries()) {
       const random = Random.fromSeed(0);
       try {
         divideTrusted(trustedImages(this.#images, r, random), heldOut, random);
       } catch (cause) {
         const about = `${r} trusted images, ${100 * heldOut} % of which judge: `;
-        throw placed(
-          cause,
-          "trusted",
-          about,
-          "Change `trusted` or `heldOut`, or give more images.",
-        );
+        const next = "Change `trusted` or `heldOut`, or give more images.";
+        throw placed(cause, this.#placeOf("trusted", at), about, next);
       }
     }
   }
 
-  /** Whether there is anything to put together. */
-  #checkCombined(): void {
-    const { sanitizers, repairs, deployments } = this.#choices;
-    const kinds = [sanitizers, repairs, deployments].filter(({ length }) => length > 0);
-    if (!this.#plan.combine || kinds.length > 1) return;
-    throw new AntidoteError("INVALID_CONFIG", "There are no two defences to put together.", {
-      place: "combine",
-      next: "Name two of `sanitizers`, `repairs` and `deployments`, or leave `combine` out.",
-    });
+  /** "FILE:LINE, KEY" of a part of the plan. */
+  #placeOf(key: keyof Experiment, ...inside: PropertyKey[]): string {
+    return `${this.#plan.placeOf([key, ...inside])}, ${key}`;
   }
 
   /** @param label for people: "badnets m=50 seed 0, pivotal-tuning r=500" */
@@ -243,8 +272,12 @@ function stated({ method: { name }, config }: Configured<{ readonly name: string
   return { name, options: config };
 }
 
-/** The same error, about a key of the file. */
-function placed(cause: unknown, place: string, about: string, next: string): unknown {
+/** The same error, about a part of the plan. */
+function placed(cause: unknown, place: string, about = "", next?: string): unknown {
   if (!(cause instanceof AntidoteError)) return cause;
-  return new AntidoteError(cause.code, `${about}${cause.message}`, { place, next, cause });
+  const advice = next ?? cause.next;
+  return new AntidoteError(cause.code, `${about}${cause.message}`, {
+    ...{ place, cause },
+    ...(advice === undefined ? {} : { next: advice }),
+  });
 }

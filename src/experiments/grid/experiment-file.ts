@@ -19,6 +19,10 @@ import { type PlaceOf, readYamlFile } from "./yaml-file.ts";
 const several = <T extends z.ZodType>(value: T) =>
   z.union([value, z.array(value).min(1)], "expected a whole number of at least 1, or several");
 
+/** A list; one value by itself stands for a list of one. */
+const list = <T extends z.ZodArray>(values: T) =>
+  z.preprocess((given: z.input<T> | z.input<T>[number]) => [given].flat(), values);
+
 const METHOD = "expected the name of a method, or a map with its name and options";
 
 /** A method by its name, or with options that differ from its defaults. */
@@ -44,11 +48,14 @@ const attackChoice = z.union(
   METHOD,
 );
 
+const TRUSTED =
+  "expected a number, such as 0.05 for 5 % of the training images or 500 for so many images";
+
 /** An experiment, as its file states it: a grid of attacks, seeds and defences. */
 export const experiment = z.strictObject({
   name: z
     .string()
-    .regex(/^[\w.-]+$/)
+    .regex(/^[\w.-]+$/, "expected letters, digits, dots, dashes and underscores alone")
     .optional()
     .describe("name of the experiment (default: that of its file)"),
   data: z
@@ -97,17 +104,17 @@ export const experiment = z.strictObject({
     .enum(Object.keys(PRESETS) as [PresetName, ...PresetName[]])
     .optional()
     .describe("the paper's amounts of poison; what an attack states itself wins"),
-  attacks: z.array(attackChoice).default([]).describe("attacks, each with its amounts of poison"),
+  attacks: list(z.array(attackChoice))
+    .default([])
+    .describe("attacks, each with its amounts of poison"),
   seeds: z
     .int()
     .min(1)
     .default(1)
     .describe("models of every attack and amount: seeds 0 to seeds − 1"),
   cleanModels: z.int().min(0).default(1).describe("models without poison"),
-  trusted: z
-    .array(z.number().gt(0))
-    .min(1)
-    .default([0.01])
+  trusted: list(z.array(z.number(TRUSTED).gt(0)).min(1))
+    .prefault([0.01])
     .describe("trusted images r: a share of the training images if below 1, else their number"),
   trustedFrom: z
     .enum(["training", "test"])
@@ -115,10 +122,9 @@ export const experiment = z.strictObject({
     .describe(
       "where trusted images are drawn: among the training images as in the paper, or, disjoint from training, among the test images that do not judge",
     ),
-  sanitizers: z.array(methodChoice).default([]).describe("defences before training"),
-  repairs: z.array(methodChoice).default([]).describe("repairs of every poisoned model"),
-  deployments: z
-    .array(methodChoice)
+  sanitizers: list(z.array(methodChoice)).default([]).describe("defences before training"),
+  repairs: list(z.array(methodChoice)).default([]).describe("repairs of every poisoned model"),
+  deployments: list(z.array(methodChoice))
     .default([])
     .describe("defences at inference time, on every poisoned model"),
   combine: z
@@ -127,7 +133,7 @@ export const experiment = z.strictObject({
     .describe(
       "also put defences together: repairs and defences at inference time on models from sanitized images, and such defences after every repair",
     ),
-  detectors: z.array(methodChoice).default([]).describe("detectors, on every model"),
+  detectors: list(z.array(methodChoice)).default([]).describe("detectors, on every model"),
   reference: methodChoice
     .prefault("pivotal-tuning")
     .describe("repair that makes the copy which some detectors compare a model with"),
@@ -137,6 +143,8 @@ export const experiment = z.strictObject({
 export type Experiment = Omit<z.output<typeof experiment>, "training"> & {
   readonly name: string;
   readonly training: TrainingConfig;
+  /** Where a part of it stands, for error messages. */
+  readonly placeOf: PlaceOf;
 };
 
 /**
@@ -149,7 +157,7 @@ export async function readExperiment(path: string, folder = dirname(path)): Prom
   const { value, placeOf } = await readYamlFile(path);
   const read = experimentFrom(value, basename(path, extname(path)), placeOf);
   // Whoever runs it chooses the methods; what is wrong with them is found here, where lines are known.
-  choicesOf(read, placeOf);
+  choicesOf(read, read.placeOf);
   const { network } = read;
   if (!("from" in network)) return read;
   const { sha256 } = network;
@@ -182,6 +190,10 @@ export function sourceOf(
   };
 }
 
+/** Says what the choices are; zod writes them as a type. */
+const inWords: z.core.$ZodErrorMap = (issue) =>
+  issue.code === "invalid_value" ? `expected one of ${issue.values.join(", ")}` : undefined;
+
 const HELP = "`antidote experiment run --help` describes the file.";
 
 /**
@@ -197,11 +209,11 @@ export function experimentFrom(given: unknown, name: string, placeOf: PlaceOf): 
       next: `Begin with a line such as \`data: cifar-10-batches-bin\`; ${HELP}`,
     });
   }
-  const result = experiment.safeParse(given);
+  const result = experiment.safeParse(given, { error: inWords });
   if (result.success) {
     const { network, training, ...rest } = result.data;
     const recipe = recipeFor("from" in network ? "trained" : "new", training);
-    return { ...rest, name: rest.name ?? name, network, training: recipe };
+    return { ...rest, name: rest.name ?? name, network, training: recipe, placeOf };
   }
   const problems = problemsIn(experiment, result.error);
   const place = placeOf(problems[0]!.path);

@@ -1,9 +1,9 @@
-import { AntidoteError } from "../../core/errors.ts";
 import type { RunContext } from "../../runtime/context.ts";
 import { choicesOf } from "./choices.ts";
 import { expand } from "./expand.ts";
 import { type Experiment, sourceOf } from "./experiment-file.ts";
 import { readImages } from "./materials.ts";
+import { pausing } from "./pausing.ts";
 import { keepPlan, type Outgrown, outgrown } from "./plans.ts";
 import type { WorkerOptions } from "./protocol.ts";
 import { type GridResult, runGrid } from "./run-grid.ts";
@@ -36,9 +36,7 @@ export async function runExperiment(
   // Reading images may take a while: what can be wrong without them is found first.
   choicesOf(plan);
   const source = sourceOf(plan, folder);
-  const images = await readImages(source, events).catch((cause: unknown) => {
-    throw cause instanceof AntidoteError && cause.code === "CANCELLED" ? paused(cause) : cause;
-  });
+  const images = await pausing(readImages(source, events));
   const trials = expand(plan, images);
   const store = await ResultStore.open(stored);
   const kept = { experiment: plan, trials: trials.map(({ family: _, ...trial }) => trial) };
@@ -66,12 +64,4 @@ function leftBehind(name: string, { again, gone }: Outgrown): string[] {
         ]
       : []),
   ];
-}
-
-/** Nothing was under way yet. */
-function paused(cause: AntidoteError): AntidoteError {
-  return new AntidoteError("PAUSED", "Stopped before the first trial.", {
-    next: "Run the same command again.",
-    cause,
-  });
 }

@@ -4,6 +4,7 @@ import { FIGURE_5 } from "./paper.ts";
 import { type Group, type Results, valuesOf } from "./results.ts";
 import { onScale } from "./scales.ts";
 import { scoresOf } from "./scores.ts";
+import { settingsOf } from "./settings.ts";
 
 const DETECTORS = ["calibrated-trigger-inversion", "neural-cleanse"] as const;
 const ATTACKS = ["badnets", "c-badnets"] as const;
@@ -28,13 +29,42 @@ export const figure5: Artefact = {
       ...{ kind: "figure", name: "figure-5", title: this.title },
       panels: ATTACKS.map((attack) => panel(results, attack)),
       notes: [
-        "ASR: mean over models with the 95 % interval of a bootstrap. ROC AUC: poisoned against clean models.",
-        "Where all poisoned models score above all clean ones, a bootstrap has no width, however few there are.",
+        "ASR: mean over models. ROC AUC: poisoned against clean models. Bands: 95 % intervals over models.",
         "The paper's points are those that its text states.",
+        ...unknown(results),
+        ...settingsOf(results),
       ],
     };
   },
 };
+
+/** What is measured of the models of every attack and amount. */
+function measures(results: Results) {
+  return [
+    {
+      name: "ASR",
+      measure: ({ models }: Group) =>
+        meanOf(valuesOf(models, (outcome) => outcome.attackSuccess?.value)),
+    },
+    ...DETECTORS.map((detector) => ({
+      name: `AUC ${detector}`,
+      measure: ({ models }: Group) =>
+        aucOf(scoresOf(results, models, detector), scoresOf(results, results.clean, detector)),
+    })),
+  ];
+}
+
+/** Names the points that are missing where a line goes on without them. */
+function unknown(results: Results): string[] {
+  const points = ATTACKS.flatMap((attack) =>
+    results.attacked(attack).flatMap((group) =>
+      measures(results)
+        .filter(({ measure }) => measure(group) === null)
+        .map(({ name }) => `${attack} m = ${group.poisoned} (${name})`),
+    ),
+  );
+  return points.length > 0 ? [`Not measured: ${points.join(", ")}.`] : [];
+}
 
 function panel(results: Results, attack: (typeof ATTACKS)[number]): Chart {
   const groups = results.attacked(attack);
@@ -52,16 +82,9 @@ function panel(results: Results, attack: (typeof ATTACKS)[number]): Chart {
   return {
     ...{ kind: "chart", title: attack },
     x: { label: "poisoned images m", scale: "log" },
-    y: { label: "ASR, ROC AUC", scale: "linear", share: true },
+    y: { label: "ASR, ROC AUC", scale: "linear", limits: [0, 1] },
     series: [
-      series("ASR", ({ models }) =>
-        meanOf(valuesOf(models, (outcome) => outcome.attackSuccess?.value)),
-      ),
-      ...DETECTORS.map((detector) =>
-        series(`AUC ${detector}`, ({ models }) =>
-          aucOf(scoresOf(results, models, detector), scoresOf(results, results.clean, detector)),
-        ),
-      ),
+      ...measures(results).map(({ name, measure }) => series(name, measure)),
       {
         name: "ASR, paper",
         mark: "dots",

@@ -1,18 +1,17 @@
 import type { Artefact, Chart, Point, Series } from "./artefact.ts";
-import { aucOf, meanOf } from "./measured.ts";
+import { aucOf, type Measured, meanOf } from "./measured.ts";
 import { FIGURE_7, TABLED_ATTACKS } from "./paper.ts";
 import { lossUntilRepaired, REPAIRED } from "./repaired.ts";
-import { type Results, valuesOf } from "./results.ts";
+import { type ModelResult, type Results, valuesOf } from "./results.ts";
 import { onScale, type Scale } from "./scales.ts";
 import { scoresOf } from "./scores.ts";
+import { settingsOf } from "./settings.ts";
 
 const REPAIR = "pivotal-tuning";
 const DETECTOR = "calibrated-trigger-inversion";
-/** Attacks that poison data, and attacks that poison code. */
-const FAMILIES = {
-  "data poisoning": [...TABLED_ATTACKS, "tsb"],
-  "code poisoning": ["pcb"],
-} as const;
+export const DATA_POISONING = [...TABLED_ATTACKS, "tsb"] as const;
+export const CODE_POISONING = ["pcb"] as const;
+const FAMILIES = { "data poisoning": DATA_POISONING, "code poisoning": CODE_POISONING } as const;
 const ATTACKS = Object.values(FAMILIES).flat();
 
 /** Figure 7: robustness against detectability of every attack, with the two Pareto fronts. */
@@ -26,14 +25,14 @@ export const figure7: Artefact = {
     const paper: Series = {
       ...{ name: "paper", mark: "dots", paper: true },
       points: Object.entries(FIGURE_7).map(([label, { robustness, auc }]) => ({
-        ...{ x: auc, y: robustness, label },
+        ...{ x: robustness, y: auc, label },
       })),
     };
     return {
       ...{ kind: "figure", name: this.name, title: this.title },
       panels: [{ ...panel, series: [...panel.series, paper] }],
       notes: [
-        ...NOTES,
+        ...notesOn(results),
         "The paper's points are those of its Tables II and III; PCB's are bounds, a robustness of at least 75 % at an AUC of at most 0.66. TSB's robustness is at least 35 % there, and its detectability high, without a number.",
       ],
     };
@@ -50,7 +49,7 @@ export const figure7Clip: Artefact = {
       ...{ kind: "figure", name: this.name, title: this.title },
       panels: [survey(results), costs(results)],
       notes: [
-        ...NOTES,
+        ...notesOn(results),
         `Full repair: the smallest loss of accuracy at a checkpoint with an ASR of at most ${100 * REPAIRED} %, mean over those models that have one, of models whose attack worked before; in brackets how many of how many.`,
         "The paper states no numbers by attack: most backdoors are not repaired within 2 points, full repair costs up to 8, and detection stays reliable.",
       ],
@@ -58,10 +57,15 @@ export const figure7Clip: Artefact = {
   },
 };
 
-const NOTES = [
-  "Robustness: ASR at the oracle stop of Pivotal Tuning, mean over models. Intervals are those of a bootstrap over models, 95 %; where all poisoned models score above all clean ones it has no width, however few there are.",
-  "An attack is on a front if no other one is both more robust and less detectable.",
-];
+function notesOn(results: Results): string[] {
+  const unknown = ATTACKS.filter((attack) => pointOf(results, attack).length === 0);
+  return [
+    "Robustness: ASR at the oracle stop of Pivotal Tuning, mean over models. Detectability: ROC AUC of poisoned against clean models. Intervals: 95 %, over models.",
+    "An attack is on a front if no other one is both more robust and less detectable.",
+    ...(unknown.length > 0 ? [`Not measured, and so on no front: ${unknown.join(", ")}.`] : []),
+    ...settingsOf(results),
+  ];
+}
 
 /** Every attack, repaired and searched for. */
 function surveyed(scale: Scale, name: string, trusted: readonly number[]) {
@@ -79,8 +83,8 @@ function survey(results: Results): Chart {
   const code = families.flatMap(({ points }) => points);
   return {
     ...{ kind: "chart", title: "attacks" },
-    x: { label: "detectability (ROC AUC)", scale: "linear", limits: [0, 1] },
-    y: { label: "robustness (ASR after the repair)", scale: "linear", share: true },
+    x: { label: "robustness (ASR after the repair)", scale: "linear", share: true },
+    y: { label: "detectability (ROC AUC)", scale: "linear", limits: [0, 1] },
     series: [
       ...families.map(({ family, points }) => ({ name: family, mark: "dots" as const, points })),
       // Who owns the code can poison data as well.
@@ -93,11 +97,11 @@ function survey(results: Results): Chart {
 /** The loss of accuracy at which each attack is repaired, for those that worked and are. */
 function costs(results: Results): Chart {
   const losses = ATTACKS.flatMap((attack) => {
-    const models = results.attacked(attack).flatMap((group) => group.models);
+    const models = results.modelsOf(attack);
     const worked = results
       .repairs(models, REPAIR)
       .filter(({ outcome }) => (outcome?.before.attackSuccess?.value ?? 0) > REPAIRED);
-    const loss = meanOf(valuesOf(worked, lossUntilRepaired));
+    const loss = meanOf(valuesOf(worked, lossUntilRepaired), [-1, 1]);
     return loss ? [{ name: `${attack} (${loss.n} of ${worked.length})`, loss }] : [];
   });
   return {
@@ -123,24 +127,32 @@ function front(name: string, beside: keyof typeof FAMILIES, points: readonly Poi
   return { name, mark: "front", beside, points: paretoFront(points) };
 }
 
-export function pointOf(results: Results, attack: string): Point[] {
-  const models = results.attacked(attack).flatMap((group) => group.models);
-  const clean = scoresOf(results, results.clean, DETECTOR);
-  const auc = aucOf(scoresOf(results, models, DETECTOR), clean);
-  const robustness = meanOf(
-    valuesOf(results.repairs(models, REPAIR), (outcome) => outcome.oracle.attackSuccess?.value),
-  );
-  if (!auc || !robustness) return [];
-  const { value: y, ...rest } = robustness;
-  const { value: x, low: xLow, high: xHigh } = auc;
-  return [{ ...{ x, xLow, xHigh }, ...{ y, ...rest, against: clean.length }, label: attack }];
+/** An attack's success at the oracle stop; null if it is not measured. */
+export function robustnessOf(results: Results, attack: string): Measured | null {
+  const repaired = results.repairs(results.modelsOf(attack), REPAIR);
+  return meanOf(valuesOf(repaired, (outcome) => outcome.oracle.attackSuccess?.value));
 }
 
-/** The points that no other one beats in both: less detectable (x) and more robust (y); by ascending x. */
+/** ρ of an attack; null if it is not measured. */
+export function detectabilityOf(results: Results, attack: string): Measured | null {
+  const scores = (models: readonly ModelResult[]) => scoresOf(results, models, DETECTOR);
+  return aucOf(scores(results.modelsOf(attack)), scores(results.clean));
+}
+
+/** The point of an attack, if it is measured. */
+function pointOf(results: Results, label: string): Point[] {
+  const [robustness, auc] = [robustnessOf(results, label), detectabilityOf(results, label)];
+  if (!auc || !robustness) return [];
+  const { value: x, low: xLow, high: xHigh, n } = robustness;
+  const { value: y, low, high, against } = auc;
+  return [{ x, xLow, xHigh, y, low, high, n, ...(against ? { against } : {}), label }];
+}
+
+/** The points that no other one beats in both: more robust (x) and less detectable (y); by ascending x. */
 export function paretoFront(points: readonly Point[]): Point[] {
   const front: Point[] = [];
-  for (const point of [...points].sort((a, b) => a.x - b.x || b.y - a.y)) {
-    if (front.every((other) => other.y < point.y)) front.push(point);
+  for (const point of [...points].sort((a, b) => b.x - a.x || a.y - b.y)) {
+    if (front.every((other) => other.y > point.y)) front.unshift(point);
   }
   return front;
 }

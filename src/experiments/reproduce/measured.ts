@@ -1,5 +1,5 @@
 import { Random } from "../../core/random.ts";
-import { bootstrappedMean, type Estimate } from "../../core/ranking.ts";
+import { type Estimate, meanWithInterval } from "../../core/statistics.ts";
 import { detectability } from "../../games/detectability.ts";
 
 /** A number from records: with its 95 % interval where there are several, and from how many models. */
@@ -14,21 +14,25 @@ export interface Measured {
   readonly against?: number;
 }
 
-/** The stream of all intervals: the same records give the same table. */
-const random = () => Random.fromSeed(0).fork("intervals");
-
-/** The mean over models; null if there are none. */
-export function meanOf(values: readonly number[]): Measured | null {
+/**
+ * The mean over models, with Student's interval; null if there are none.
+ * @param limits the lowest and the highest value that there can be
+ */
+export function meanOf(
+  values: readonly number[],
+  limits: readonly [number, number] = [0, 1],
+): Measured | null {
   const [only] = values;
   if (only === undefined) return null;
   if (values.length === 1) return { value: only, low: null, high: null, n: 1 };
-  return { ...bounded(bootstrappedMean(values, random())), n: values.length };
+  return { ...meanWithInterval(values, limits), n: values.length };
 }
 
 /** ρ_m, the ROC AUC of poisoned against clean models; null unless there are both. */
 export function aucOf(poisoned: readonly number[], clean: readonly number[]): Measured | null {
   if (poisoned.length === 0 || clean.length === 0) return null;
-  const area = detectability(poisoned, clean, random());
+  // The same stream for all intervals: the same records give the same table.
+  const area = detectability(poisoned, clean, Random.fromSeed(0).fork("intervals"));
   const n = { n: poisoned.length, against: clean.length };
   if (poisoned.length === 1 && clean.length === 1) {
     return { value: area.value, low: null, high: null, ...n };

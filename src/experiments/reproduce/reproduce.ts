@@ -45,5 +45,21 @@ export function readArtefact(
   const names = artefact.experiments(scale).map(({ name }) => String(name));
   const results = names.map((name) => Results.named(snapshot, name));
   const [first = new Results([]), ...others] = results;
-  return artefact.read([first, ...others]);
+  const read = artefact.read([first, ...others]);
+  return { ...read, notes: [...read.notes, ...buildsOf(snapshot, names)] };
+}
+
+/** Says it where trials were made by several builds: methods that changed have other keys, but the number is not one of one build. */
+function buildsOf(
+  { plans, records }: Pick<Snapshot, "plans" | "records">,
+  names: readonly string[],
+): string[] {
+  const keys = plans
+    .filter(({ experiment }) => names.includes(experiment.name))
+    .flatMap(({ trials }) => trials.map(({ key }) => key));
+  const builds = new Set(keys.flatMap((key) => records.get(key)?.versions.build ?? []));
+  if (builds.size < 2) return [];
+  return [
+    `Made by ${builds.size} builds of Antidote and earlier ones; a method whose outcome changed between them has been measured anew.`,
+  ];
 }

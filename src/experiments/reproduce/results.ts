@@ -81,6 +81,11 @@ export class Results {
       .sort((a, b) => (a.poisoned ?? 0) - (b.poisoned ?? 0));
   }
 
+  /** The same, together. */
+  modelsOf(attack: string): readonly ModelResult[] {
+    return this.attacked(attack).flatMap((group) => group.models);
+  }
+
   get clean(): readonly ModelResult[] {
     return this.groups.find(({ attack }) => attack === null)?.models ?? [];
   }

@@ -16,11 +16,10 @@ export interface Scale {
   readonly poison: Readonly<Record<string, AttackInput>>;
   /** Poisoned models per point of Figure 5, and clean ones against them. */
   readonly models: { readonly poisoned: number; readonly clean: number };
-  /** Values of m in Figures 5 and 6. */
-  readonly amounts: {
-    readonly badnets: readonly number[];
-    readonly "c-badnets": readonly number[];
-  };
+  /** Values of m in Figure 5. */
+  readonly amounts: Amounts;
+  /** Those in Figure 6, where they are others. */
+  readonly curves?: Amounts;
   /** Shares r of Table III. */
   readonly shares: readonly number[];
   /** Options of repairs and of detectors that differ from Table V's, by name. */
@@ -32,6 +31,11 @@ export interface Scale {
   readonly clip: Pick<Scale, "description" | "models" | "repairs"> &
     Partial<Pick<Scale, "poison">> &
     Pick<ExperimentInput, "training">;
+}
+
+interface Amounts {
+  readonly badnets: readonly number[];
+  readonly "c-badnets": readonly number[];
 }
 
 /** A classifier to go on from. */
@@ -183,6 +187,7 @@ const SCALES = {
     poison: {},
     models: { poisoned: 20, clean: 20 },
     amounts: { badnets: [5, 10, 20, 50, 100], "c-badnets": [50, 250, 500, 750] },
+    curves: { badnets: [10, 100, 2000], "c-badnets": [250, 500, 750] },
     shares: [0.01, 0.025, 0.05],
     repairs: {},
     detectors: {},

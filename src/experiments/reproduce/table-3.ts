@@ -5,6 +5,7 @@ import { meanOf } from "./measured.ts";
 import { TABLE_3, TABLED_ATTACKS, TABLED_REPAIRS, TABLED_SHARES } from "./paper.ts";
 import { type Results, valuesOf } from "./results.ts";
 import { onScale } from "./scales.ts";
+import { settingsOf } from "./settings.ts";
 
 /** Those of the paper, and the one of whoever names none. */
 const REPAIRS = [...TABLED_REPAIRS, DEFAULT_REPAIR];
@@ -29,7 +30,7 @@ export const table3: Artefact = {
     });
     const rows = TABLED_ATTACKS.flatMap((attack) =>
       trusted.map((r, at): TableCell[] => {
-        const models = results.attacked(attack).flatMap((group) => group.models);
+        const models = results.modelsOf(attack);
         return [
           attack,
           String(r),
@@ -66,6 +67,7 @@ export const table3: Artefact = {
         `r is the number of trusted images. The paper's numbers are for ${SHARES} of the training images, in this order; where another share was measured they stand beside it all the same.`,
         `${DEFAULT_REPAIR} is not in the paper: it is what repairs here unless another one is named.`,
         ...keptDrop(results),
+        ...settingsOf(results),
       ],
     };
   },

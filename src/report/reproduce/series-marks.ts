@@ -49,7 +49,7 @@ export function marksOf({ series, colour, symbol, at }: Look, { x, y }: Ranges):
     case "front":
       return [
         Plot.line(staircase(points, x, y), {
-          ...{ x: "x", y: "y", curve: "step-after" as const },
+          ...{ x: "x", y: "y", curve: "step-before" as const },
           // Fronts that coincide for a while take turns.
           ...{
             stroke: colour,
@@ -62,8 +62,8 @@ export function marksOf({ series, colour, symbol, at }: Look, { x, y }: Ranges):
   }
 }
 
-/** From the bottom of the frame up to the first point, and from the last one to the right edge. */
+/** From the left edge to the first point, and from the last one up to the top of the frame: what is above and to the left is beaten. */
 function staircase(points: readonly Point[], x: Range, y: Range): { x: number; y: number }[] {
   const [first, last] = [points[0]!, points.at(-1)!];
-  return [{ x: first.x, y: y.from }, ...points, { x: x.to, y: last.y }];
+  return [{ x: x.from, y: first.y }, ...points, { x: last.x, y: y.to }];
 }

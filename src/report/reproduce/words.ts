@@ -68,6 +68,6 @@ export function readingNotes(cells: readonly TableCell[]): string[] {
   const numbers = cells.filter((cell) => typeof cell !== "string");
   if (!numbers.some(({ as }) => as !== "option")) return [];
   return [
-    "Every number has the 95 % interval of a bootstrap over its n models (one model alone has none), and the paper's beside it.",
+    "Every number has its 95 % interval over n models (Student's of a mean; of an ROC AUC a bootstrap, no narrower than Newcombe's; one model alone has none), and the paper's beside it.",
   ];
 }

@@ -1,6 +1,6 @@
 import { type Snapshot, snapshotOf } from "../../experiments/grid/snapshot.ts";
 import type { ResultStore } from "../../experiments/grid/store.ts";
-import type { Reproduced } from "../../experiments/reproduce/artefact.ts";
+import type { Artefact, Reproduced } from "../../experiments/reproduce/artefact.ts";
 import { ARTEFACTS } from "../../experiments/reproduce/index.ts";
 import { readArtefact } from "../../experiments/reproduce/reproduce.ts";
 import { SCALE_NAMES, type Scale, scaleNamed } from "../../experiments/reproduce/scales.ts";
@@ -33,11 +33,17 @@ export async function storeContents(store: ResultStore): Promise<StoreContents> 
 /** What is made of experiments that are there, at whatever scale. */
 function artefactsIn(snapshot: Pick<Snapshot, "plans" | "records">): StoreContents["artefacts"] {
   const names = new Set(snapshot.plans.map(({ experiment }) => experiment.name));
-  return SCALE_NAMES.map(scaleNamed).flatMap((scale) =>
-    Object.values(ARTEFACTS).flatMap((artefact) => {
-      const needed = artefact.experiments(scale).map(({ name }) => String(name));
-      if (!needed.some((name) => names.has(name))) return [];
-      return [{ scale, reproduced: readArtefact(artefact, scale, snapshot) }];
-    }),
-  );
+  return SCALE_NAMES.map(scaleNamed).flatMap((scale) => {
+    const planned = Object.values<Artefact>(ARTEFACTS).map((artefact) => ({
+      artefact,
+      needed: artefact.experiments(scale).map(({ name }) => String(name)),
+    }));
+    const isThere = ({ needed }: (typeof planned)[number]) =>
+      needed.some((name) => names.has(name));
+    if (!planned.some(isThere)) return [];
+    // What needs no trials goes with the others.
+    return planned
+      .filter((one) => isThere(one) || one.needed.length === 0)
+      .map(({ artefact }) => ({ scale, reproduced: readArtefact(artefact, scale, snapshot) }));
+  });
 }

@@ -1,6 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { expand, type Planned } from "../../../src/experiments/grid/expand.ts";
 import { keyOf, needsOf } from "../../../src/experiments/grid/trial.ts";
+import { plansOf } from "../../../src/experiments/reproduce/reproduce.ts";
+import { scaleNamed } from "../../../src/experiments/reproduce/scales.ts";
+import { table3 } from "../../../src/experiments/reproduce/table-3.ts";
 import { experimentOf, IMAGES } from "./fixtures.ts";
 
 const trialsOf = (given: object) => expand(experimentOf(given), IMAGES);
@@ -190,7 +193,7 @@ describe("what is wrong with an experiment is found before anything runs:", () =
     ],
     [
       "no trusted images",
-      { trusted: [0.001], repairs: ["nad"] },
+      { attacks: [badnets], trusted: [0.001], repairs: ["nad"] },
       "TOO_FEW_IMAGES",
       "Change `trusted`",
     ],
@@ -202,9 +205,45 @@ describe("what is wrong with an experiment is found before anything runs:", () =
     ],
     [
       "more than there are",
-      { trusted: [201], repairs: ["nad"] },
+      { attacks: [badnets], trusted: [201], repairs: ["nad"] },
       "TOO_FEW_IMAGES",
       "Change `trusted`",
+    ],
+    [
+      "a patch that is larger than the images",
+      { attacks: [{ ...badnets, size: 9 }] },
+      "INVALID_CONFIG",
+      "Choose a smaller size",
+    ],
+    [
+      "a patch that its margin leaves no room",
+      { attacks: [{ name: "adaptive-patch", poisoned: 5, margin: 8 }] },
+      "INVALID_CONFIG",
+      "Choose a smaller size",
+    ],
+    [
+      "scattered patches that are too large",
+      { attacks: [{ name: "tsb", poisoned: 5, size: 9 }] },
+      "INVALID_CONFIG",
+      "Choose a smaller size",
+    ],
+    [
+      "nothing to repair",
+      { repairs: ["nad"], trusted: [50] },
+      "INVALID_CONFIG",
+      "Name `attacks`, or leave `repairs` out.",
+    ],
+    [
+      "nothing to defend",
+      { deployments: ["strip"], trusted: [50] },
+      "INVALID_CONFIG",
+      "or leave `deployments` out.",
+    ],
+    [
+      "no models",
+      { detectors: ["mm-bd"], trusted: [50], cleanModels: 0 },
+      "INVALID_CONFIG",
+      "ask for `clean-models`",
     ],
   ])("%s", (_, given, code, next) => {
     let thrown: unknown;
@@ -214,11 +253,22 @@ describe("what is wrong with an experiment is found before anything runs:", () =
       thrown = error;
     }
     expect(thrown).toMatchObject({ code, next: expect.stringContaining(next) });
-    expect((thrown as { place?: string }).place).toBeTruthy();
+    expect((thrown as { place?: string }).place).toMatch(/^grid\.yaml, \w+/);
   });
 
-  test("but the most that there is can be poisoned", () => {
+  test("in a reproduction, with its name", () => {
+    const [plan] = plansOf(table3, scaleNamed("small"));
+    expect(() => expand(plan!, IMAGES)).toThrow(
+      expect.objectContaining({
+        message: expect.stringContaining("adaptive-patch: 500 images cannot be poisoned"),
+        place: "table-3, attacks",
+      }),
+    );
+  });
+
+  test("but the most that there is can be poisoned, by the largest patch", () => {
     expect(trialsOf({ attacks: [{ ...badnets, poisoned: 160 }] })).toHaveLength(2);
+    expect(trialsOf({ attacks: [{ ...badnets, size: 5, margin: 3 }] })).toHaveLength(2);
     // Nobody needs trusted images here.
     expect(trialsOf({ trusted: [1000] })).toHaveLength(1);
   });

@@ -35,6 +35,51 @@ describe("an experiment file", () => {
     });
   });
 
+  test.each([
+    ["attacks:\n  - {name: badnets, poisoned: 5}\ntarget: 5", "grid.yaml:4, target"],
+    ["attacks:\n  - {name: badnets, poisoned: 161}", "grid.yaml:3, attacks"],
+    ["attacks:\n  - name: badnets\n    poisoned:\n      - 5\n      - 161", "grid.yaml:6, attacks"],
+    [
+      "attacks:\n  - {name: adv, poisoned: 5}\n  - adaptive-blend\npreset: imagenet",
+      "grid.yaml:4, attacks",
+    ],
+    ["attacks:\n  - name: badnets\n    poisoned: 5\n    size: 90", "grid.yaml:5, attacks"],
+    ["detectors: [mm-bd]\ntrusted:\n  - 50\n  - 201", "grid.yaml:5, trusted"],
+    ["detectors: [mm-bd]", "grid.yaml, trusted"],
+    ["repairs: [nad]", "grid.yaml:2, repairs"],
+    ["repairs: [nad]\ncombine: true", "grid.yaml:3, combine"],
+    ["clean-models: 0", "grid.yaml:2, cleanModels"],
+  ])("says in which line the images do not allow something: %j", async (text, place) => {
+    const plan = await read(`data: procedural\n${text}`);
+    expect(() => expand(plan, IMAGES)).toThrow(
+      expect.objectContaining({ place: expect.stringMatching(new RegExp(`${place}$`)) }),
+    );
+  });
+
+  test("may give one value where several may stand", async () => {
+    const several = await read(`
+data: procedural
+attacks: [{name: badnets, poisoned: [5]}]
+trusted: [0.25]
+repairs: [nad]
+detectors: [{name: mm-bd, steps: 3}]
+sanitizers: [spectral-signatures]
+deployments: [strip]
+`);
+    const one = await read(`
+data: procedural
+attacks: {name: badnets, poisoned: 5}
+trusted: 0.25
+repairs: nad
+detectors: {name: mm-bd, steps: 3}
+sanitizers: spectral-signatures
+deployments: strip
+`);
+    const keys = (plan: Experiment) => expand(plan, IMAGES).map(({ key }) => key);
+    expect(keys(one)).toEqual(keys(several));
+    expect(keys(one)).toHaveLength(2 * 2 + 2 + 2);
+  });
+
   test("needs nothing but the images", async () => {
     const plan = await read("data: procedural");
     expect(plan).toMatchObject({
@@ -211,7 +256,34 @@ describe("a mistake in an experiment file is named with its line:", () => {
       '"attacks[0].poisoned" is wrong: too small: expected number to be >=1',
       "--help",
     ],
-    ["a name that is no file name", `${valid}name: a/b`, 2, '"name" is wrong', "--help"],
+    [
+      "a name that is no file name",
+      `${valid}name: a/b`,
+      2,
+      '"name" is wrong: expected letters, digits, dots, dashes and underscores alone.',
+      "--help",
+    ],
+    [
+      "a share in per cent",
+      `${valid}trusted: [5%]`,
+      2,
+      '"trusted[0]" is wrong: expected a number, such as 0.05 for 5 %',
+      "--help",
+    ],
+    [
+      "what is none of the choices",
+      `${valid}attacks:\n  - {name: badnets, poisoned: 5, embed: after}`,
+      3,
+      '"attacks[0].embed" is wrong: expected one of before-augmentation, after-augmentation.',
+      "--help",
+    ],
+    [
+      "a wrong value by itself where several may stand",
+      `${valid}seeds: 2\nrepairs: {steps: 3}`,
+      3,
+      '"repairs[0].name" is wrong',
+      "--help",
+    ],
     ["a key given twice", `${valid}data: x`, 2, "Map keys must be unique", "Correct this line."],
     ["no YAML", `${valid}attacks: {`, 2, "not valid YAML", "Correct this line."],
     ["nothing at all", "", "", "no keys with values", "data: "],

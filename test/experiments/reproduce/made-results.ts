@@ -24,7 +24,10 @@ export class MadeResults {
   }
 
   /** @param attack null for a clean model */
-  model(attack: string | null, { m = 50, seed = 0, cda = 0.95, asr = 1 } = {}): ModelResult {
+  model(
+    attack: string | null,
+    { m = 50, boost = 1, seed = 0, cda = 0.95, asr = 1 } = {},
+  ): ModelResult {
     const config: ModelTrial = {
       ...{ kind: "model", data: { train: "a", test: "b" } },
       ...{ network: ARCHITECTURE.parse({}), training: TRAINING.parse({}) },
@@ -33,7 +36,7 @@ export class MadeResults {
       poisoning:
         attack === null || attack === "pcb"
           ? null
-          : { samples: m, boost: 1, embed: "after-augmentation" },
+          : { samples: m, boost, embed: "after-augmentation" },
       ...{ surrogate: null, sanitizer: null, unsanitized: null, seed },
     };
     const outcome = {
@@ -62,14 +65,17 @@ export class MadeResults {
     return this;
   }
 
-  /** @param size of the smallest trigger, which Neural Cleanse ranks models by */
+  /**
+   * @param size of the smallest trigger, which Neural Cleanse ranks models by
+   * @param target of the class that leads; models are poisoned for class 0
+   */
   detection(
     model: ModelResult,
     detector: string,
-    { score = 0, size = 1, cosine = 0.1 } = {},
+    { score = 0, size = 1, cosine = 0.1, target = 0 } = {},
   ): this {
     const found: DetectionOutcome["classes"][number] = {
-      ...{ target: 0, score, size, found: true, kept: share(0.8) },
+      ...{ target, score, size, found: true, kept: share(0.8) },
       success: { suspect: share(0.9), repaired: share(0.1) },
     };
     this.#add(

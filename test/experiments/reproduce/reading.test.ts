@@ -69,14 +69,14 @@ describe("the Pareto front", () => {
     paretoFront(points.map(([x, y]) => ({ x, y }))).map(({ x, y }) => [x, y]);
 
   test("keeps what no other point beats in both", () => {
-    expect(front([0.9, 0.5], [0.6, 0.4], [0.7, 0.3], [0.5, 0.1])).toEqual([
-      [0.5, 0.1],
-      [0.6, 0.4],
-      [0.9, 0.5],
+    expect(front([0.5, 0.9], [0.4, 0.6], [0.3, 0.7], [0.1, 0.5])).toEqual([
+      [0.1, 0.5],
+      [0.4, 0.6],
+      [0.5, 0.9],
     ]);
   });
   test("keeps of equal detectability the most robust, and of equal robustness the least detectable", () => {
-    expect(front([0.6, 0.2], [0.6, 0.4], [0.8, 0.4])).toEqual([[0.6, 0.4]]);
+    expect(front([0.2, 0.6], [0.4, 0.6], [0.4, 0.8])).toEqual([[0.4, 0.6]]);
   });
   test("of nothing is nothing", () => {
     expect(front()).toEqual([]);
@@ -105,7 +105,40 @@ describe("figure 7", () => {
     expect(labels("Pareto front, code")).toEqual(["badnets", "pcb"]);
     expect(labels("paper")).toEqual([...TABLED_ATTACKS, "pcb"]);
     const adv = series.find(({ paper }) => paper)?.points.find(({ label }) => label === "adv");
-    expect(adv).toMatchObject({ x: 0.68, y: 0.01 }); // Tables II and III
+    expect(adv).toMatchObject({ x: 0.01, y: 0.68 }); // Tables II and III
+    expect(read.notes.join(" ")).toContain(
+      "on no front: adaptive-blend, adaptive-patch, refool, adv, tsb.",
+    );
+  });
+});
+
+describe("figure 5", () => {
+  test("names the points that are missing, and how attacks differ from the paper's", () => {
+    const made = new MadeResults();
+    made.detection(made.model(null), "neural-cleanse");
+    made.detection(made.model("badnets", { m: 5, boost: 20 }), "neural-cleanse");
+    const { notes } = ARTEFACTS["figure-5"].read([made.results]);
+    expect(notes).toContain("Not measured: badnets m = 5 (AUC calibrated-trigger-inversion).");
+    expect(notes).toContain(
+      "Attacks are not set as in the paper: badnets (poisoned images shown b = 20 times).",
+    );
+  });
+});
+
+describe("figure 6", () => {
+  test("has one curve for several models, their mean", () => {
+    const made = new MadeResults();
+    for (const [seed, asr] of [0.2, 0.4].entries()) {
+      made.repair(made.model("badnets", { seed }), "pivotal-tuning", { asr });
+    }
+    const read = ARTEFACTS["figure-6"].read([made.results]);
+    const [panel] = read.kind === "figure" ? read.panels : [];
+    const [curve, ...others] = panel?.kind === "chart" ? panel.series : [];
+    expect(others).toEqual([]);
+    expect(curve!.points.map(({ x, n }) => [x.toFixed(2), n])).toEqual([
+      ["1.00", 2],
+      ["0.30", 2],
+    ]);
   });
 });
 
@@ -176,20 +209,20 @@ describe("table 2", () => {
     const read = ARTEFACTS["table-2"].read([made.results]);
     const row = (attack: string) =>
       read.kind === "table" ? read.rows.find(([name]) => name === attack)! : [];
-    expect(row("badnets")[3]).toMatchObject({ measured: { n: 3 }, paper: 1 });
-    const { measured } = row("badnets")[3] as Exclude<TableCell, string>;
+    expect(row("badnets")[4]).toMatchObject({ measured: { n: 3 }, paper: 1 });
+    const { measured } = row("badnets")[4] as Exclude<TableCell, string>;
     expect(measured!.value).toBeCloseTo(0.9, 10);
     expect(measured!.low).toBeLessThan(0.9);
     expect(measured!.high).toBeGreaterThan(0.9);
-    expect(row("wanet")[3]).toMatchObject({ measured: { value: 0.3, low: null, n: 1 } });
-    expect(row("adv")[3]).toEqual({ as: "share", measured: null, paper: 0.98 });
+    expect(row("wanet")[4]).toMatchObject({ measured: { value: 0.3, low: null, n: 1 } });
+    expect(row("adv")[4]).toEqual({ as: "share", measured: null, paper: 0.98 });
     // Without clean models there is nothing to detect against.
-    expect(row("badnets")[4]).toMatchObject({ measured: null });
+    expect(row("badnets")[5]).toMatchObject({ measured: null });
   });
 
   test("of nothing has the paper's numbers alone", () => {
     const read = ARTEFACTS["table-2"].read([new Results([])]);
-    expect(read.kind === "table" && read.rows[1]![2]).toEqual({
+    expect(read.kind === "table" && read.rows[1]![3]).toEqual({
       ...{ as: "share", measured: null, paper: 0.952 },
     });
   });
