@@ -1,6 +1,6 @@
 /**
- * Prints what detectors make of the models of experiments, the amounts of poison together: docs/evidence/detectors.md's table
- * of the copies that Calibrated Trigger Inversion compares with.
+ * Prints what detectors make of the models of experiments, the amounts of poison together, and Figure 5 of the same store: the
+ * tables of docs/evidence/detectors.md about the copies that Calibrated Trigger Inversion compares with.
  *
  *     node bench/detectors/copies.mjs results/small reference-by-labels figure-5-small
  */
@@ -8,9 +8,12 @@ import { Random } from "../../dist/core/random.js";
 import { rocWithInterval } from "../../dist/core/ranking.js";
 import { snapshotOf } from "../../dist/experiments/grid/snapshot.js";
 import { ResultStore } from "../../dist/experiments/grid/store.js";
+import { ARTEFACTS } from "../../dist/experiments/reproduce/index.js";
+import { readArtefact } from "../../dist/experiments/reproduce/reproduce.js";
 import { Results } from "../../dist/experiments/reproduce/results.js";
+import { scaleNamed } from "../../dist/experiments/reproduce/scales.js";
 import { paperScore } from "../../dist/experiments/reproduce/scores.js";
-import { printTable } from "../markdown.mjs";
+import { percent, printTable } from "../markdown.mjs";
 
 /** Attack success from which a backdoor works, and up to which it hardly does. */
 const [WORKS, HARDLY] = [0.5, 0.04];
@@ -56,6 +59,38 @@ printTable(
   ],
   [...rows].map(([name, cells]) => [name, ...cells]),
 );
+
+const { panels } = readArtefact(ARTEFACTS["figure-5"], scaleNamed("small"), snapshot);
+printTable(
+  ["attack", "m", "ASR", "ASR, paper", "Calibrated, AUC", "AUC, paper", "Neural Cleanse, AUC"],
+  panels.flatMap(({ title, series }) => {
+    const named = (name) => series.find((one) => one.name === name);
+    const [success, calibrated, cleanse] = series;
+    return success.points.map(({ x }) => {
+      const at = ({ points }) => points.find((point) => point.x === x);
+      const [paperSuccess, paperArea] = [named("ASR, paper"), named("AUC, paper")].map(at);
+      return [
+        ...[
+          `\`${title}\``,
+          x,
+          bounded(at(success), percent),
+          paperSuccess ? percent(paperSuccess.y, 0) : "",
+        ],
+        ...[bounded(at(calibrated), digits), paperArea ? digits(paperArea.y) : ""],
+        bounded(at(cleanse), digits),
+      ];
+    });
+  }),
+);
+
+/** A number with its interval. */
+function bounded({ y, low, high }, said) {
+  return `${said(y)} (${said(low)}–${said(high)})`;
+}
+
+function digits(value) {
+  return value.toFixed(2);
+}
 
 /** A detector, with the copy that it compares with. */
 function named({ detector, repair }) {
