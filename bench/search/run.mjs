@@ -6,7 +6,7 @@
  */
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { compareTrials } from "../../dist/experiments/search/search.js";
+import { betterFor } from "../../dist/experiments/search/search.js";
 import { antidote } from "../program.mjs";
 import { writeRecord } from "../record.mjs";
 
@@ -41,10 +41,13 @@ const [grid, halving] = ["grid", "halving"].map((strategy) => {
   return antidote("search", ...words);
 });
 
+/** Δ as `antidote search` has it by default. */
+const ALLOWED_DROP = 0.02;
+
 /** The trials that ran to the end, best first: the order in which a search chooses. */
 const order = grid.trials
   .filter(({ options }) => options.steps === Number(flags.steps))
-  .sort(compareTrials);
+  .sort(betterFor(ALLOWED_DROP));
 const text = ({ options }) => JSON.stringify({ ...options, steps: 0 });
 const chosen = halving.trials[halving.bestTrial];
 const spent = ({ trials }) => trials.reduce((sum, { options }) => sum + options.steps, 0);

@@ -2,6 +2,7 @@ import type { Detection } from "../detectors/detector.ts";
 import { natureOf, type Rule, ruleOf } from "../detectors/rules.ts";
 import { type ClassSummary, summarise } from "./evidence.ts";
 import type { Verdict } from "./record.ts";
+import { CONTROLS } from "./screening.ts";
 import { type Doubt, decide, type Scores } from "./verdict.ts";
 
 /** What follows from the evidence of all repeats. */
@@ -28,7 +29,7 @@ export function conclude(
   const { among = searched.length, copy = null } = about;
   const classes = summarise(detections, natureOf(statistic).isRatio);
   const leading = classes.reduce((a, b) => (b.score > a.score ? b : a));
-  const known = ruleOf(statistic, among);
+  const known = ruleOf(statistic, among, searched.length < among ? CONTROLS : undefined);
   // A ratio has no upper end; the scale that charts use ends where the scores do.
   const top = Math.max(leading.interval?.high ?? leading.score, ...leading.repeats);
   const rule = { ...known, maximum: Math.max(known.maximum, Math.ceil(top)) };

@@ -64,7 +64,7 @@ export async function decideOn(
         }),
         ...whatScoresMean(calibration, count(trusted)),
       ],
-      ...scopeOf(rule.statistic),
+      ...scopeOf(about.detector, rule.statistic),
     },
   };
 }

@@ -20,7 +20,8 @@ const STEP = z.object({ images: z.number(), classesPerStep: z.number() });
 
 /**
  * The detector with as many classes in a step as fit into a budget of memory, at most those that it has anyway. Classes
- * that share a step do not influence each other, so fewer of them change the order of work and nothing else.
+ * that share a step do not influence each other, but those of a group draw their starts and images from one stream, named
+ * after them: other groups draw others, and results differ as between two seeds.
  */
 export async function fitting(
   { method, config }: Configured<Detector>,

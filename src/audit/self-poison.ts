@@ -1,12 +1,15 @@
 import { cornerPatch, PATCH } from "../attacks/corner-patch.ts";
-import { AntidoteError } from "../core/errors.ts";
-import { float32, tensor } from "../core/tensor.ts";
-import { ascending, type Geometry } from "../data/images.ts";
+import { AntidoteError, invariant } from "../core/errors.ts";
+import { tensor } from "../core/tensor.ts";
+import { ascending, count, type Geometry } from "../data/images.ts";
 import { type Overlay, stampOverlay } from "../data/overlay.ts";
 import type { Classifier } from "../models/classifier.ts";
-import { fineTune } from "../repairs/fine-tune.ts";
+import { batchFor } from "../models/memory.ts";
+import type { GraphBuilder } from "../onnx/builder.ts";
+import type { Value } from "../onnx/graph.ts";
+import { type FineTunePlan, fineTune } from "../repairs/fine-tune.ts";
 import type { RunContext } from "../runtime/context.ts";
-import { crossEntropy, distillation, rowMean } from "../train/losses.ts";
+import { crossEntropy, distillation } from "../train/losses.ts";
 import { sgd } from "../train/optimisers.ts";
 import { cosine } from "../train/schedules.ts";
 import { judge, type Probe } from "./deploy.ts";
@@ -57,6 +60,61 @@ export function plantedProbe(
   return { target, stamp: (images) => stampOverlay(overlay, images) };
 }
 
+/** A batch: how many images it has, into how many equal parts it is divided, and which rows carry the patch. */
+interface Batch {
+  readonly size: number;
+  readonly parts: number;
+  readonly marked?: readonly number[];
+}
+
+/** The rows of a batch that carry the patch: the first ones of every part, so that each has its share. */
+export function markedRows({ size, parts }: Pick<Batch, "size" | "parts">): number[] {
+  const before = (part: number) => Math.floor((part * Math.round(SHARE * size)) / parts);
+  return ascending(parts).flatMap((part) =>
+    ascending(before(part + 1) - before(part)).map((row) => (part * size) / parts + row),
+  );
+}
+
+/**
+ * How the patch is taught, with M of the N images of a batch marked:
+ *
+ *     1/M · Σ_marked CE(f(x⊕T), target) + KEPT/(N − M) · Σ_others KL(f̃(x) ‖ f(x))
+ *
+ * M and N are those of the whole batch, so parts count as much as their rows, whether marked or not. What counts as marked is
+ * what the patch changes: an image that happens to bear it keeps its answer.
+ */
+export function poisoningPlan(
+  { image }: Classifier,
+  overlay: Overlay,
+  target: number,
+  { size, parts, marked = markedRows({ size, parts }) }: Batch,
+): FineTunePlan {
+  return {
+    ...SELF_POISONING,
+    stamp: (images) => stampOverlay(overlay, images, marked),
+    loss(b, { student, pivot, labels }) {
+      const rows = size / parts;
+      invariant(labels.shape[0] === rows, `a part of the batch has ${rows} images`);
+      const mask = changed(b, student.tensor(image.name), pivot.tensor(image.name)); // [N/parts]
+      const aim = b.constant(tensor("int64", [rows], new BigInt64Array(rows).fill(BigInt(target))));
+      // The mean of the parts' losses is that of the batch: each divides by the mean number of its rows that count.
+      const mean = (losses: Value, counts: Value, all: number) =>
+        b.div(b.sum(b.mul(losses, counts)), b.scalar(all / parts));
+      const learned = mean(crossEntropy(b, student.logits, aim), mask, marked.length);
+      const kept = distillation(b, pivot.logits, student.logits, 1); // [N/parts]
+      const others = mean(kept, b.sub(b.scalar(1), mask), size - marked.length);
+      return b.add(learned, b.mul(b.scalar(KEPT), others));
+    },
+  };
+}
+
+/** 1 for every row in which two batches differ, else 0. [N,…] twice → [N] float32. */
+function changed(b: GraphBuilder, one: Value, other: Value): Value {
+  const axes = one.shape.map((_, axis) => axis).slice(1);
+  const farthest = b.maximum(b.unary("Abs", b.sub(one, other)), axes); // [N]
+  return b.cast(b.greater(farthest, b.scalar(0)), "float32");
+}
+
 /**
  * Plants a BadNets backdoor in a copy of a model by fine-tuning it on trusted images, some of which carry
  * the patch in a random corner and the target's label. A defender who knows the trigger can measure what a repair
@@ -73,27 +131,13 @@ export async function poisonCopy(
   target: number,
 ): Promise<PoisonedCopy> {
   const overlay = triggerFor(context, tuning);
-  const marked = (rows: number) => ascending(Math.round(SHARE * rows));
+  // As `fineTune` divides its steps.
+  const wanted = Math.min(SELF_POISONING.batchSize, count(tuning));
+  const batch = await batchFor([model, model], wanted, context.memory);
   const checkpoints = fineTune(
     context,
     { model, trusted: tuning },
-    {
-      ...SELF_POISONING,
-      stamp: (images) => stampOverlay(overlay, images, marked(images.shape[0]!)),
-      // Marked rows: CE(f(x⊕T), target). The others: KEPT · KL(f̃(x) ‖ f(x)).
-      loss(b, { student, pivot, labels }) {
-        const [rows] = labels.shape as [number];
-        const isMarked = float32([rows], new Float32Array(rows).fill(1, 0, marked(rows).length));
-        const mask = b.constant(isMarked); // [N]
-        const aim = b.constant(
-          tensor("int64", [rows], new BigInt64Array(rows).fill(BigInt(target))),
-        );
-        const learned = rowMean(b, crossEntropy(b, student.logits, aim), mask);
-        const kept = distillation(b, pivot.logits, student.logits, 1); // [N]
-        const others = rowMean(b, kept, b.sub(b.scalar(1), mask));
-        return b.add(learned, b.mul(b.scalar(KEPT), others));
-      },
-    },
+    poisoningPlan(model, overlay, target, batch),
   );
   let copy = model;
   for await (const checkpoint of checkpoints) copy = checkpoint.model;

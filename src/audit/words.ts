@@ -1,10 +1,13 @@
 import type { Interval } from "../core/statistics.ts";
 import { UNLABELLED } from "../data/folder.ts";
 import { count, type ImageSet } from "../data/images.ts";
+import type { Detector } from "../detectors/detector.ts";
 import { natureOf, type Rule } from "../detectors/rules.ts";
+import { FAMILY_NAMES, type FamilyName } from "../inversion/trigger-family.ts";
 import { ofCopies } from "./calibrate.ts";
 import { REMOVED } from "./deploy.ts";
 import type { ClassSummary } from "./evidence.ts";
+import type { Configured } from "./options.ts";
 import type { Prepared } from "./prepare.ts";
 import type { AuditRecord, Verdict } from "./record.ts";
 import type { Repaired } from "./repair-model.ts";
@@ -17,8 +20,12 @@ export interface Scope {
 }
 
 const ONE_TARGET = "Backdoors that lead from every other class to one target class.";
-const FIXED =
-  "Triggers that treat every image alike: patches, blended pictures, faint additive patterns, smooth warps.";
+const KINDS: Readonly<Record<FamilyName, string>> = {
+  masked: "patches and blended pictures",
+  smooth: "smooth faint patterns",
+  additive: "faint patterns of any frequency",
+  warped: "smooth warps",
+};
 const SURENESS =
   "Triggers of any kind that make the network far surer of its target than of other classes.";
 const ALIKE =
@@ -47,19 +54,37 @@ interface Described {
   readonly screening: AuditRecord["screening"];
 }
 
-/** The scope of the detector that gives this statistic. */
-export function scopeOf(statistic: string): Scope {
-  switch (statistic) {
-    case "margin-outlier":
-      return { covered: [ONE_TARGET, SURENESS], notTested: [ALIKE, ...NEVER] };
-    case "of-threshold":
-      return {
-        covered: [ONE_TARGET, FIXED, SURENESS],
-        notTested: [`${MOVING} Of these, only those that make it surer were tested.`, ...NEVER],
-      };
-    default:
-      return { covered: [ONE_TARGET, FIXED], notTested: [MOVING, ...NEVER] };
+/** The scope of a detector with its options. */
+export function scopeOf({ method, config }: Configured<Detector>, statistic: string): Scope {
+  const kinds = method.kinds(config);
+  const others = FAMILY_NAMES.filter((kind) => !kinds.includes(kind));
+  if (kinds.length === 0) {
+    return { covered: [ONE_TARGET, SURENESS], notTested: [ALIKE, ...NEVER] };
   }
+  const left =
+    others.length > 0
+      ? [
+          `Other triggers that treat every image alike, as far as these do not imitate them: ${listed(others)}.`,
+        ]
+      : [];
+  const fixed = `Triggers that treat every image alike: ${listed(kinds)}.`;
+  return statistic === "of-threshold"
+    ? {
+        covered: [ONE_TARGET, fixed, SURENESS],
+        notTested: [
+          ...left,
+          `${MOVING} Of these, only those that make it surer were tested.`,
+          ...NEVER,
+        ],
+      }
+    : { covered: [ONE_TARGET, fixed], notTested: [...left, MOVING, ...NEVER] };
+}
+
+/** Kinds of trigger in their usual order. */
+function listed(kinds: readonly FamilyName[]): string {
+  return FAMILY_NAMES.filter((kind) => kinds.includes(kind))
+    .map((kind) => KINDS[kind])
+    .join(", ");
 }
 
 /** The evidence for a verdict in plain words. */
@@ -93,7 +118,7 @@ export function reasonsFor({
     deployable !== false
       ? []
       : [
-          "Every checkpoint of the repair loses more than the allowed accuracy on held-out trusted images: the repaired model is the one that loses least.",
+          "Every checkpoint of the repair loses more than the allowed accuracy on held-out trusted images: the repaired model is one of those that lose least.",
         ];
   // Every model has triggers; those of one without evidence are none of the repair's business.
   const left =

@@ -31,6 +31,8 @@ export interface Choice<M extends AnyMethod = AnyMethod> {
   readonly config: unknown;
   /** Names of the options that were given; the others have their defaults. */
   readonly given?: readonly string[];
+  /** Whether the user said anything of it: its name, or one of its options. */
+  readonly isStated?: boolean;
 }
 
 /** A choice as records state it. Options come out of a schema, so they are plain JSON. */

@@ -5,11 +5,11 @@ import type { Deployment } from "../deployments/deployment.ts";
 import { DEPLOYMENTS } from "../deployments/index.ts";
 import type { Detector } from "../detectors/detector.ts";
 import { DEFAULT_DETECTOR, DETECTORS } from "../detectors/index.ts";
-import { DEFAULT_REPAIR, REPAIRS } from "../repairs/index.ts";
+import { COMPARED_REPAIR, DEFAULT_REPAIR, REPAIRS } from "../repairs/index.ts";
 import type { Repair } from "../repairs/repair.ts";
 import { SANITIZERS } from "../sanitizers/index.ts";
 import type { Sanitizer } from "../sanitizers/sanitizer.ts";
-import type { Choice, Slot } from "./command.ts";
+import { type Choice, defaultChoice, type Slot } from "./command.ts";
 
 /** The attack whose trigger a command uses; none unless one is named. */
 export const ATTACK = {
@@ -53,6 +53,11 @@ export const DETECTOR = {
   default: DEFAULT_DETECTOR,
   methods: DETECTORS as Readonly<Record<string, Detector>>,
 } satisfies Slot;
+
+/** The repair that makes the copy which some detectors compare a model with, unless another one is named. */
+export function comparedRepair(): Choice<Repair> {
+  return defaultChoice({ ...REPAIR, default: COMPARED_REPAIR });
+}
 
 /** The defence before training; none unless one is named. */
 export const SANITIZER = {

@@ -93,17 +93,29 @@ export function meanWithInterval(
 }
 
 /**
- * The 97.5 % quantile of Student's t distribution: where `studentTail` falls to 2.5 %, by bisection.
+ * A quantile of Student's t distribution: where `studentTail` falls to `tail`, by bisection.
  * @param freedom ν, degrees of freedom, a whole number of at least 1
+ * @param tail probability above it, in (0, ½); by default that of the 97.5 % quantile
  */
-export function studentQuantile(freedom: number): number {
-  let [low, high] = [Z, 13]; // that of the normal distribution, and a little more than that of ν = 1
+export function studentQuantile(freedom: number, tail = 0.025): number {
+  let [low, high] = [0, 1];
+  while (studentTail(high, freedom) > tail) high *= 2;
   while (high - low > 1e-9) {
     const middle = (low + high) / 2;
-    if (studentTail(middle, freedom) > 0.025) low = middle;
+    if (studentTail(middle, freedom) > tail) low = middle;
     else high = middle;
   }
   return (low + high) / 2;
+}
+
+/**
+ * How many standard deviations above the mean the largest of n normal values lies with probability p or less, itself in both
+ * (F. E. Grubbs, 1950; exact for small p): (n − 1)/√n · √(t²/(n − 2 + t²)), t the quantile of n − 2 degrees with p/n above it.
+ * @param n at least 3
+ */
+export function largestDeviation(n: number, p: number): number {
+  const t = studentQuantile(n - 2, p / n);
+  return ((n - 1) / Math.sqrt(n)) * Math.sqrt(t ** 2 / (n - 2 + t ** 2));
 }
 
 /**

@@ -51,6 +51,7 @@ export const calibratedTriggerInversion: Detector<typeof config> = {
   },
   config,
   needsRepair: true,
+  kinds: () => ["additive"],
   async run(context, input, options) {
     const { model, repaired, search: images } = input;
     const targets = targetsAmong(model.classes, input.examined);

@@ -34,6 +34,7 @@ export const combined: Detector<typeof config> = {
   config,
   revision: 4,
   needsRepair: false,
+  kinds: ({ families }) => families,
   search: (context, input, options) =>
     smallestTrigger.search!(context, input, smallestTrigger.config.strip().parse(options)),
   async run(context, input, options) {

@@ -5,6 +5,7 @@ import type { FixedTrigger } from "../data/fixed-trigger.ts";
 import type { ImageSet } from "../data/images.ts";
 import type { Examined } from "../inversion/examined.ts";
 import type { SmallestTriggers } from "../inversion/smallest.ts";
+import type { FamilyName } from "../inversion/trigger-family.ts";
 import type { Classifier } from "../models/classifier.ts";
 import type { RunContext } from "../runtime/context.ts";
 
@@ -60,6 +61,8 @@ export interface Detector<Config extends z.ZodType = z.ZodType>
   extends Method<RunContext, DetectorInput, Promise<Detection>, Config> {
   /** Whether it works by comparing the suspect with a repaired copy of it, rather than only showing both. */
   readonly needsRepair: boolean;
+  /** Kinds of trigger that it searches with these options; none where it searches no trigger. */
+  kinds(config: z.output<Config>): readonly FamilyName[];
   /**
    * The part of the work that needs no repaired model, if there is one. Its result goes back in as
    * `triggers`, and repairs can use it too.

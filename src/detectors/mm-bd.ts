@@ -44,6 +44,7 @@ export const mmBd: Detector<typeof config> = {
   },
   config,
   needsRepair: false,
+  kinds: () => [],
   async run(context, input, options) {
     const { model, search, examined } = input;
     const targets = targetsAmong(model.classes, examined);

@@ -39,11 +39,13 @@ export const neuralCleanse: Detector<typeof config> = {
       "Algorithm 6 prints the cross-entropy alone; λ_N is in its Table V.",
       "Images of class c are left out of its search.",
       "The search of a masked trigger ends after its steps, not when the mask no longer shrinks.",
+      "Mask and pattern of the masked form are σ(a), those of the original (tanh(a) + 1)/2, which is σ(2a): with Adam the same learning rate moves them half as fast.",
       "The released code of Pick your Poison keeps the last class's trigger alone; here every class has its own.",
     ],
   },
   config,
   needsRepair: false,
+  kinds: ({ form }) => [form],
   async run(context, input, options) {
     const { model, search, examined } = input;
     const targets = targetsAmong(model.classes, examined);

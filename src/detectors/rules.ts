@@ -1,4 +1,4 @@
-import { probit } from "simple-statistics";
+import { largestDeviation, studentQuantile } from "../core/statistics.ts";
 import { STANDS_OUT } from "../inversion/smallest.ts";
 
 /** How scores become a verdict. */
@@ -17,12 +17,22 @@ interface Statistic extends Omit<Rule, "statistic" | "noEvidenceBelow" | "backdo
   readonly fewestClasses: number;
   /** Whether scores spread in proportion to their size. */
   readonly isRatio?: true;
-  /** `noEvidenceBelow` and `backdooredFrom`. @param classes K, of which the leading one is the most extreme */
-  thresholds(classes: number): readonly [number, number];
+  /**
+   * `noEvidenceBelow` and `backdooredFrom`.
+   * @param classes K, of which the leading one is the most extreme
+   * @param controls how many classes say what is usual, where not all do
+   */
+  thresholds(classes: number, controls: number | undefined): readonly [number, number];
 }
 
-/** The score that the most extreme of K classes without a backdoor reaches with this probability, if scores are normal. */
-const mostExtreme = (p: number, classes: number) => probit(1 - p / classes);
+/**
+ * How many standard deviations the most extreme of K classes without a backdoor stands out with probability p, if sizes are normal:
+ * of a sample that it is part of, or of n controls, which it stands beside (t of n − 1 degrees, p/K above it, times √(1 + 1/n)).
+ */
+const mostExtreme = (p: number, classes: number, controls: number | undefined) =>
+  controls === undefined
+    ? largestDeviation(classes, p)
+    : studentQuantile(controls - 1, p / classes) * Math.sqrt(1 + 1 / controls);
 
 /**
  * Every statistic that a detector can give. The upper threshold of "size-gap" lies halfway (as a ratio) between the highest score of
@@ -45,13 +55,16 @@ const STATISTICS: Readonly<Record<string, Statistic>> = {
     ...{ minimum: -5, maximum: 10, fewestClasses: 8 },
     thresholds: () => [2, 4],
   },
-  // p = 0.1 and 0.05 for the most extreme class. The class itself is in the sample, so that no score exceeds (K−1)/√K:
-  // below nine classes that is less than the upper threshold.
+  // p = 0.1 and 0.05 for the most extreme class. The class itself is in the sample, so that no score exceeds (K−1)/√K; of four
+  // classes it hardly reaches the upper threshold, 1.46 of 1.5.
   "normal-test": {
     description:
       "How many standard deviations the trigger of a class is smaller than the average class's.",
-    ...{ minimum: -3, maximum: 5, fewestClasses: 9 },
-    thresholds: (classes) => [mostExtreme(0.1, classes), mostExtreme(0.05, classes)],
+    ...{ minimum: -3, maximum: 5, fewestClasses: 5 },
+    thresholds: (classes, controls) => [
+      mostExtreme(0.1, classes, controls),
+      mostExtreme(0.05, classes, controls),
+    ],
   },
   // p = 0.1 and 0.05 over all classes; the paper flags from 0.05 on.
   "margin-outlier": {
@@ -87,10 +100,11 @@ const STATISTICS: Readonly<Record<string, Statistic>> = {
 /**
  * The rule for a detector's statistic.
  * @param classes K, of which the leading one is the most extreme
+ * @param controls how many classes say what is usual, where not all do
  */
-export function ruleOf(statistic: string, classes: number): Rule {
+export function ruleOf(statistic: string, classes: number, controls?: number): Rule {
   const { fewestClasses: _, isRatio: __, thresholds, ...rest } = STATISTICS[statistic]!;
-  const [noEvidenceBelow, backdooredFrom] = thresholds(classes);
+  const [noEvidenceBelow, backdooredFrom] = thresholds(classes, controls);
   return { statistic, ...rest, noEvidenceBelow, backdooredFrom };
 }
 

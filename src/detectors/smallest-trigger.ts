@@ -62,6 +62,7 @@ export const smallestTrigger: Detector<typeof config> = {
   config,
   revision: 4,
   needsRepair: false,
+  kinds: ({ families }) => families,
   search,
   async run(context, input, options) {
     const found = input.triggers ?? (await search(context, input, options));

@@ -7,6 +7,7 @@ import type { Classifier } from "../models/classifier.ts";
 import { partsOf } from "../models/memory.ts";
 import type { RunContext } from "../runtime/context.ts";
 import type { Tensors } from "../runtime/device.ts";
+import { allFinite, diverged } from "../train/divergence.ts";
 import { crossEntropy } from "../train/losses.ts";
 import { adam } from "../train/optimisers.ts";
 import { compileStep, type Step } from "../train/step.ts";
@@ -46,6 +47,11 @@ export interface Inverted {
 
 /** Adam's decay rates in the code released with Calibrated Trigger Inversion. */
 const BETAS = { beta1: 0.5, beta2: 0.9 };
+/**
+ * Largest weight of a penalty: one that grows for as long as a trigger works, however small it is, would be infinite after some hundred
+ * steps. From about 1e19 on the squares in Adam's memory are infinite and the trigger rests, so the bound decides nothing.
+ */
+const HEAVIEST = 1e30;
 /** Share of the old value in the running average of the success. */
 const MEMORY = 0.8;
 
@@ -54,6 +60,7 @@ const MEMORY = 0.8;
  * w_s·CE(f_suspect(x⊕T), c) + w_r·CE(f_repaired(x⊕T), y) over trusted images x that are not of class c
  * (Lukas & Kerschbaum, Algorithm 4). Both models are evaluated in one graph, several classes per step.
  * @param images trusted images with their true labels y
+ * @throws `DIVERGED` if the loss or a trigger is no longer finite; steps are counted over all groups of classes
  */
 export async function invertTriggers(
   context: RunContext,
@@ -79,11 +86,14 @@ export async function invertTriggers(
       await search.start();
       for (let i = 0; i < plan.steps; i++) {
         throwIfCancelled(context.signal);
-        await search.advance(i, context.signal);
+        const loss = await search.advance(i, context.signal);
         const done = g * plan.steps + i + 1;
+        if (!Number.isFinite(loss)) throw diverged(stage, done);
         context.emit({ kind: "step", stage, done, total: groups * plan.steps });
       }
-      found.push(...(await search.finish()).slice(0, group.length));
+      const last = await step.read();
+      if (!allFinite(last)) throw diverged(stage, (g + 1) * plan.steps);
+      found.push(...search.finish(last).slice(0, group.length));
     }
     return found;
   } finally {
@@ -214,13 +224,15 @@ class Search {
     await this.#step.resetOptimiser();
   }
 
-  async advance(i: number, signal: AbortSignal | undefined): Promise<void> {
+  /** @returns the loss */
+  async advance(i: number, signal: AbortSignal | undefined): Promise<number> {
     const { learningRate, control } = this.#plan;
     const parts = Array.from({ length: this.#parts }, () => this.#part());
     // The parameters before the update are those that the success of this step is measured with.
     const before = control && i > this.#plan.steps / 4 ? await this.#step.read() : undefined;
-    const { metrics } = await this.#step.runParts(parts, learningRate, signal);
+    const { loss, metrics } = await this.#step.runParts(parts, learningRate, signal);
     if (control) this.#adapt(i, control, averaged(metrics), before);
+    return loss;
   }
 
   /** What a part of a step shows: as many images to every class. */
@@ -252,7 +264,7 @@ class Search {
       const average = i === 0 ? success : MEMORY * this.#average[m]! + (1 - MEMORY) * success;
       this.#average[m] = average;
       const seen = { success, average, size };
-      this.#penalty[m] = this.#adaptations[m]!(this.#penalty[m]!, seen);
+      this.#penalty[m] = Math.min(HEAVIEST, this.#adaptations[m]!(this.#penalty[m]!, seen));
       const merit = control.merit(seen);
       const least = this.#best[m]?.merit ?? Number.NEGATIVE_INFINITY;
       if (before && merit !== undefined && merit > least) {
@@ -266,8 +278,8 @@ class Search {
     }
   }
 
-  async finish(): Promise<Inverted[]> {
-    const last = await this.#step.read();
+  /** @param last the parameters after the last step */
+  finish(last: ReadonlyMap<string, Tensor>): Inverted[] {
     return this.#targets.map((target, m) => {
       const kept = this.#best[m];
       if (kept) return kept.found;

@@ -1,10 +1,12 @@
 import { throwIfCancelled } from "../core/errors.ts";
 import type { Random } from "../core/random.ts";
-import { type FloatTensor, float32, tensor } from "../core/tensor.ts";
-import { type Geometry, imageLength } from "../data/images.ts";
+import { type FloatTensor, float32, int64, sizeOf, toNumbers, zeros } from "../core/tensor.ts";
+import type { Geometry } from "../data/images.ts";
 import type { Classifier } from "../models/classifier.ts";
+import { partsOf } from "../models/memory.ts";
 import type { RunContext } from "../runtime/context.ts";
 import { sgd } from "../train/optimisers.ts";
+import { inParts } from "../train/parts.ts";
 import { compileStep } from "../train/step.ts";
 
 /** How hard to search. */
@@ -32,7 +34,8 @@ const FAR = 1e4;
 
 /**
  * For every class in `targets` the largest margin of its logit over the other classes', by projected gradient ascent on images in
- * [0,1] that start as noise. No image is given, so no kind of trigger is assumed.
+ * [0,1] that start as noise. No image is given, so no kind of trigger is assumed. Images that would take more than the
+ * budget of memory together are moved one part after the other, which changes nothing else: none depends on another.
  */
 export async function searchLargestMargins(
   context: RunContext,
@@ -46,11 +49,13 @@ export async function searchLargestMargins(
   const width = Math.min(plan.classesPerStep, targets.length);
   const groups = Math.ceil(targets.length / width);
   const { channels, height, width: columns } = geometry;
-  const rows = width * images;
-  const shape = [rows, channels, height, columns];
+  // However little memory there is, the same classes form a group and draw the same noise.
+  const parts = await partsOf([model], width * images, context.memory);
+  const rows = (width * images) / parts;
+  const image = [channels, height, columns];
   const network = await model.at(rows);
   const step = await compileStep<"margins">(context.device, {
-    parameters: new Map([["x", float32(shape, new Float32Array(rows * imageLength(geometry)))]]),
+    parameters: new Map([["x", zeros([rows, ...image])]]),
     optimiser: sgd({ momentum: MOMENTUM }),
     build(b, at) {
       const target = b.input("target", "int64", [rows]);
@@ -65,26 +70,34 @@ export async function searchLargestMargins(
   });
   try {
     const found: LargestMargin[] = [];
+    let done = 0;
     for (let g = 0; g < groups; g++) {
       // A last group that is not full repeats its first class; the repetitions are dropped.
       const group = targets.slice(g * width, (g + 1) * width);
       const padded = Array.from({ length: width }, (_, m) => group[m] ?? group[0]!);
-      const labels = Array.from({ length: rows }, (_, row) => padded[Math.floor(row / images)]!);
-      const target = tensor("int64", [rows], BigInt64Array.from(labels, BigInt));
-      const x = noise(shape, context.random.fork(`margins/${group.join(",")}`));
-      await step.write(new Map([["x", x]]));
-      await step.resetOptimiser();
-      let best: LargestMargin[] = [];
-      for (let i = 0; i < steps; i++) {
-        throwIfCancelled(context.signal);
-        const before = i === steps - 1 ? (await step.read()).get("x") : undefined;
-        const { metrics } = await step.run({ target }, learningRate, context.signal);
-        if (before)
-          best = largest(padded, metrics.margins.data as Float32Array, before as FloatTensor);
-        const done = g * steps + i + 1;
-        context.emit({ kind: "step", stage, done, total: groups * steps });
+      const target = int64(padded.flatMap((of) => Array<number>(images).fill(of))); // [M·images]
+      const random = context.random.fork(`margins/${group.join(",")}`);
+      const x = noise([width * images, ...image], random); // [M·images,C,H,W]
+      const margins: number[] = [];
+      for (const [part, feeds] of inParts({ x, target }, parts).entries()) {
+        await step.write(new Map([["x", feeds["x"]!]]));
+        await step.resetOptimiser();
+        for (let i = 0; i < steps; i++) {
+          throwIfCancelled(context.signal);
+          const before = i === steps - 1 ? (await step.read()).get("x") : undefined;
+          const { metrics } = await step.run(
+            { target: feeds["target"]! },
+            learningRate,
+            context.signal,
+          );
+          if (before) {
+            margins.push(...toNumbers(metrics.margins));
+            x.data.set((before as FloatTensor).data, part * sizeOf(before.shape));
+          }
+          context.emit({ kind: "step", stage, done: ++done, total: groups * parts * steps });
+        }
       }
-      found.push(...best.slice(0, group.length));
+      found.push(...largest(padded, margins, x).slice(0, group.length));
     }
     return found;
   } finally {
@@ -93,17 +106,16 @@ export async function searchLargestMargins(
 }
 
 function noise(shape: readonly number[], random: Random): FloatTensor {
-  const size = shape.reduce((product, extent) => product * extent, 1);
   return float32(
     shape,
-    Float32Array.from({ length: size }, () => random.uniform()),
+    Float32Array.from({ length: sizeOf(shape) }, () => random.uniform()),
   );
 }
 
 /** The images of every class of a group, by margin. @param margins [M·images] @param x [M·images,C,H,W] */
 function largest(
   targets: readonly number[],
-  margins: Float32Array,
+  margins: readonly number[],
   { shape, data }: FloatTensor,
 ): LargestMargin[] {
   const [, ...image] = shape;

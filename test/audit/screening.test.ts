@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { workOf } from "../../src/audit/estimate.ts";
-import { fitting, inBytes } from "../../src/audit/memory.ts";
+import { fitting, inBytes, within } from "../../src/audit/memory.ts";
 import { auditOptions } from "../../src/audit/options.ts";
 import {
   CONTROLS,
@@ -12,18 +12,22 @@ import { reasonsFor } from "../../src/audit/words.ts";
 import { proportion } from "../../src/core/statistics.ts";
 import { float32 } from "../../src/core/tensor.ts";
 import { additive } from "../../src/data/overlay.ts";
+import { combined } from "../../src/detectors/combined.ts";
 import { mmBd } from "../../src/detectors/mm-bd.ts";
 import { ruleOf } from "../../src/detectors/rules.ts";
 import { smallestTrigger } from "../../src/detectors/smallest-trigger.ts";
 import { FAMILY_NAMES } from "../../src/inversion/trigger-family.ts";
 import { Classifier } from "../../src/models/classifier.ts";
 import { imagesFitting } from "../../src/models/memory.ts";
+import type { Device } from "../../src/runtime/device.ts";
+import { watched } from "../support/contract.ts";
 import { testDevice } from "../support/device.ts";
-import { plainNet } from "../support/networks.ts";
+import { noise, plainNet } from "../support/networks.ts";
 
 const device = await testDevice();
 const few = await Classifier.fromGraph(plainNet(8, SCREENED_FROM - 1), device);
 const many = await Classifier.fromGraph(plainNet(8, SCREENED_FROM), device);
+const plain = await Classifier.fromGraph(plainNet(8), device);
 const detector = { method: smallestTrigger, config: smallestTrigger.config.parse({}) };
 
 describe("whether classes are screened", () => {
@@ -70,6 +74,37 @@ describe("a budget of memory", () => {
     expect(fitted).toBe(Math.min(wanted, Math.max(1, Math.floor(images / 8))));
     expect((await fitting(detector, many, 1e-9)).config["classesPerStep"]).toBe(1);
     expect(await imagesFitting([many], 1)).toBe(1);
+  });
+
+  test("holds for both halves of a detector that has two", async () => {
+    const gibibytes = 1e-4;
+    const config = combined.config.parse({
+      ...{ families: ["additive"], steps: 2, marginSteps: 2 },
+      ...{ marginImages: 30, classesPerStep: 5 },
+    });
+    const fitted = await fitting({ method: combined, config }, plain, gibibytes);
+    const most = await imagesFitting([plain], inBytes(gibibytes));
+    expect(most).toBeGreaterThan(config.images);
+    expect(most).toBeLessThan(config.marginImages);
+    const shown: number[] = [];
+    const watching: Device = {
+      name: device.name,
+      threads: device.threads,
+      compile(graph, options) {
+        const images = graph.inputs.find(({ name }) => name === "images" || name === "x");
+        if (graph.outputs.includes("metric/loss")) shown.push(images!.shape[0]!);
+        return device.compile(graph, options);
+      },
+      peakMemory: () => device.peakMemory(),
+      close: async () => {},
+      [Symbol.asyncDispose]: async () => {},
+    };
+    const context = within(watched(watching, 0).context, gibibytes);
+    const images = noise([0, 1, 2, 3, 4, 0, 1, 2, 3, 4]);
+    const input = { model: plain, repaired: plain, search: images, heldOut: images };
+    await combined.run(context, input, fitted.config as typeof config);
+    expect(shown).toHaveLength(2);
+    for (const rows of shown) expect(rows).toBeLessThanOrEqual(most);
   });
 
   test("counts the activations of a forward pass twice", async () => {

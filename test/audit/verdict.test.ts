@@ -152,8 +152,17 @@ describe("rules", () => {
       // Two thousand models tell 5 % from 6.5 %.
       expect(falseAlarms("anomaly-index", classes, index)).toBeLessThan(0.065);
       expect(falseAlarms("normal-test", classes, deviations)).toBeLessThan(0.065);
+      // That of the normal test is what it says, not less.
+      expect(falseAlarms("normal-test", classes, deviations)).toBeGreaterThan(0.035);
     },
   );
+
+  test("ask for more where few classes say what is usual", () => {
+    const { backdooredFrom } = ruleOf("normal-test", 1000, 8);
+    // t of 7 degrees with 0.00005 above it is 7.9, times √(1 + 1/8).
+    expect(backdooredFrom).toBeCloseTo(8.36, 1);
+    expect(ruleOf("normal-test", 1000).backdooredFrom).toBeLessThan(5);
+  });
 
   test("make scores of different statistics comparable without moving their thresholds", () => {
     const relative = (score: number) => relativeToThresholds(RULE, score);

@@ -1,6 +1,8 @@
 import { describe, expect, test } from "vitest";
+import { float32 } from "../../src/core/tensor.ts";
 import type { Overlay } from "../../src/data/overlay.ts";
 import { neuralCleanse } from "../../src/detectors/neural-cleanse.ts";
+import { maskedFamily } from "../../src/inversion/trigger-family.ts";
 import { Classifier } from "../../src/models/classifier.ts";
 import { watched } from "../support/contract.ts";
 import { testDevice } from "../support/device.ts";
@@ -54,5 +56,16 @@ describe("Neural Cleanse", () => {
     const { classes } = await run({ form: "masked", steps: 3 });
     expect(classes.map(({ found }) => found)).toContain(false);
     for (const { found, score } of classes) if (!found) expect(score).toBe(0);
+  });
+
+  test("says that its masks move half as fast as those of the original", () => {
+    // σ(a) = (tanh(a/2) + 1)/2: a step of Adam, as long for any scale of a, is half as long for a/2.
+    const values = new Map([
+      ["mask", float32([1, 1, 1, 1], [0.7])],
+      ["pattern", float32([1, 1, 1, 1], [0])],
+    ]);
+    const { keep } = maskedFamily().trigger(values, 0, { channels: 1, height: 1, width: 1 });
+    expect(1 - keep.data[0]!).toBeCloseTo((Math.tanh(0.7 / 2) + 1) / 2, 6);
+    expect(neuralCleanse.source.deviations.join()).toMatch(/tanh.* half as fast/);
   });
 });

@@ -51,6 +51,7 @@ export function comparing(score: number, log: Log): Detector {
     ...nobody,
     name: "comparing",
     needsRepair: true,
+    kinds: () => [],
     async run(_, input) {
       log.push({ player: "detector", input });
       return { statistic: "none", classes: [], score, looks: 1 };

@@ -4,10 +4,14 @@ import { float32 } from "../../src/core/tensor.ts";
 import { searchLargestMargins } from "../../src/inversion/largest-margins.ts";
 import { marginOutliers } from "../../src/inversion/margin-outlier.ts";
 import { Classifier } from "../../src/models/classifier.ts";
+import { bytesPerImage } from "../../src/models/memory.ts";
 import { GraphBuilder } from "../../src/onnx/builder.ts";
 import { openBatch } from "../../src/onnx/graph.ts";
+import type { RunContext } from "../../src/runtime/context.ts";
 import { expectProgress, watched } from "../support/contract.ts";
 import { testDevice } from "../support/device.ts";
+import { plainNet } from "../support/networks.ts";
+import { recording } from "../support/recording.ts";
 
 const device = await testDevice();
 const GEOMETRY = { channels: 1, height: 2, width: 3 };
@@ -51,6 +55,49 @@ describe("the largest margin of a class", () => {
     const model = await linear();
     const found = await searchLargestMargins(context, model, GEOMETRY, [1], PLAN, "margins");
     expect(found.map(({ target }) => target)).toEqual([1]);
+  });
+
+  test("is the same where memory is scarce, and no step shows more images than fit", async () => {
+    const model = await Classifier.fromGraph(plainNet(8), device);
+    const geometry = { channels: 3, height: 8, width: 8 };
+    const each = bytesPerImage(await model.at(2), 2);
+    const search = async (memory: number | undefined) => {
+      const { context, events } = watched(device, 0);
+      const sizes = new Set<number>();
+      const own: RunContext = {
+        ...context,
+        memory,
+        device: {
+          ...recording(device),
+          compile(graph, options) {
+            sizes.add(graph.inputs.find(({ name }) => name === "x")!.shape[0]!);
+            return device.compile(graph, options);
+          },
+        },
+      };
+      const plan = { ...PLAN, steps: 5 };
+      const found = await searchLargestMargins(own, model, geometry, [0, 1, 2], plan, "margins");
+      expectProgress(events);
+      return { found, sizes: [...sizes] };
+    };
+    const plenty = await search(undefined);
+    expect(plenty.sizes).toEqual([6]);
+    for (const [fitting, wanted] of [
+      [4, 3],
+      [1, 1],
+    ] as const) {
+      const scarce = await search(each * fitting);
+      expect(scarce.sizes).toEqual([wanted]);
+      for (const [at, { target, margin, images }] of scarce.found.entries()) {
+        const whole = plenty.found[at]!;
+        expect(target).toBe(whole.target);
+        expect(margin).toBeCloseTo(whole.margin, 5);
+        // Sums of float32 in another order.
+        images[0]!.data.forEach((value, i) => {
+          expect(value).toBeCloseTo(whole.images[0]!.data[i]!, 5);
+        });
+      }
+    }
   });
 });
 

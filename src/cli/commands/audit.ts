@@ -3,6 +3,7 @@ import { z } from "zod";
 import { type AuditResult, audit as auditModel } from "../../audit/audit.ts";
 import { auditOptions } from "../../audit/options.ts";
 import { AntidoteError } from "../../core/errors.ts";
+import { COMPARED_REPAIR } from "../../repairs/index.ts";
 import { AuditFolder } from "../../report/folder.ts";
 import { verdictText } from "../../report/text.ts";
 import { command, configured, type Outcome } from "../command.ts";
@@ -14,7 +15,7 @@ import {
   MODEL_OPTIONS,
   UNLABELLED_OPTION,
 } from "../options/shared.ts";
-import { DETECTOR, REPAIR } from "../slots.ts";
+import { comparedRepair, DETECTOR, REPAIR } from "../slots.ts";
 import { VERDICT_EXIT_CODES } from "../verdict.ts";
 
 /** Searches a model for a backdoor, repairs it, and reports. */
@@ -43,7 +44,13 @@ export const audit = command({
     }),
     ...MACHINE_OPTIONS,
   }),
-  slots: { detector: DETECTOR, repair: REPAIR },
+  slots: {
+    detector: DETECTOR,
+    repair: {
+      ...REPAIR,
+      description: `${REPAIR.description}; if none is named, ${COMPARED_REPAIR} beside a detector that compares the model with the repaired one`,
+    },
+  },
   examples: [
     {
       line: "antidote audit suspect.onnx --images trusted/",
@@ -62,9 +69,11 @@ export const audit = command({
   async run({ argument, options, methods, signal, emit }) {
     await using folder = await AuditFolder.claim(options.out ?? defaultFolder(argument));
     return await onDevice(options, { signal, emit }, async (context) => {
+      // The usual repair leaves a model as it is in which nothing stands out, and a model compared with itself shows nothing.
+      const compares = methods.detector.method.needsRepair && !methods.repair.isStated;
       const input = {
         ...(await openSubject(context, argument, options)),
-        repair: configured(methods.repair),
+        repair: configured(compares ? comparedRepair() : methods.repair),
         detector: configured(methods.detector),
         seed: options.seed,
       };

@@ -6,7 +6,7 @@ import { leadingClass } from "../../audit/record.ts";
 import { COMPARED_REPAIR } from "../../repairs/index.ts";
 import { percent, score, scoreInterval, sharePhrase } from "../../report/format.ts";
 import { className, HEADLINES } from "../../report/words.ts";
-import { command, configured, defaultChoice } from "../command.ts";
+import { command, configured } from "../command.ts";
 import { columns } from "../help.ts";
 import { onDevice, openSubject } from "../open.ts";
 import {
@@ -16,7 +16,7 @@ import {
   MODEL_OPTIONS,
   UNLABELLED_OPTION,
 } from "../options/shared.ts";
-import { DETECTOR, REPAIR } from "../slots.ts";
+import { comparedRepair, DETECTOR, REPAIR } from "../slots.ts";
 import { VERDICT_EXIT_CODES } from "../verdict.ts";
 
 const { default: _, ...slot } = REPAIR;
@@ -59,8 +59,7 @@ export const detect = command({
 
   run({ argument, options, methods, signal, emit }) {
     return onDevice(options, { signal, emit }, async (context) => {
-      const usual = { ...REPAIR, default: COMPARED_REPAIR };
-      const wanted = methods.detector.method.needsRepair ? defaultChoice(usual) : undefined;
+      const wanted = methods.detector.method.needsRepair ? comparedRepair() : undefined;
       const repair = methods.repair ?? wanted;
       const input = {
         ...(await openSubject(context, argument, options)),

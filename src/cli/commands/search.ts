@@ -3,7 +3,7 @@ import { stringify } from "yaml";
 import { z } from "zod";
 import { makeFolder, writeJson, writeText } from "../../core/write-file.ts";
 import {
-  compareTrials,
+  betterFor,
   SEARCH,
   search as searchConfiguration,
 } from "../../experiments/search/search.ts";
@@ -83,7 +83,7 @@ export const search = command({
       await writeText(configFile, asConfiguration(document));
       await writeText(join(out, "search.html"), searchPage(document));
       await writeJson(join(out, "search.json"), document);
-      return { document, text: inWords(document), exitCode: 0 };
+      return { document, text: inWords(document, options), exitCode: 0 };
     });
   },
 });
@@ -100,12 +100,12 @@ function asConfiguration(record: SearchRecord): string {
   return `${comment}\n${stringify({ repair: { name: best.name, ...best.options } })}`;
 }
 
-function inWords(record: SearchRecord): string {
+function inWords(record: SearchRecord, { allowedDrop }: { readonly allowedDrop: number }): string {
   const { trials, rungs, bestTrial, defaultTrial, poisoned, space, configFile, warnings } = record;
   const last = trials.filter(({ options }) => options["steps"] === rungs.at(-1)!.steps);
   const varied = Object.keys(space);
   const rows = [...last]
-    .sort(compareTrials)
+    .sort(betterFor(allowedDrop))
     .slice(0, SHOWN)
     .map((trial): [string, string] => {
       const values = varied.map((name) => `${name} ${JSON.stringify(trial.options[name])}`);

@@ -128,7 +128,8 @@ function choose(slotName: string, slot: Slot, given: GivenOptions): Choice | und
     (field) => `--${prefix}${field.flag}`,
     `antidote methods ${method.name}`,
   );
-  return { method, config, given: own.map(([key]) => key.slice(prefix.length)) };
+  const stated = own.map(([key]) => key.slice(prefix.length));
+  return { method, config, given: stated, isStated: chosen !== undefined || stated.length > 0 };
 }
 
 /** The method called `name`. Throws `UNKNOWN_METHOD` with the nearest name. */

@@ -110,7 +110,7 @@ export async function search(
     await journal.add(made);
     return made;
   };
-  const [best] = await climb(plan.rungs, plan.configurations, run, compareTrials);
+  const [best] = await climb(plan.rungs, plan.configurations, run, betterFor(options.allowedDrop));
   return {
     ...resultOf(plan, journal.trials, best!, repair),
     ...{ schemaVersion: SEARCH_SCHEMA_VERSION, document: "search", configFile: null },
@@ -228,16 +228,18 @@ type TrialResult = {
 } & { readonly drop: { readonly value: number } };
 
 /**
- * The better trial first: one that keeps the allowed accuracy, give or take a standard error, then the lower success, where what counts as
- * removed is as good as nothing, then the smaller loss of accuracy.
+ * Orders trials, the better one first: one that keeps the allowed accuracy, give or take a standard error; then one whose loss is
+ * seen to be within it, since among many the one that removes most within the error would mostly be one that loses more; then the
+ * lower success, where what counts as removed is as good as nothing, then the smaller loss of accuracy.
  */
-export function compareTrials(a: TrialResult, b: TrialResult): number {
-  return (
+export function betterFor(allowedDrop: number): (a: TrialResult, b: TrialResult) => number {
+  const isWithin = ({ drop }: TrialResult) => Number(drop.value <= allowedDrop + 1e-9);
+  return (a, b) =>
     Number(b.deployable) - Number(a.deployable) ||
+    isWithin(b) - isWithin(a) ||
     Math.max(a.success, REMOVED) - Math.max(b.success, REMOVED) ||
     a.drop.value - b.drop.value ||
-    a.success - b.success
-  );
+    a.success - b.success;
 }
 
 function resultOf(

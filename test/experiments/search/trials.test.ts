@@ -2,6 +2,7 @@ import { appendFile, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { proportion } from "../../../src/core/statistics.ts";
+import { betterFor } from "../../../src/experiments/search/search.ts";
 import { type Trial, TrialJournal } from "../../../src/experiments/search/trials.ts";
 import { folderWith } from "../../data/temporary.ts";
 
@@ -45,5 +46,23 @@ describe("the journal of a search", () => {
       code: "DATA_INVALID",
       place: `${damaged}:2`,
     });
+  });
+});
+
+describe("of two trials", () => {
+  const with_ = (success: number, drop: number, deployable = true): Trial => ({
+    ...trial(0.1),
+    ...{ success, deployable, drop: { value: drop, low: drop - 0.05, high: drop + 0.05 } },
+  });
+  const better = (a: Trial, b: Trial) => {
+    expect(Math.sign(betterFor(0.02)(a, b))).toBe(-1);
+    expect(Math.sign(betterFor(0.02)(b, a))).toBe(1);
+  };
+
+  test("one is better that keeps the allowed accuracy, then one that is seen to, then one that removes more", () => {
+    better(with_(0.9, 0.04, true), with_(0, 0.04, false));
+    better(with_(0.9, 0.02), with_(0, 0.04));
+    better(with_(0.1, 0.02), with_(0.2, 0));
+    better(with_(0.01, 0), with_(0, 0.01)); // both are as good as removed
   });
 });
