@@ -104,7 +104,8 @@ export interface Choice {
  * of one standard error of Breiman, Friedman, Olshen & Stone, Classification and Regression Trees (1984),
  * Section 3.4.3. Among those kept the probe decides: the one on which it works least, where 5 % and less
  * are as good as nothing. Among equals it is the latest whose accuracy is within a standard error of the
- * best: repairs end with small steps, so what comes later has settled.
+ * best: repairs end with small steps, so what comes later has settled. If none is kept, it is that among all of them,
+ * so one of those that lose least.
  */
 export function chooseDeployable(
   suspect: JudgedCheckpoint,

@@ -22,26 +22,34 @@ export interface Repaired extends Choice {
   readonly stopped: string | null;
 }
 
+/** A repair whose checkpoints were judged by a trigger that was found. */
+export interface RepairedByTriggers extends Repaired {
+  /** That trigger; null if none stands out, and accuracy alone has judged. */
+  readonly probe: SuspectedTrigger | null;
+}
+
 /** A model to repair, the images to do it with, and those that judge. */
 export interface Patient extends Readonly<Record<"tuning" | "heldOut", ImageSet>> {
   readonly model: Classifier;
 }
 
-/** Repairs a model and chooses among the checkpoints by images, and by the most suspicious trigger found. */
-export function repairModel(
+/** Repairs a model and chooses among the checkpoints by images, and by the most suspicious trigger that stands out. */
+export async function repairModel(
   context: RunContext,
   patient: Patient,
   triggers: readonly SuspectedTrigger[],
   repair: Configured<Repair>,
   allowedDrop: number,
-): Promise<Repaired> {
+): Promise<RepairedByTriggers> {
   // What checkpoints are judged by; natural triggers are none of the repair's business.
   const strongest = mostSuspicious(standingOut(triggers));
   const probe = strongest && {
     target: strongest.target,
     stamp: (images: FloatTensor) => stampTrigger(strongest.trigger, images),
   };
-  return repairAndJudge(context, patient, { triggers, probe }, repair, allowedDrop);
+  const known = { triggers, probe };
+  const repaired = await repairAndJudge(context, patient, known, repair, allowedDrop);
+  return { ...repaired, probe: strongest ?? null };
 }
 
 /**

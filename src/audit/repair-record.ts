@@ -3,7 +3,7 @@ import { auditFields } from "./record.ts";
 import { classReference, type Frozen, method, options, proportion, text } from "./record-parts.ts";
 
 /** Raised whenever a field of this document is added, removed or changes its meaning. */
-export const REPAIR_SCHEMA_VERSION = 3;
+export const REPAIR_SCHEMA_VERSION = 4;
 
 /** What `antidote repair --json` prints. */
 export const repairRecord = z
@@ -20,7 +20,10 @@ export const repairRecord = z
         before: proportion.describe("Share of other classes' held-out images that it moves there."),
         after: proportion.describe("The same share of the repaired model."),
       })
-      .describe("The most suspicious trigger that was found, by which checkpoints were judged."),
+      .nullable()
+      .describe(
+        "The most suspicious trigger that stands out, by which checkpoints were judged; null if none does, and accuracy alone has judged.",
+      ),
     ...auditFields.pick({ warnings: true, model: true, data: true, preprocessing: true }).shape,
     config: z
       .strictObject({

@@ -1,7 +1,7 @@
 import { measureTriggers } from "../detectors/measure.ts";
 import { smallestTrigger } from "../detectors/smallest-trigger.ts";
 import { screenClasses } from "../inversion/screen-classes.ts";
-import { mostSuspicious, STARTS, suspected } from "../inversion/smallest.ts";
+import { STARTS, suspected } from "../inversion/smallest.ts";
 import type { Classifier } from "../models/classifier.ts";
 import { checkReplaceable } from "../onnx/export.ts";
 import type { Repair } from "../repairs/repair.ts";
@@ -25,7 +25,7 @@ export interface RepairInput extends Subject {
 
 /**
  * Repairs a classifier as an audit does, without a verdict: searches the smallest triggers, tunes, and
- * chooses the checkpoint on which the most suspicious one works least within the allowed drop.
+ * chooses the checkpoint on which the most suspicious one that stands out works least within the allowed drop.
  * @returns the record with `repairedModel` still null, and the chosen checkpoint
  * @throws the errors of `checkReplaceable` and `prepare`; `CANCELLED`
  */
@@ -59,24 +59,23 @@ export async function repair(
   const outcome = await stages.run("repair", (part) =>
     repairModel(part, prepared, triggers, method, options.allowedDrop),
   );
-  const { suspect, chosen } = outcome;
-  const strongest = mostSuspicious(triggers)!;
-  const [measured] = await stages.run("measure", (part) => {
+  const { suspect, chosen, probe } = outcome;
+  const measured = await stages.run("measure", async (part) => {
     const models = { model, repaired: chosen.model, search: tuning, heldOut };
-    return measureTriggers(part, models, [strongest]);
+    return probe ? measureTriggers(part, models, [probe]) : [];
   });
-  const { target } = strongest;
+  const [trigger = null] = measured.map(({ target, success }) => ({
+    targetClass: { index: target, name: input.trusted.classNames[target]! },
+    before: success.suspect,
+    after: success.repaired,
+  }));
   const record: RepairRecord = {
     schemaVersion: REPAIR_SCHEMA_VERSION,
     document: "repair",
     repairedModel: null,
     accuracy: { before: suspect.accuracy, after: chosen.accuracy },
     repair: describeRepair(outcome, options.allowedDrop),
-    trigger: {
-      targetClass: { index: target, name: input.trusted.classNames[target]! },
-      before: measured!.success.suspect,
-      after: measured!.success.repaired,
-    },
+    trigger,
     warnings: warningsFor(input.trusted, prepared, options.allowedDrop, outcome),
     model: prepared.described,
     data: describeData(input, prepared, "search triggers and tune the repair"),

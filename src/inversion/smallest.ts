@@ -89,12 +89,27 @@ export function suspected(found: SmallestTriggers): SuspectedTrigger[] {
  */
 export const STANDS_OUT = 1.3;
 
-/** The triggers with which a backdoor may be opened; those of a clean model are alike and none is among them. */
+/**
+ * The triggers with which a backdoor may be opened; those of a clean model are alike and none is among them. As for the verdict, the
+ * mean over all searches counts: in one of them a natural trigger may stand out by luck (a clean ResNet-20 had lost ten points to
+ * one), and what a backdoor leaves stands out enough where it is found to do so on average.
+ */
 export function standingOut(
   triggers: readonly SuspectedTrigger[],
   from = STANDS_OUT,
 ): SuspectedTrigger[] {
-  return triggers.filter(({ reached, gap }) => reached && gap >= from);
+  const kindOf = ({ family, target }: SuspectedTrigger) => `${family}/${target}`;
+  const gaps = new Map<string, number[]>();
+  for (const trigger of triggers) {
+    gaps.set(kindOf(trigger), [...(gaps.get(kindOf(trigger)) ?? []), trigger.gap]);
+  }
+  const usual = (trigger: SuspectedTrigger) => {
+    const all = gaps.get(kindOf(trigger))!;
+    return all.reduce((sum, gap) => sum + gap, 0) / all.length;
+  };
+  return triggers.filter(
+    (trigger) => trigger.reached && trigger.gap >= from && usual(trigger) >= from,
+  );
 }
 
 /** The trigger that stands out most; undefined if there is none. */

@@ -26,7 +26,8 @@ interface Site {
  * An exported network usually has its batch normalisation folded into the convolutions. Tuning works
  * better with it, so it is put back: y = γ·(x − μ)/√(σ² + ε) + β behind every convolution, with μ and
  * σ² measured on trusted images, γ = √(σ² + ε) and β = μ. At the start this is the identity. After
- * tuning it is folded again, so the user's graph keeps its form.
+ * tuning it is folded again, so the user's graph keeps its form. A file does not tell whether a convolution's bias
+ * is a batch norm that was folded, so networks that never had any get it as well.
  */
 export class ReinsertedBatchNorm {
   readonly #sites: readonly Site[];

@@ -26,7 +26,7 @@ export const backdoorUnlearning: Repair<typeof config> = {
     deviations: [...triggerUnlearning.source.deviations, ...marginUnlearning.source.deviations],
   },
   config,
-  revision: 5,
+  revision: 6,
   takesTriggers: true,
   space: triggerUnlearning.space,
   async *run(context, input, options) {

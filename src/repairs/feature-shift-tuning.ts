@@ -8,7 +8,7 @@ import { crossEntropy, distillation } from "../train/losses.ts";
 import { sgd } from "../train/optimisers.ts";
 import { cosine } from "../train/schedules.ts";
 import { fineTune } from "./fine-tune.ts";
-import { LEARNING_RATES, tuningFields } from "./options.ts";
+import { LEARNING_RATES, REINSERTED, tuningFields } from "./options.ts";
 import type { Repair } from "./repair.ts";
 
 const config = z.strictObject({
@@ -44,7 +44,7 @@ export const featureShiftTuning: Repair<typeof config> = {
     year: 2023,
     deviations: [
       "Distillation from the suspect is added; --repair.distillation 0 turns it off.",
-      "Folded batch norm is put back while tuning.",
+      REINSERTED,
     ],
   },
   config,

@@ -7,7 +7,7 @@ import { consumers, type Node, type StaticGraph } from "../onnx/graph.ts";
 import type { RunContext } from "../runtime/context.ts";
 import { convolutions, perChannel, withChannels } from "./channels.ts";
 import { fineTune } from "./fine-tune.ts";
-import { LEARNING_RATES, tuningFields } from "./options.ts";
+import { LEARNING_RATES, REINSERTED, tuningFields } from "./options.ts";
 import { plainTuning } from "./plain-tuning.ts";
 import type { Repair } from "./repair.ts";
 
@@ -54,6 +54,7 @@ export const finePruning: Repair<typeof config> = {
       "The last convolution alone is pruned by default; --repair.layers all prunes every one, which ruins most networks at ρ = 96 %.",
       "The activity of a channel is measured behind its batch norm and nonlinearity, and its convolution's bias is pruned with its weights.",
       "The released code of Pick your Poison measures a layer's input, prunes its output and never tunes; here the channels measured are those pruned.",
+      REINSERTED,
     ],
   },
   config,

@@ -3,7 +3,7 @@ import { crossEntropy } from "../train/losses.ts";
 import { sgd } from "../train/optimisers.ts";
 import { cosine } from "../train/schedules.ts";
 import { fineTune } from "./fine-tune.ts";
-import { LEARNING_RATES, tuningFields } from "./options.ts";
+import { LEARNING_RATES, REINSERTED, tuningFields } from "./options.ts";
 import type { Repair } from "./repair.ts";
 
 const config = z.strictObject({
@@ -39,6 +39,7 @@ export const ftSam: Repair<typeof config> = {
     deviations: [
       "The radius is fixed; the original's code adapts it.",
       "All trained tensors are perturbed, biases and batch norm too.",
+      REINSERTED,
     ],
   },
   config,

@@ -4,8 +4,9 @@ import type { Classifier } from "../models/classifier.ts";
 import type { Value } from "../onnx/graph.ts";
 import { crossEntropy } from "../train/losses.ts";
 import { attentionLayers, attentionMap } from "./attention.ts";
+import { refuseTransformer } from "./channels.ts";
 import { fineTune } from "./fine-tune.ts";
-import { LEARNING_RATES, tuningFields } from "./options.ts";
+import { LEARNING_RATES, REINSERTED, tuningFields } from "./options.ts";
 import { plainTuning } from "./plain-tuning.ts";
 import type { Checkpoint, Repair } from "./repair.ts";
 
@@ -42,7 +43,8 @@ export const nad: Repair<typeof config> = {
     year: 2021,
     section: "Pick your Poison, Table V",
     deviations: [
-      "Attention is compared on the last feature map of every spatial size, in whatever network.",
+      "Attention is compared on the last feature map of every spatial size, in whatever convolutional network.",
+      REINSERTED,
     ],
   },
   config,
@@ -60,7 +62,9 @@ export const nad: Repair<typeof config> = {
       checkpointEvery: options.teacherSteps,
     };
     const own = { ...context, random: context.random.fork("teacher") };
-    const layers = attentionLayers(await input.model.at(1));
+    const network = await input.model.at(1);
+    refuseTransformer(network, input.model, "nad");
+    const layers = attentionLayers(network);
     if (layers.length === 0) throw withoutMaps();
     const teacher = await last(fineTune(own, input, teaching));
     yield* fineTune(context, input, {

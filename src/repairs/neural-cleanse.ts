@@ -1,12 +1,12 @@
 import { z } from "zod";
-import { AntidoteError } from "../core/errors.ts";
 import { stampTrigger } from "../data/fixed-trigger.ts";
 import type { Inverted } from "../inversion/invert.ts";
 import { CLEANSE_SEARCH, searchByNeuralCleanse } from "../inversion/neural-cleanse.ts";
 import { fineTune } from "./fine-tune.ts";
-import { LEARNING_RATES, tuningFields } from "./options.ts";
+import { LEARNING_RATES, REINSERTED, tuningFields } from "./options.ts";
 import { plainTuning } from "./plain-tuning.ts";
 import type { Repair } from "./repair.ts";
+import { untouched } from "./unlearning.ts";
 
 const fields = CLEANSE_SEARCH.shape;
 
@@ -25,6 +25,8 @@ const config = z.strictObject({
  * fine-tuning. With i the class of the lowest ‖T‖₁,
  *
  *     L = CE(f(x ⊕ T_i), y) on even steps, CE(f(x), y) on odd ones
+ *
+ * Where no trigger works, as may be in masked form, the model stays as it is.
  */
 export const neuralCleanse: Repair<typeof config> = {
   name: "neural-cleanse",
@@ -37,6 +39,8 @@ export const neuralCleanse: Repair<typeof config> = {
     deviations: [
       "SGD tunes, as Table V says; Algorithm 6 prints Adam.",
       "The released code keeps the last class's trigger, whatever its size.",
+      "In masked form, where no trigger works on 99 % of the images, the model stays as it is.",
+      REINSERTED,
     ],
   },
   config,
@@ -46,22 +50,24 @@ export const neuralCleanse: Repair<typeof config> = {
     const search = CLEANSE_SEARCH.parse({ form, steps: triggerSteps, normWeight });
     const own = { ...context, random: context.random.fork("neural-cleanse") };
     const found = await searchByNeuralCleanse(own, input.model, input.trusted, search);
-    const { trigger } = smallestOf(found);
+    const smallest = smallestOf(found);
+    const stage = "neural-cleanse";
+    if (!smallest) {
+      const why = `no trigger works on ${100 * search.success} % of the images (--repair.trigger-steps searches longer)`;
+      yield untouched(context, input, { ...options, stage }, why);
+      return;
+    }
+    const { trigger } = smallest;
     yield* fineTune(context, input, {
       ...options,
       ...plainTuning(options),
-      stage: "neural-cleanse",
+      stage,
       stamp: (images, _, step) => (step % 2 === 0 ? stampTrigger(trigger, images) : images),
     });
   },
 };
 
 /** The trigger of lowest norm, in masked form among those that work; the additive form of Algorithm 6 does not ask. */
-function smallestOf(found: readonly Inverted[]): Inverted {
-  const [smallest] = found.filter(({ reached }) => reached).sort((a, b) => a.size - b.size);
-  if (smallest) return smallest;
-  throw new AntidoteError("INVALID_CONFIG", "No trigger was found that works often enough.", {
-    place: "neural-cleanse",
-    next: "Search longer: --repair.trigger-steps 500.",
-  });
+function smallestOf(found: readonly Inverted[]): Inverted | undefined {
+  return found.filter(({ reached }) => reached).sort((a, b) => a.size - b.size)[0];
 }

@@ -33,10 +33,14 @@ export function tuningFields(defaults: {
       .enum(["reinsert", "live", "frozen"])
       .default(defaults.batchNorm)
       .describe(
-        'how batch norm is tuned: "live" with batch statistics where the graph has it, "reinsert" also where it was folded into convolutions, "frozen" not at all',
+        'how batch norm is tuned: "live" with batch statistics where the graph has it, "reinsert" also behind every other convolution with a bias, into which it may have been folded, so in networks that never had any as well, "frozen" not at all',
       ),
   };
 }
+
+/** Deviation of every repair whose `batchNorm` is "reinsert" by default. */
+export const REINSERTED =
+  "While the model is tuned, every convolution with a bias has batch norm behind it, also in networks that never had any: a file does not tell whether it was folded; --repair.batch-norm live puts none in.";
 
 /** Learning rates that a search tries on images of CIFAR's size (Pick your Poison, Section A-E). */
 export const LEARNING_RATES = [0.1, 0.03, 0.01, 0.003, 0.001];

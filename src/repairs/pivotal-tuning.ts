@@ -3,7 +3,7 @@ import { crossEntropy, distillation } from "../train/losses.ts";
 import { adam, sgd } from "../train/optimisers.ts";
 import { constant } from "../train/schedules.ts";
 import { fineTune } from "./fine-tune.ts";
-import { LEARNING_RATES, tuningFields } from "./options.ts";
+import { LEARNING_RATES, REINSERTED, tuningFields } from "./options.ts";
 import { parameterDistance } from "./parameter-distance.ts";
 import type { Repair } from "./repair.ts";
 import { slol } from "./slol.ts";
@@ -61,6 +61,7 @@ export const pivotalTuning: Repair<typeof config> = {
       "The parameter distance is a sum of squares by default; the literal norm diverges with Table V's λ_P.",
       "By default that sum is divided by the number of weights of the paper's network, not by that of the model: a mean over fewer weights holds each more firmly, in a ResNet-18 of 8 channels 63 times as much (docs/evidence/pivotal-tuning.md).",
       "`distillation`, which puts the suspect's answers in the place of the labels, is not in the paper; by default it is off (docs/evidence/pivotal-tuning.md).",
+      REINSERTED,
     ],
   },
   config,

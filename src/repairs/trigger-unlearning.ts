@@ -30,7 +30,7 @@ export const triggerUnlearning: Repair<typeof config> = {
     ],
   },
   config,
-  revision: 5,
+  revision: 6,
   takesTriggers: true,
   space: {
     learningRate: LEARNING_RATES,

@@ -11,6 +11,7 @@ import { type FineTunePlan, fineTune } from "./fine-tune.ts";
 import { tuningFields } from "./options.ts";
 import { parameterDistance } from "./parameter-distance.ts";
 import type { Checkpoint, RepairInput } from "./repair.ts";
+import type { Pace } from "./tuning-steps.ts";
 
 /** The options of every repair that teaches the model to ignore something it is shown. */
 export const UNLEARNING = z.object({
@@ -96,9 +97,8 @@ export async function* unlearn(
   stage: string,
 ): AsyncGenerator<Checkpoint> {
   if (lessons.length === 0) {
-    const message = "nothing stands out that could be unlearned: the model stays as it is";
-    context.emit({ kind: "note", stage, message });
-    yield { step: options.steps, loss: 0, model: input.model };
+    const why = "nothing stands out that could be unlearned";
+    yield untouched(context, input, { ...options, stage }, why);
     return;
   }
   const stamp = (images: FloatTensor, random: Random): FloatTensor => {
@@ -114,4 +114,18 @@ export async function* unlearn(
     if (checkpoint.step === options.steps) return;
     for (const { renew } of lessons) await renew(checkpoint.step, checkpoint.model);
   }
+}
+
+/**
+ * The model as it is, as the end of a repair that has nothing to unlearn; a note says so.
+ * @param why the start of that note
+ */
+export function untouched(
+  { emit }: Pick<RunContext, "emit">,
+  { model }: Pick<RepairInput, "model">,
+  { stage, steps }: Pick<Pace, "stage" | "steps">,
+  why: string,
+): Checkpoint {
+  emit({ kind: "note", stage, message: `${why}: the model stays as it is` });
+  return { step: steps, loss: 0, model };
 }

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { fineTune } from "./fine-tune.ts";
-import { LEARNING_RATES, tuningFields } from "./options.ts";
+import { LEARNING_RATES, REINSERTED, tuningFields } from "./options.ts";
 import { plainTuning } from "./plain-tuning.ts";
 import type { Repair } from "./repair.ts";
 
@@ -24,7 +24,10 @@ export const weightDecay: Repair<typeof config> = {
     authors: "Lukas & Kerschbaum",
     year: 2023,
     section: "V-D, Table V",
-    deviations: ["The released code takes the penalty's weight for the learning rate, too."],
+    deviations: [
+      "The released code takes the penalty's weight for the learning rate, too.",
+      REINSERTED,
+    ],
   },
   config,
   space: { learningRate: LEARNING_RATES, weightDecay: [1e-2, 1e-3, 1e-4, 1e-5] },

@@ -84,8 +84,14 @@ describe("the checkpoint to deploy", () => {
     expect(chosen(90, [89, 0], [91, 0.051])).toEqual([1, true]);
   });
 
-  test("without one that keeps the accuracy is the most accurate, and not deployable", () => {
+  test("without one that keeps the accuracy is the latest of those that lose least, and not deployable", () => {
     expect(chosen(90, [70, 0], [75, 0.5], [75, 0.9], [60, 0])).toEqual([3, false]);
+    const suspect = point(0, (at) => at < 90, 1);
+    const best = point(1, (at) => at < 75, 0);
+    const later = point(2, (at) => at >= 2 && at < 76, 1); // 2 lost, 1 won, as above
+    const worse = point(3, (at) => at < 60, 0);
+    const choice = chooseDeployable(suspect, [best, later, worse], 0.02);
+    expect([choice.chosen.step, choice.deployable]).toEqual([2, false]);
   });
 
   test("without any is the suspect itself, and not deployable", () => {

@@ -30,7 +30,7 @@ const VERSIONS: Readonly<Record<string, number>> = {
   evaluateRecord: 3,
   experimentStatusRecord: 2,
   inspectRecord: 2,
-  repairRecord: 3,
+  repairRecord: 4,
   reproduceRecord: 2,
   searchRecord: 3,
   trainRecord: 4,

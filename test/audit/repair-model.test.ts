@@ -4,6 +4,9 @@ import { repairModel } from "../../src/audit/repair-model.ts";
 import { AntidoteError } from "../../src/core/errors.ts";
 import { silent } from "../../src/core/progress.ts";
 import { Random } from "../../src/core/random.ts";
+import { float32 } from "../../src/core/tensor.ts";
+import { additive } from "../../src/data/overlay.ts";
+import type { SuspectedTrigger } from "../../src/inversion/smallest.ts";
 import { Classifier } from "../../src/models/classifier.ts";
 import type { Checkpoint, Repair } from "../../src/repairs/repair.ts";
 import { testDevice } from "../support/device.ts";
@@ -31,11 +34,17 @@ function failing(code: "DIVERGED" | "RUNTIME_CRASHED", ...steps: number[]): Repa
   };
 }
 
-const repaired = (method: Repair) =>
+/** A trigger that is as many times smaller than any other class's as `gap` says. */
+function shade(target: number, suspicion: number, gap: number): SuspectedTrigger {
+  const trigger = additive(float32([3, 8, 8], new Float32Array(192).fill(0.3)));
+  return { target, family: "additive", trigger, size: 1, reached: true, suspicion, gap };
+}
+
+const repaired = (method: Repair, triggers: readonly SuspectedTrigger[] = []) =>
   repairModel(
     { device, random: Random.fromSeed(0), emit: silent },
     { model, tuning: IMAGES, heldOut: IMAGES },
-    [],
+    triggers,
     { method, config: {} },
     0.02,
   );
@@ -57,6 +66,21 @@ describe("a repair that diverges", () => {
     expect(chosen.step).toBe(0);
     expect(deployable).toBe(false);
     expect(drop).toEqual({ value: 0, low: 0, high: 0 });
+  });
+});
+
+describe("the trigger that judges checkpoints", () => {
+  test("is the most suspicious one that stands out, not a natural one that is more suspicious", async () => {
+    const planted = shade(1, 3, 2);
+    const triggers = [shade(2, 9, 1.1), shade(3, 2, 1.5), planted];
+    expect((await repaired(failing("DIVERGED", 1), triggers)).probe).toBe(planted);
+  });
+
+  test("is none where none stands out", async () => {
+    const natural = [shade(2, 9, 1.1), shade(3, 2, 1)];
+    const { probe, checkpoints } = await repaired(failing("DIVERGED", 1), natural);
+    expect(probe).toBeNull();
+    expect(checkpoints[0]!.success).toBe(0);
   });
 });
 

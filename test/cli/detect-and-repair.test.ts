@@ -98,7 +98,8 @@ describe("repair", () => {
     expect(record.repair.curve.map(({ step }) => step)).toEqual([0, 3, 6, 9, 10]);
     const chosen = record.repair.curve.find((point) => point.chosen);
     expect(record.accuracy.after).toEqual(chosen?.heldOutAccuracy);
-    expect(record.trigger.before.count).toBe(4);
+    // The natural triggers of a clean model do not stand out.
+    expect(record.trigger).toBeNull();
     const inspected = await antidote(["inspect", out(), "--json"]);
     const { metadata } = inspectRecord.parse(JSON.parse(inspected.stdout));
     expect(JSON.parse(metadata["antidote.repair"]!)).toEqual(record.config.repair);

@@ -86,6 +86,16 @@ describe("suspicion", () => {
     expect(standingOut(suspected([failed]), 0).map(({ target }) => target)).toEqual([0, 1, 2, 4]);
   });
 
+  test("triggers stand out that do so on average over all searches", () => {
+    const once = suspected([family(4, 4, 4, 3)]); // gap 1.33 of class 3
+    const [natural, found] = [suspected([family(4, 4, 4, 8)]), suspected([family(4, 4, 4, 1)])];
+    expect(standingOut(once).map(({ target }) => target)).toEqual([3]);
+    // By luck in one of two.
+    expect(standingOut([...once, ...natural])).toEqual([]);
+    // A backdoor that one of two searches misses: what the other one has found is what stands out.
+    expect(standingOut([...natural, ...found]).map(({ gap }) => gap)).toEqual([4]);
+  });
+
   test("is largest for the first of equals, and for nobody among none", () => {
     const all = suspected([family(2, 2, 2)]);
     expect(mostSuspicious(all)).toBe(all[0]);

@@ -5,10 +5,12 @@ import { float32 } from "../../src/core/tensor.ts";
 import { Classifier } from "../../src/models/classifier.ts";
 import { resnet18 } from "../../src/models/resnet18.ts";
 import { GraphBuilder } from "../../src/onnx/builder.ts";
+import { openBatch } from "../../src/onnx/graph.ts";
 import { attentionLayers, attentionMap } from "../../src/repairs/attention.ts";
 import { nad } from "../../src/repairs/nad.ts";
 import { testDevice } from "../support/device.ts";
-import { flatNet, noise } from "../support/networks.ts";
+import { conv, flatNet, linear, noise, pooled } from "../support/networks.ts";
+import { fill } from "../train/fill.ts";
 
 const device = await testDevice();
 
@@ -27,6 +29,29 @@ test("attention is compared on what every stage of a ResNet hands on", async () 
   ]);
   const made = network.nodes.filter(({ outputs }) => layers.includes(outputs[0]!));
   expect(made.map(({ op }) => op)).toEqual(["Relu", "Relu", "Relu", "Relu"]);
+});
+
+test("attention is not compared on tensors whose channels are last, as inside a ConvNeXt block", async () => {
+  const b = new GraphBuilder();
+  const images = b.input("images", "float32", [1, 3, 8, 8]);
+  const stem = conv(b, images, "stem", 6); // [N,C,H,W]
+  const last = b.transpose(stem, [0, 2, 3, 1]); // [N,H,W,C]
+  const centred = b.sub(last, b.mean(last, [3], true));
+  const mixed = b.unary("Relu", b.matmul(centred, b.constant(fill(0, [6, 6]))));
+  const block = b.add(stem, b.transpose(mixed, [0, 3, 1, 2])); // [N,C,H,W]
+  // A swap of the axes of space moves no channel.
+  const turned = b.transpose(b.slice(block, [3], [0], [4]), [0, 1, 3, 2]); // [N,C,4,8]
+  const narrow = b.add(b.mean(block, [2, 3], true), turned);
+  b.output("logits", linear(b, pooled(b, narrow), 5));
+  const model = await Classifier.fromGraph(openBatch(b.build()), device);
+  const network = await model.at(2);
+  const maps = attentionLayers(network).map((name) => network.values.get(name)!.shape);
+  expect(maps).toEqual([
+    [2, 6, 8, 8],
+    [2, 6, 8, 4],
+    [2, 6, 4, 8],
+  ]);
+  expect(attentionLayers(network)[0]).toContain(block.name);
 });
 
 test("a network without feature maps is refused", async () => {

@@ -6,6 +6,7 @@ import type { SuspectedTrigger } from "../../src/inversion/smallest.ts";
 import { Classifier } from "../../src/models/classifier.ts";
 import { trainableConstants } from "../../src/models/parameters.ts";
 import { REPAIRS } from "../../src/repairs/index.ts";
+import { REINSERTED } from "../../src/repairs/options.ts";
 import type { Checkpoint, Repair } from "../../src/repairs/repair.ts";
 import {
   expectDescribed,
@@ -99,6 +100,11 @@ describe.each(Object.values(REPAIRS) as Repair[])("$name", (repair) => {
 
   test("has a schema that refuses unknown options and describes every option", () => {
     expectDescribed(repair.config);
+  });
+
+  test("declares batch norm that networks without any get by default", () => {
+    const { batchNorm } = repair.config.parse({}) as { readonly batchNorm?: string };
+    expect(repair.source.deviations.includes(REINSERTED)).toBe(batchNorm === "reinsert");
   });
 
   test("offers a search at least 20 configurations, its defaults among them", () => {

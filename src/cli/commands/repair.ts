@@ -32,7 +32,7 @@ export const repair = command({
   name: "repair",
   summary: "remove backdoors from a model and write it",
   description:
-    "Repairs a model with trusted images, whether or not it has a backdoor, and writes the checkpoint that a defender would ship: among those that keep the allowed accuracy, the one on which the most suspicious trigger works least. The result is the same network with other weights; its metadata say how it was made. Exits with 2 if every checkpoint costs more accuracy than allowed; the most accurate one is written then.",
+    "Repairs a model with trusted images, whether or not it has a backdoor, and writes the checkpoint that a defender would ship: among those that keep the allowed accuracy, the one on which the most suspicious trigger that stands out works least; where none stands out, the latest whose accuracy is within a standard error of the best. The result is the same network with other weights; its metadata say how it was made. Exits with 2 if every checkpoint costs more accuracy than allowed; one of those that lose least is written then, the latest within a standard error of the best.",
   argument: {
     name: "model",
     description:
@@ -101,7 +101,14 @@ async function assertOther(model: string, out: string): Promise<void> {
   });
 }
 
-function inWords({ repair, accuracy, trigger, warnings, repairedModel }: RepairRecord): string {
+/** What `antidote repair` prints. */
+export function inWords({
+  repair,
+  accuracy,
+  trigger,
+  warnings,
+  repairedModel,
+}: RepairRecord): string {
   const curve = repair.curve.map(({ step, heldOutAccuracy, loss, chosen }): [string, string] => {
     const name = step === 0 ? "suspect" : `step ${step}`;
     const numbers = `${percent(heldOutAccuracy.value).padStart(6)}  ${loss?.toFixed(3) ?? ""}`;
@@ -110,17 +117,14 @@ function inWords({ repair, accuracy, trigger, warnings, repairedModel }: RepairR
   const rows: [string, string][] = [
     ["accuracy", `${percent(accuracy.before.value)} → ${sharePhrase(accuracy.after)}`],
     ["drop", `${pointsInterval(repair.drop)} on ${viewsInWords(repair.views)}`],
-    [
-      "trigger",
-      `${percent(trigger.before.value)} → ${sharePhrase(trigger.after)} of other classes → ${className(trigger.targetClass)}`,
-    ],
+    ["trigger", trigger ? movedInWords(trigger) : "none stands out; accuracy alone has judged"],
     ...(repair.deployable
       ? []
       : [
-          ["warning", "No checkpoint keeps the allowed accuracy; this one loses least."] as [
-            string,
-            string,
-          ],
+          [
+            "warning",
+            "No checkpoint keeps the allowed accuracy; this is one of those that lose least.",
+          ] as [string, string],
         ]),
     ...warnings.map((text): [string, string] => ["warning", text]),
     ...(repairedModel === null
@@ -128,4 +132,13 @@ function inWords({ repair, accuracy, trigger, warnings, repairedModel }: RepairR
       : [["repaired model", visible(repairedModel)] as [string, string]]),
   ];
   return ["Accuracy on held-out images, and loss", columns(curve), "", columns(rows)].join("\n");
+}
+
+/** "97.3% → 0% (0 to 2.5%) of 150 images of other classes → class 3" */
+function movedInWords({
+  targetClass,
+  before,
+  after,
+}: NonNullable<RepairRecord["trigger"]>): string {
+  return `${percent(before.value)} → ${sharePhrase(after)} of other classes → ${className(targetClass)}`;
 }
