@@ -23,7 +23,9 @@ const search = (...words: string[]) =>
   antidote(["search", "weight-decay", ...SUBJECT, "--out", folder, ...SHORT, ...words]);
 
 describe("search", () => {
-  test("plants a trigger, tries configurations and writes the best one for --config", async () => {
+  test("plants a trigger, tries configurations and writes the best one for --config", {
+    timeout: 300_000,
+  }, async () => {
     const { stdout, code, stderr } = await search("--json");
     expect(stderr).toBe("");
     expect(code).toBe(0);
