@@ -11,6 +11,7 @@ const PRINTED = [
     "bench/detectors/copies.mjs results/small reference-by-labels figure-5-small",
   ],
   ["docs/evidence/detectors.md", "bench/detectors/racing-agreement.mjs"],
+  ["docs/evidence/verdicts.md", "bench/audits/table.mjs results/independent.json"],
   ["docs/evidence/screening.md", "bench/screening/table.mjs results/screening-verdicts.json"],
 ] as const;
 
