@@ -69,6 +69,18 @@ describe("audit", () => {
     expect(page).toContain(record.model.sha256);
   });
 
+  test("compares the model with another one, where the detector needs it to", async () => {
+    const words = ["--detector", "calibrated-trigger-inversion", "--detector.steps", "2"];
+    const line = ["audit", model, "--images", images, "--effort", "quick", "--threads", "1"];
+    const repairOf = async (name: string, ...named: string[]) => {
+      const out = join(folder, name);
+      const run = await antidote([...line, "--quiet", "--out", out, "--json", ...words, ...named]);
+      return auditRecord.parse(JSON.parse(run.stdout)).config.repair.name;
+    };
+    expect(await repairOf("compared")).toBe("pivotal-tuning");
+    expect(await repairOf("named", "--repair", "trigger-unlearning")).toBe("trigger-unlearning");
+  });
+
   test("changes weights and adds metadata, and nothing else of the model", async () => {
     const out = join(folder, "changed");
     await audit(out, "--seed", "5", "--repair", "pivotal-tuning");

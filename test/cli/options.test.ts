@@ -110,8 +110,10 @@ describe("options", () => {
     expect(methods["repair"]).toEqual({
       method: tune,
       config: { steps: 300, mode: "fast", resetHead: true, limit: null },
-      given: [],
+      ...{ given: [], isStated: false },
     });
+    const named = await resolved("--images", "d", "--repair", "tune");
+    expect(named.methods["repair"]).toMatchObject({ given: [], isStated: true });
   });
 
   test("come from dotted flags for the chosen method, each read by its own schema", async () => {
@@ -124,7 +126,7 @@ describe("options", () => {
     expect(pruned.methods["repair"]).toEqual({
       method: prune,
       config: { steps: "7" },
-      given: ["steps"],
+      ...{ given: ["steps"], isStated: true },
     });
   });
 
