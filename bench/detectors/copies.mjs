@@ -64,11 +64,11 @@ const { panels } = readArtefact(ARTEFACTS["figure-5"], scaleNamed("small"), snap
 printTable(
   ["attack", "m", "ASR", "ASR, paper", "Calibrated, AUC", "AUC, paper", "Neural Cleanse, AUC"],
   panels.flatMap(({ title, series }) => {
-    const named = (name) => series.find((one) => one.name === name);
+    const seriesOf = (name) => series.find((one) => one.name === name);
     const [success, calibrated, cleanse] = series;
     return success.points.map(({ x }) => {
       const at = ({ points }) => points.find((point) => point.x === x);
-      const [paperSuccess, paperArea] = [named("ASR, paper"), named("AUC, paper")].map(at);
+      const [paperSuccess, paperArea] = ["ASR, paper", "AUC, paper"].map(seriesOf).map(at);
       return [
         ...[
           `\`${title}\``,
@@ -116,6 +116,6 @@ function summary(models) {
 
 function areaUnder(positives, negatives) {
   const scores = [positives, negatives].map((models) => models.map(({ score }) => score));
-  const { value, low, high } = rocWithInterval(...scores, Random.fromSeed(0).fork("copies"));
-  return `${value.toFixed(2)} (${low.toFixed(2)}–${high.toFixed(2)})`;
+  const { value, ...interval } = rocWithInterval(...scores, Random.fromSeed(0).fork("copies"));
+  return bounded({ y: value, ...interval }, digits);
 }

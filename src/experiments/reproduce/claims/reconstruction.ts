@@ -1,3 +1,4 @@
+import { leadingOf } from "../../grid/trial-record.ts";
 import { TABLED_ATTACKS } from "../paper.ts";
 import { lossUntilRepaired, REPAIRED } from "../repaired.ts";
 import type { Results } from "../results.ts";
@@ -17,9 +18,10 @@ export function reconstruction(results: Results): Finding {
     ),
   );
   const done = looked.flatMap(({ outcome, ...about }) => (outcome ? [{ ...about, outcome }] : []));
-  const found = done.flatMap(({ attack, target, outcome: { classes, fidelity } }) => {
-    const leading = classes.reduce((a, b) => (b.score > a.score ? b : a));
-    return fidelity && leading.target === target ? [{ attack, cosine: fidelity.cosine }] : [];
+  const found = done.flatMap(({ attack, target, outcome }) => {
+    const { fidelity } = outcome;
+    const leads = leadingOf(outcome)?.target === target;
+    return fidelity && leads ? [{ attack, cosine: fidelity.cosine }] : [];
   });
   if (found.length === 0) return missing("detections of poisoned models (Figure 7)");
   const unlike = found.filter(({ cosine }) => cosine < ALIKE);
