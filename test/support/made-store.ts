@@ -29,7 +29,7 @@ export const MADE_SCALE: Scale = {
   poison: Object.fromEntries(
     Object.entries(tiny.poison).map(([name, poison]) => [name, name === "pcb" ? poison : AMOUNT]),
   ),
-  models: { poisoned: 3, clean: 4 },
+  models: { perAmount: 3, perAttack: 3, clean: 4 },
   amounts: { badnets: [5, 10, 20, 50], "c-badnets": [25, 75] },
   shares: [0.05, 0.1, 0.2],
 };

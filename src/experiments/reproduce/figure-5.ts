@@ -20,7 +20,7 @@ export const figure5: Artefact = {
         boost: scale.poison["badnets"]?.boost ?? 1,
       })),
       detectors: DETECTORS,
-      ...{ seeds: scale.models.poisoned, cleanModels: scale.models.clean },
+      ...{ seeds: scale.models.perAmount, cleanModels: scale.models.clean },
       trusted: scale.shares.slice(0, 1),
     }),
   ],

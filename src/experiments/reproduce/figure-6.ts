@@ -21,7 +21,7 @@ export const figure6: Artefact = {
         boost: scale.poison["badnets"]?.boost ?? 1,
       })),
       repairs: [REPAIR],
-      ...{ seeds: Math.min(MODELS, scale.models.poisoned), cleanModels: 0 },
+      ...{ seeds: Math.min(MODELS, scale.models.perAmount), cleanModels: 0 },
       trusted: [...scale.shares.slice(0, 1)],
     }),
   ],

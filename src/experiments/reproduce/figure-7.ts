@@ -71,7 +71,7 @@ function notesOn(results: Results): string[] {
 function surveyed(scale: Scale, name: string, trusted: readonly number[]) {
   return onScale(scale, name, {
     ...{ attacks: ATTACKS.map((name) => ({ name })), repairs: [REPAIR], detectors: [DETECTOR] },
-    ...{ seeds: scale.models.poisoned, cleanModels: scale.models.clean, trusted },
+    ...{ seeds: scale.models.perAttack, cleanModels: scale.models.clean, trusted },
   });
 }
 

@@ -14,8 +14,12 @@ export interface Scale {
   readonly pretrained?: Pretrained;
   /** The amounts of poison of Table II and III, by attack, and options that differ from the paper's. */
   readonly poison: Readonly<Record<string, AttackInput>>;
-  /** Poisoned models per point of Figure 5, and clean ones against them. */
-  readonly models: { readonly poisoned: number; readonly clean: number };
+  /** Poisoned models of every amount in Figure 5, of every attack in the others, and clean ones against them. */
+  readonly models: {
+    readonly perAmount: number;
+    readonly perAttack: number;
+    readonly clean: number;
+  };
   /** Values of m in Figure 5. */
   readonly amounts: Amounts;
   /** Those in Figure 6, where they are others. */
@@ -100,7 +104,7 @@ const SCALES = {
       tsb: { poisoned: 200, ...TINY_PATCH },
       pcb: { iterations: 100, pool: 500 },
     },
-    models: { poisoned: 2, clean: 2 },
+    models: { perAmount: 2, perAttack: 2, clean: 2 },
     amounts: { badnets: [20, 100], "c-badnets": [150] },
     shares: [0.2],
     repairs: {
@@ -117,7 +121,7 @@ const SCALES = {
     clip: {
       description: "procedural images and a CLIP classifier for them: shows that everything runs",
       training: { ...GENTLE, epochs: 6, batch: 32, learningRate: 0.001 },
-      models: { poisoned: 1, clean: 2 },
+      models: { perAmount: 1, perAttack: 1, clean: 2 },
       repairs: { "pivotal-tuning": SHORT },
     },
   },
@@ -143,7 +147,7 @@ const SCALES = {
       wanet: { poisoned: 500, boost: SMALL_BOOST, grid: 8 },
       tsb: { poisoned: 1000 },
     },
-    models: { poisoned: 6, clean: 10 },
+    models: { perAmount: 6, perAttack: 3, clean: 10 },
     amounts: { badnets: [5, 10, 20, 50], "c-badnets": [250, 750] },
     shares: [0.01, 0.025, 0.05],
     // Section V-C: what a search of twenty configurations found on a poisoned copy (results/searches/).
@@ -164,7 +168,7 @@ const SCALES = {
     clip: {
       description: "CIFAR-10 and two epochs of fine-tuning from a small CLIP classifier: hours",
       training: { ...GENTLE, epochs: 2, learningRate: 0.001 },
-      models: { poisoned: 1, clean: 4 },
+      models: { perAmount: 1, perAttack: 1, clean: 4 },
       // Two epochs have to show it as often as six do.
       poison: { badnets: { poisoned: 50, boost: 4 * SMALL_BOOST } },
       // Table V's rate costs fifteen points in fifty steps.
@@ -185,7 +189,7 @@ const SCALES = {
     },
     width: 64,
     poison: {},
-    models: { poisoned: 20, clean: 20 },
+    models: { perAmount: 20, perAttack: 20, clean: 20 },
     amounts: { badnets: [5, 10, 20, 50, 100], "c-badnets": [50, 250, 500, 750] },
     curves: { badnets: [10, 100, 2000], "c-badnets": [250, 500, 750] },
     shares: [0.01, 0.025, 0.05],
@@ -195,7 +199,7 @@ const SCALES = {
       description:
         "CIFAR-10 at the size of CLIP's images and ten epochs of fine-tuning; weeks without a GPU",
       training: { ...GENTLE, epochs: 10, learningRate: 1e-5 },
-      models: { poisoned: 3, clean: 3 },
+      models: { perAmount: 3, perAttack: 3, clean: 3 },
       repairs: {},
     },
   },

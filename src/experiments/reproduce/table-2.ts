@@ -17,7 +17,7 @@ export const table2: Artefact = {
     onScale(scale, "table-2", {
       attacks: TABLED_ATTACKS.map((name) => ({ name })),
       detectors: [DETECTOR],
-      ...{ seeds: scale.models.poisoned, cleanModels: scale.models.clean },
+      ...{ seeds: scale.models.perAttack, cleanModels: scale.models.clean },
       trusted: scale.shares.slice(0, 1),
     }),
   ],

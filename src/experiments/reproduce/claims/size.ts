@@ -12,7 +12,7 @@ export function largerNetworks(scale: Scale) {
   return onScale({ ...scale, width: 2 * scale.width }, "larger", {
     attacks: [{ name: COMPARED }],
     ...{ repairs: ["pivotal-tuning"], detectors: ["calibrated-trigger-inversion"] },
-    ...{ seeds: scale.models.poisoned, cleanModels: scale.models.clean },
+    ...{ seeds: scale.models.perAttack, cleanModels: scale.models.clean },
     trusted: scale.shares.slice(-1),
   });
 }
