@@ -35,11 +35,13 @@ function problemsOf(schema: z.ZodType, issue: Issue, outer: readonly PropertyKey
   const path = [...outer, ...issue.path];
   if (issue.code === "unrecognized_keys") {
     const known = keysAt(schema, path);
-    return issue.keys.map((key) => ({
-      path: [...path, key],
-      message: `"${written([...path, key])}" is unknown.`,
-      similar: nearest(key, known),
-    }));
+    return issue.keys.map((key) => {
+      const place = { path: [...path, key], message: `"${written([...path, key])}" is unknown.` };
+      // Known, of another form of the same thing.
+      return known.includes(key)
+        ? { ...place, message: `"${written([...path, key])}" does not go with what is beside it.` }
+        : { ...place, similar: nearest(key, known) };
+    });
   }
   if (issue.code === "invalid_union") {
     // Of several forms, the one that was meant fits from the outside, and knows most of the keys.

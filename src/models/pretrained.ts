@@ -18,7 +18,7 @@ export const PREPROCESSING_NAME = z
 export const PRETRAINED = z.strictObject({
   sha256: z
     .string()
-    .regex(/^[0-9a-f]{64}$/)
+    .regex(/^[0-9a-f]{64}$/, "expected 64 hexadecimal digits")
     .describe("SHA-256 of the model's file."),
   preprocessing: PREPROCESSING_NAME,
 });

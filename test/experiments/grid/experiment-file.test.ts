@@ -111,6 +111,7 @@ deployments: strip
       "other.yaml": `${about}, sha256: "${"0".repeat(64)}"}`,
       "missing.yaml": "data: procedural\nnetwork: {from: gone.onnx}",
       "misspelt.yaml": "data: procedural\nnetwork: {from: start.onnx, preprocesing: half}",
+      "both.yaml": "data: procedural\nnetwork: {from: start.onnx, width: 8}",
     });
     const plan = await readExperiment(join(folder, "grid.yaml"));
     const sha256 = createHash("sha256").update(MODEL).digest("hex");
@@ -128,6 +129,12 @@ deployments: strip
     await expect(readExperiment(join(folder, "misspelt.yaml"))).rejects.toMatchObject({
       message: '"network.preprocesing" is unknown.',
       next: "Did you mean preprocessing?",
+    });
+    await expect(readExperiment(join(folder, "both.yaml"))).rejects.toMatchObject({
+      message: expect.stringMatching(
+        /^"network.(from|width)" does not go with what is beside it.$/,
+      ),
+      next: expect.not.stringContaining("Did you mean"),
     });
     const surrogates = (attack: string) =>
       expand({ ...plan, attacks: [{ name: attack, poisoned: [9] }] }, IMAGES).flatMap(
