@@ -1,6 +1,7 @@
 import type { Attack } from "./attack.ts";
 import { cornerPatch, PATCH } from "./corner-patch.ts";
 import { dropoutTrigger, GRID_DROPOUT } from "./grid-dropout.ts";
+import { patchSide } from "./patch.ts";
 
 const config = PATCH.extend(GRID_DROPOUT.shape);
 
@@ -22,6 +23,7 @@ export const adaptivePatch: Attack<typeof config> = {
   },
   labels: "poison",
   config,
+  requireRoom: patchSide,
 
   async run({ random }, { geometry }, options) {
     const { overlay, place, side } = cornerPatch(geometry, options);

@@ -55,4 +55,9 @@ export interface Attack<Config extends z.ZodType = z.ZodType>
   readonly labels: "poison" | "clean";
   /** What of `AttackInput` it cannot do without under these options. */
   needs?(config: z.output<Config>): readonly Need[];
+  /**
+   * Whether images have room for what these options ask for, known before the attack is made.
+   * @throws `INVALID_CONFIG` that names the option as its place
+   */
+  requireRoom?(geometry: Geometry, config: z.output<Config>): void;
 }

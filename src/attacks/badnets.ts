@@ -1,5 +1,6 @@
 import type { Attack } from "./attack.ts";
 import { cornerTrigger, PATCH } from "./corner-patch.ts";
+import { patchSide } from "./patch.ts";
 
 /** A small patch in a corner of images of other classes, which are labelled as the target. */
 export const badnets: Attack<typeof PATCH> = {
@@ -15,6 +16,7 @@ export const badnets: Attack<typeof PATCH> = {
   },
   labels: "poison",
   config: PATCH,
+  requireRoom: patchSide,
 
   run: async (_, { geometry }, options) => cornerTrigger(geometry, options),
 };

@@ -1,6 +1,7 @@
 import type { Attack } from "./attack.ts";
 import { badnets } from "./badnets.ts";
 import { cornerTrigger, PATCH } from "./corner-patch.ts";
+import { patchSide } from "./patch.ts";
 
 /** The patch of BadNets on images of the target class only, which keep their label. */
 export const cBadnets: Attack<typeof PATCH> = {
@@ -16,5 +17,6 @@ export const cBadnets: Attack<typeof PATCH> = {
   },
   labels: "clean",
   config: PATCH,
+  requireRoom: patchSide,
   run: async (_, { geometry }, options) => cornerTrigger(geometry, options),
 };

@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { Geometry } from "../data/images.ts";
 import { type Overlay, stampOverlay } from "../data/overlay.ts";
 import type { Trigger } from "./attack.ts";
-import { type Place, patchOverlay, patchSide, requireFit } from "./patch.ts";
+import { type Place, patchOverlay, patchSide } from "./patch.ts";
 import { PATTERNS } from "./patterns.ts";
 
 /** Options of a patch that is always shown whole, in one place. */
@@ -41,12 +41,9 @@ export interface CornerPatch {
  * Draws the patch of BadNets.
  * @throws `INVALID_CONFIG` if it does not fit into the images
  */
-export function cornerPatch(
-  geometry: Geometry,
-  { pattern, size, position, margin, opacity }: z.output<typeof PATCH>,
-): CornerPatch {
-  const side = size ?? patchSide(geometry);
-  requireFit(geometry, side, margin);
+export function cornerPatch(geometry: Geometry, options: z.output<typeof PATCH>): CornerPatch {
+  const { pattern, position, margin, opacity } = options;
+  const side = patchSide(geometry, options);
   const top = position.startsWith("top") ? margin : geometry.height - margin - side;
   const left = position.endsWith("left") ? margin : geometry.width - margin - side;
   const place = { top, left };

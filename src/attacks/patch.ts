@@ -3,9 +3,24 @@ import { float32 } from "../core/tensor.ts";
 import type { Geometry } from "../data/images.ts";
 import { blend, type Overlay } from "../data/overlay.ts";
 
-/** Side of the paper's patches: 3/32 of the image width, rounded down, less than 1 % of the area. */
-export function patchSide({ width }: Geometry): number {
-  return Math.max(1, Math.floor((3 / 32) * width));
+/**
+ * The side of a patch, in pixels.
+ * @param size as asked for; else that of the paper's patches: 3/32 of the image width, rounded down, less than 1 % of the area
+ * @param margin pixels between the patch and the edges
+ * @throws `INVALID_CONFIG` if it does not fit into the images
+ */
+export function patchSide(
+  { height, width }: Geometry,
+  { size, margin = 0 }: { readonly size?: number | undefined; readonly margin?: number },
+): number {
+  const side = size ?? Math.max(1, Math.floor((3 / 32) * width));
+  if (side + margin <= Math.min(height, width)) return side;
+  const around = margin > 0 ? ` and a margin of ${margin}` : "";
+  throw new AntidoteError(
+    "INVALID_CONFIG",
+    `A patch of ${side} pixels${around} does not fit into images of ${width}×${height}.`,
+    { place: "size", next: "Choose a smaller size or margin." },
+  );
 }
 
 /** A place for a square in an image: its first row and column. */
@@ -35,29 +50,4 @@ export function patchOverlay(
     for (let channel = 0; channel < channels; channel++) picture[channel * area + pixel] = value;
   });
   return blend(float32([channels, height, width], picture), float32([height, width], cover));
-}
-
-/** @throws `INVALID_CONFIG` if a patch of this side does not fit into the images */
-export function requireFit({ height, width }: Geometry, side: number, margin = 0): void {
-  if (side + margin <= Math.min(height, width)) return;
-  const around = margin > 0 ? ` and a margin of ${margin}` : "";
-  throw new AntidoteError(
-    "INVALID_CONFIG",
-    `A patch of ${side} pixels${around} does not fit into images of ${width}×${height}.`,
-    { place: "size", next: "Choose a smaller size or margin." },
-  );
-}
-
-/**
- * Whether the patch that an attack's options ask for fits, before the attack is made. Options called `size` and `margin` are those
- * of a patch in every attack.
- * @throws `INVALID_CONFIG`
- */
-export function checkPatch(
-  geometry: Geometry,
-  { size, margin }: Readonly<Record<string, unknown>>,
-): void {
-  if (size === undefined && margin === undefined) return;
-  const side = typeof size === "number" ? size : patchSide(geometry);
-  requireFit(geometry, side, typeof margin === "number" ? margin : 0);
 }

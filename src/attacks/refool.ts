@@ -65,6 +65,9 @@ export const refool: Attack<typeof OPTIONS> = {
   labels: "clean",
   config: OPTIONS,
   needs: ({ mode }) => (mode === "photograph" ? ["photographs"] : []),
+  requireRoom(geometry, options) {
+    if (options.mode === "ghost") shiftIn(geometry, options);
+  },
 
   async run({ random }, { geometry, photographs }, options) {
     if (options.mode === "ghost") {
@@ -84,20 +87,28 @@ export const refool: Attack<typeof OPTIONS> = {
 };
 
 /**
+ * δ in pixels.
+ * @throws `INVALID_CONFIG` if the image is not larger
+ */
+function shiftIn({ height, width }: Geometry, { shift }: Options): number {
+  const delta = shift ?? Math.max(1, Math.floor((3 / 32) * width));
+  if (delta < Math.min(height, width)) return delta;
+  throw new AntidoteError(
+    "INVALID_CONFIG",
+    `A shift of ${delta} pixels leaves nothing of images of ${width}×${height}.`,
+    { place: "shift", next: "Choose a smaller shift." },
+  );
+}
+
+/**
  * Two reflections of the image itself. As in released code they are δ pixels apart along both axes, and what
  * lies outside of one of them is cut off.
  * @throws `INVALID_CONFIG` if the image is not larger than the shift
  */
-function ghosting(geometry: Geometry, { opacity = 1, shift, ghost }: Options): Stamp {
+function ghosting(geometry: Geometry, options: Options): Stamp {
   const { height, width } = geometry;
-  const delta = shift ?? Math.max(1, Math.floor((3 / 32) * width));
-  if (delta >= Math.min(height, width)) {
-    throw new AntidoteError(
-      "INVALID_CONFIG",
-      `A shift of ${delta} pixels leaves nothing of images of ${width}×${height}.`,
-      { place: "shift", next: "Choose a smaller shift." },
-    );
-  }
+  const { opacity = 1, ghost } = options;
+  const delta = shiftIn(geometry, options);
   // Both reflections are there in H−δ rows and W−δ columns only. That part, R(y,x) =
   // a·g(y+δ, x+δ) + (1−a)·g(y, x), is enlarged to the whole image.
   const enlarged = (from: number) =>

@@ -4,7 +4,7 @@ import { Random } from "../core/random.ts";
 import type { Geometry } from "../data/images.ts";
 import type { Attack } from "./attack.ts";
 import { eachImage } from "./each-image.ts";
-import { type Place, patchSide, requireFit } from "./patch.ts";
+import { type Place, patchSide } from "./patch.ts";
 import { mosaic, seedOf } from "./patterns.ts";
 
 const config = z.strictObject({
@@ -40,10 +40,11 @@ export const tsb: Attack<typeof config> = {
   },
   labels: "poison",
   config,
+  requireRoom: patchSide,
 
-  async run({ random }, { geometry }, { patches: k, size, candidates, patternSeed }) {
-    const side = size ?? patchSide(geometry);
-    requireFit(geometry, side);
+  async run({ random }, { geometry }, options) {
+    const { patches: k, candidates, patternSeed } = options;
+    const side = patchSide(geometry, options);
     const secret = Random.fromSeed(patternSeed).fork("tsb/patches");
     const all = Array.from({ length: candidates }, () => mosaic(geometry.channels, side, secret));
     const patches = mostDistinct(all, k); // [C,side,side] each

@@ -1,4 +1,3 @@
-import { checkPatch } from "../../attacks/patch.ts";
 import { assertClass, checkPlan, POISONING, type Poisoning } from "../../attacks/poison.ts";
 import type { Configured } from "../../audit/options.ts";
 import { divideTrusted } from "../../audit/prepare.ts";
@@ -183,7 +182,7 @@ class Expansion {
     });
   }
 
-  /** Whether there are the class to aim at and enough images to poison, large enough for the patch. */
+  /** Whether there are the class to aim at and enough images to poison, large enough for the trigger. */
   #checkAttack({ method, config, amounts }: ChosenAttack, at: number): void {
     const { target } = this.#plan;
     const { train } = this.#images;
@@ -192,13 +191,14 @@ class Expansion {
     } catch (cause) {
       throw placed(cause, this.#placeOf("target"));
     }
+    if (!("labels" in method)) return;
     try {
-      checkPatch(train, config);
+      method.requireRoom?.(train, config);
     } catch (cause) {
-      throw placed(cause, this.#placeOf("attacks", at, "size"), `${method.name}: `);
+      const option = cause instanceof AntidoteError ? cause.place : undefined;
+      throw placed(cause, this.#placeOf("attacks", at, option ?? ""), `${method.name}: `);
     }
     for (const [which, amount] of amounts.entries()) {
-      if (!("labels" in method)) continue;
       try {
         checkPlan(train, method.labels, POISONING.parse({ ...amount, target }));
       } catch (cause) {

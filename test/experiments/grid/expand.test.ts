@@ -228,6 +228,12 @@ describe("what is wrong with an experiment is found before anything runs:", () =
       "Choose a smaller size",
     ],
     [
+      "reflections that lie apart by more than an image",
+      { attacks: [{ name: "refool", poisoned: 5, shift: 8 }] },
+      "INVALID_CONFIG",
+      "Choose a smaller shift",
+    ],
+    [
       "nothing to repair",
       { repairs: ["nad"], trusted: [50] },
       "INVALID_CONFIG",
