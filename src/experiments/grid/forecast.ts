@@ -20,7 +20,7 @@ export interface Ahead {
   readonly trials: number;
   /** Those that the store does not have, and those whose model they need and it has not kept. */
   readonly missing: number;
-  /** How long these will take: as long as trials like them took on this machine, else good to a factor of two or three. */
+  /** How long these will take: as long as trials like them took on this machine or a similar one, else good to a factor of two or three. */
   readonly seconds: number;
   /** How long all of them take from an empty store; null where that is not asked. */
   readonly anew: number | null;

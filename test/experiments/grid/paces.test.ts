@@ -31,3 +31,20 @@ test("trials take as long as those that did the same on this machine", async () 
   expect(paces.secondsFor({ config: nad, amount: 5 })).toBe(20);
   expect(paces.secondsFor({ config: DETECTION, amount: 5 })).toBeUndefined();
 });
+
+test("trials of another machine tell about how long it takes where there are none of this one", async () => {
+  const store = await emptyStore();
+  const { hardware } = recordOf(MODEL);
+  const elsewhere = { ...hardware, cpu: "another one", cores: 96 };
+  await store.add({ ...recordOf(MODEL), duration: 30, hardware: elsewhere });
+  await store.add({
+    ...recordOf(REPAIR),
+    duration: 30,
+    hardware: { ...elsewhere, device: "webgpu" },
+  });
+  const works = byKey({ config: MODEL, amount: 10 }, { config: REPAIR, amount: 10 });
+  const paces = await Paces.in(store, works, hardware);
+  expect(paces.secondsFor({ config: seeded(MODEL, 5), amount: 20 })).toBe(60);
+  // Another kind of device says nothing.
+  expect(paces.secondsFor({ config: REPAIR, amount: 10 })).toBeUndefined();
+});

@@ -58,7 +58,7 @@ function inWords({ groups, store, workers, ...all }: ForecastRecord): string {
     ...groups.map((group) => row(group.name, group)),
     ...(groups.length > 1 ? [row("together", all)] : []),
   ]);
-  const times = `Times are about, with ${workers} ${workers === 1 ? "worker" : "workers"}: as long as trials like them took that ${visible(store)} has, else as the network took just now, which is good to a factor of two or three.`;
+  const times = `Times are about, with ${workers} ${workers === 1 ? "worker" : "workers"}: as long as trials like them took that ${visible(store)} has, on this machine or another one with as many threads, else as the network took just now, which is good to a factor of two or three.`;
   return [...lines, "", times, "Nothing was run."].join("\n");
 }
 
