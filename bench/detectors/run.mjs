@@ -105,7 +105,7 @@ async function score(path, seed) {
   const configured = { method, config: options };
   const found = await searchAll(context, repeats, configured, model);
   const copy = repair && (await copyOf(context, prepared));
-  const compared = { model, repaired: copy?.chosen.model ?? model, heldOut };
+  const compared = { model, repaired: copy?.model ?? model, heldOut };
   const detections = await detectAll(context, repeats, configured, compared, found);
   const about = { copy: doubtAboutCopy(method, model, copy) };
   const { rule, classes, leading, verdict, doubts } = conclude(detections, about);

@@ -139,19 +139,19 @@ async function repairOnce({ file, model }, judge, { repair: { options }, seed },
   const triggers = method.takesTriggers
     ? await searchSuspected(context, prepared.model, prepared.tuning)
     : [];
+  const configured = { method, config: options };
+  const measured = [];
   const outcome = await repairModel(
     context,
     prepared,
     triggers,
-    { method, config: options },
+    configured,
     DELTA,
+    async (model) => void measured.push(await judge.measure(model)),
   );
   const seconds = (performance.now() - started) / 1000;
   const before = await judge.measure(prepared.model);
-  const curve = [];
-  for (const { step, model: repaired } of outcome.checkpoints) {
-    curve.push({ step, ...(await judge.measure(repaired)) });
-  }
+  const curve = outcome.checkpoints.map(({ step }, at) => ({ step, ...measured[at] }));
   const keeping = [{ step: 0, ...before }, ...curve].filter(
     ({ accuracy }) => accuracy.value >= before.accuracy.value - DELTA,
   );

@@ -79,6 +79,7 @@ export const pcb: CodePoisoning<typeof config> = {
       "The trigger is the adversarial one of Section V-E3, where Algorithm 5 prints a random one.",
       "The two kinds of steps have Adam moments of their own: one step's momentum would move weights that the other may not touch.",
       "p, N, the learning rate and its course are unpublished: the defaults are ours.",
+      "Half of every even batch are clean images, which lend the triggered ones their moments of batch norm; Algorithm 5 prints none.",
       "It starts from a trained network; Algorithm 5 also allows a random one.",
       "Triggered images are drawn from a pool of images of other classes, which are moved at random and marked once: unmoved ones could be told from clean images without the trigger.",
     ],

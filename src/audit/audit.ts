@@ -87,7 +87,7 @@ export async function audit(
     repairModel(part, prepared, triggers, repair, options.allowedDrop),
   );
   const { suspect, chosen, deployable } = outcome;
-  const models = { model, repaired: chosen.model, heldOut, examined };
+  const models = { model, repaired: outcome.model, heldOut, examined };
   const detections = await stages.run("measure", (part) =>
     detectAll(part, repeats, detector, models, found),
   );
@@ -121,7 +121,7 @@ export async function audit(
   );
   const samples = await takeSamples(
     context,
-    { suspect: model, repaired: chosen.model },
+    { suspect: model, repaired: outcome.model },
     heldOut,
     { trigger: leading.strongest.trigger, target: leading.target },
     pictures,
@@ -155,5 +155,5 @@ export async function audit(
     },
     ...(await describeRun(context, input.seed, stages)),
   };
-  return { record, pictures, repaired: chosen.model, file: input.file };
+  return { record, pictures, repaired: outcome.model, file: input.file };
 }

@@ -8,12 +8,11 @@ import { screenClasses } from "../inversion/screen-classes.ts";
 import type { Repair } from "../repairs/repair.ts";
 import type { RunContext } from "../runtime/context.ts";
 import { type Conclusion, conclude } from "./conclude.ts";
-import type { Choice } from "./deploy.ts";
 import { openModel } from "./open.ts";
 import { type AuditOptions, type Configured, copiesFor } from "./options.ts";
 import { type Prepared, type Purpose, prepare, type Subject } from "./prepare.ts";
 import type { AuditRecord, Verdict } from "./record.ts";
-import { type Patient, repairModel } from "./repair-model.ts";
+import { type Patient, type Repaired, repairModel } from "./repair-model.ts";
 import { screeningFor } from "./screening.ts";
 import { poisonCopy } from "./self-poison.ts";
 import { doubtAboutCopy } from "./verdict.ts";
@@ -28,7 +27,7 @@ export interface Calibrating {
   /** Makes the copy to compare with, for detectors that need one. */
   readonly repair: Configured<Repair> | undefined;
   /** The repair of the suspect, if there is one. */
-  readonly repaired: Pick<Choice, "chosen" | "deployable"> | undefined;
+  readonly repaired: Pick<Repaired, "model" | "deployable"> | undefined;
   readonly references: readonly Reference[];
   readonly conclusion: Conclusion;
   /** The classes that were examined; undefined for all. */
@@ -65,7 +64,7 @@ export async function calibrate(
       ? await scoreOf(
           named(context, "repaired"),
           about,
-          { ...prepared, model: repaired.chosen.model },
+          { ...prepared, model: repaired.model },
           options,
         ).then(({ leading: { score, target } }) => ({ score, target: nameOf(about, target) }))
       : null,
@@ -119,7 +118,7 @@ async function scoreOf(
       ? await repairModel(context, patient, [], repair, allowedDrop)
       : undefined;
   const about = { among: model.classes, copy: doubtAboutCopy(method, model, copy) };
-  const seen = { model, repaired: copy?.chosen.model ?? model, search, heldOut, examined };
+  const seen = { model, repaired: copy?.model ?? model, search, heldOut, examined };
   const input = { ...seen, ...(triggers ? { triggers } : {}) };
   return conclude([await method.run(context, input, config)], about);
 }

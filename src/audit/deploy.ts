@@ -1,3 +1,4 @@
+import { invariant } from "../core/errors.ts";
 import {
   type Interval,
   type PairedDrop,
@@ -7,7 +8,6 @@ import {
 } from "../core/statistics.ts";
 import { count, type ImageSet } from "../data/images.ts";
 import { imagesOfOthers } from "../detectors/measure.ts";
-import type { Classifier } from "../models/classifier.ts";
 import { compilePredictor, type Stamp } from "../models/predict.ts";
 import type { Checkpoint } from "../repairs/repair.ts";
 import type { RunContext } from "../runtime/context.ts";
@@ -24,7 +24,6 @@ export interface JudgedCheckpoint {
   readonly step: number;
   /** Loss of the last step; null for the suspect itself. */
   readonly loss: number | null;
-  readonly model: Classifier;
   /** On trusted images that the repair did not see. */
   readonly accuracy: Proportion;
   /** For every such image, 1 where the prediction is right, [N]. */
@@ -35,13 +34,16 @@ export interface JudgedCheckpoint {
   readonly success: number;
 }
 
+/** A checkpoint, or the suspect itself, of which no loss is known. */
+type Judgeable = Pick<Checkpoint, "step" | "model"> & { readonly loss: number | null };
+
 /**
  * Measures a checkpoint on held-out trusted images.
  * @param views what is looked at beside every image itself
  */
 export async function judge(
   context: RunContext,
-  { step, loss, model }: Pick<Checkpoint, "step" | "model"> & { readonly loss: number | null },
+  { step, loss, model }: Judgeable,
   heldOut: ImageSet,
   probe: Probe | undefined,
   views: readonly Stamp[] = [],
@@ -58,12 +60,13 @@ export async function judge(
       for (const [row, c] of looked.classes.entries()) hits[row]! += isRight(c, row);
     }
     const judged = {
-      ...{ step, loss, model, accuracy: proportion(sum(right), count(heldOut)) },
+      ...{ step, loss, accuracy: proportion(sum(right), count(heldOut)) },
       ...{ right, seen: hits.map((looks) => looks / (1 + views.length)) },
     };
     if (!probe) return { ...judged, success: 0 };
     const { stamp, target } = probe;
     const others = imagesOfOthers(heldOut, target);
+    invariant(count(others) > 0, "images of other classes tell whether a trigger works");
     const stamped = await predictor.predict(others, { stamp, signal });
     const moved = stamped.classes.filter((c) => c === target).length;
     return { ...judged, success: moved / count(others) };
@@ -83,6 +86,7 @@ export function estimateDrop(
   suspect: JudgedCheckpoint,
   checkpoint: JudgedCheckpoint,
 ): EstimatedDrop {
+  if (checkpoint === suspect) return { value: 0, low: 0, high: 0 };
   const { value, low, high } = pairedDrop(suspect.seen, checkpoint.seen);
   return { value, low, high };
 }
@@ -106,6 +110,9 @@ export interface Choice {
  * are as good as nothing. Among equals it is the latest whose accuracy is within a standard error of the
  * best: repairs end with small steps, so what comes later has settled. If none is kept, it is that among all of them,
  * so one of those that lose least.
+ *
+ * With one checkpoint more, the choice is that one or stays what it was, so that no other model has to be kept: the best of the
+ * earlier ones is within a standard error of itself, and whatever is better than it is later.
  */
 export function chooseDeployable(
   suspect: JudgedCheckpoint,

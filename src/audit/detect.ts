@@ -73,7 +73,7 @@ export async function detect(
       repairModel(part, prepared, triggers, repair, options.allowedDrop),
     ));
   // Without a repair the suspect stands in, and nothing is said about a repaired model.
-  const models = { model, repaired: repaired?.chosen.model ?? model, heldOut, examined };
+  const models = { model, repaired: repaired?.model ?? model, heldOut, examined };
   const { detections, accuracy } = await stages.run("measure", async (part) => ({
     detections: await detectAll(part, repeats, detector, models, found),
     accuracy: (await judge(part, { step: 0, loss: null, model }, heldOut, undefined)).accuracy,

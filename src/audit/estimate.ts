@@ -25,6 +25,7 @@ const SIZE = z.object({
   teacherSteps: z.number().default(0),
   triggerSteps: z.number().default(0),
   marginSteps: z.number().default(0),
+  marginImages: z.number().default(0),
   batchSize: z.number().default(0),
   checkpointEvery: z.number().default(Number.POSITIVE_INFINITY),
   images: z.number().default(0),
@@ -79,17 +80,8 @@ export function workOf(
   const screened = screening && screeningWork(screening, tuning);
   if (screened) work.set("screen", screened);
   const examined = screening ? screening.survivors + screening.controls : classes;
-  let families = 1;
-  if (detector) {
-    const size = SIZE.parse(detector.config);
-    families = size.families.length;
-    const groups = Math.ceil(examined / size.classesPerStep);
-    const width = Math.ceil(examined / groups);
-    const steps = repeats * families * groups * size.steps;
-    const stage = detector.method.search ? "search" : "measure";
-    const networks = detector.method.needsRepair ? 2 : 1;
-    work.set(stage, { amount: steps * width * size.images * INVERSION * networks, steps });
-  }
+  const looked = detector && lookingWork(detector, repeats, examined);
+  if (looked?.search.amount) work.set("search", looked.search);
   if (repair) {
     const { triggerSteps, ...size } = SIZE.parse(repair.config);
     const { steps, teacherSteps, marginSteps, batchSize, checkpointEvery, renew } = size;
@@ -109,16 +101,14 @@ export function workOf(
     const announced = marginSteps * (Math.ceil(classes / 2) + checkpoints);
     work.set("repair", { amount: amount + other, steps: triggerSteps + tuned + announced });
   }
-  if (detector) {
-    const searched = work.get("measure") ?? { amount: 0, steps: 1 };
+  if (detector && looked) {
+    const { search, measure, families } = looked;
     const shown = repeats * families * examined * (repair ? 2 : 1) * heldOut;
-    work.delete("measure");
-    work.set("measure", { amount: searched.amount + shown, steps: searched.steps });
-    const one = work.get(detector.method.search ? "search" : "measure")!;
+    work.set("measure", { amount: measure.amount + shown, steps: Math.max(1, measure.steps) });
     const mended = detector.method.needsRepair ? work.get("repair") : undefined;
     const models = copies + references;
     const each = (of: keyof Work) =>
-      (screened?.[of] ?? 0) + one[of] / repeats + (mended?.[of] ?? 0);
+      (screened?.[of] ?? 0) + (search[of] + measure[of]) / repeats + (mended?.[of] ?? 0);
     const planted = tuningWork(SELF_POISONING, tuning);
     if (models > 0) {
       work.set("calibrate", {
@@ -128,6 +118,27 @@ export function workOf(
     }
   }
   return work;
+}
+
+/** The work of a detector that looks at so many classes: what it searches beforehand, and while it measures. */
+function lookingWork(
+  { method, config }: Configured<Detector>,
+  repeats: number,
+  examined: number,
+): Readonly<Record<"search" | "measure", Work>> & { readonly families: number } {
+  const { families, classesPerStep, ...size } = SIZE.parse(config);
+  const groups = Math.ceil(examined / classesPerStep);
+  const networks = method.needsRepair ? 2 : 1;
+  const rounds = (steps: number, images: number): Work => ({
+    amount: repeats * groups * steps * Math.ceil(examined / groups) * images * INVERSION * networks,
+    steps: repeats * groups * steps,
+  });
+  const searched = rounds(families.length * size.steps, size.images);
+  const ascended = rounds(size.marginSteps, size.marginImages);
+  return {
+    ...{ search: method.search ? searched : rounds(0, 0), families: families.length },
+    measure: method.search ? ascended : searched,
+  };
 }
 
 /** The work of a screening: a tournament for each kind of trigger, and every image of the pool by itself. */

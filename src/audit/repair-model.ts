@@ -14,6 +14,8 @@ import type { AuditRecord } from "./record.ts";
 
 /** A repair that was run and judged. */
 export interface Repaired extends Choice {
+  /** That of the chosen checkpoint; the suspect itself if there is none. */
+  readonly model: Classifier;
   readonly suspect: JudgedCheckpoint;
   /** How many views of each held-out image drops are measured on. */
   readonly views: number;
@@ -33,6 +35,9 @@ export interface Patient extends Readonly<Record<"tuning" | "heldOut", ImageSet>
   readonly model: Classifier;
 }
 
+/** Sees every checkpoint as it comes: of their models only that of the choice is kept. */
+export type Witness = (model: Classifier) => Promise<void>;
+
 /** Repairs a model and chooses among the checkpoints by images, and by the most suspicious trigger that stands out. */
 export async function repairModel(
   context: RunContext,
@@ -40,6 +45,7 @@ export async function repairModel(
   triggers: readonly SuspectedTrigger[],
   repair: Configured<Repair>,
   allowedDrop: number,
+  witness?: Witness,
 ): Promise<RepairedByTriggers> {
   // What checkpoints are judged by; natural triggers are none of the repair's business.
   const strongest = mostSuspicious(standingOut(triggers));
@@ -48,7 +54,7 @@ export async function repairModel(
     stamp: (images: FloatTensor) => stampTrigger(strongest.trigger, images),
   };
   const known = { triggers, probe };
-  const repaired = await repairAndJudge(context, patient, known, repair, allowedDrop);
+  const repaired = await repairAndJudge(context, patient, known, repair, allowedDrop, witness);
   return { ...repaired, probe: strongest ?? null };
 }
 
@@ -63,25 +69,31 @@ export async function repairAndJudge(
   known: { readonly triggers: readonly SuspectedTrigger[]; readonly probe: Probe | undefined },
   { method, config }: Configured<Repair>,
   allowedDrop: number,
+  witness?: Witness,
 ): Promise<Repaired> {
   const { triggers, probe } = known;
   const jury = await openJury(context, model, heldOut, probe);
+  const { suspect, views } = jury;
   const checkpoints: JudgedCheckpoint[] = [];
+  let choice = chooseDeployable(suspect, checkpoints, allowedDrop);
+  let shipped = model;
   const input = { model, trusted: tuning, ...(triggers.length > 0 ? { triggers } : {}) };
   const tuned = { ...context, random: context.random.fork("repair") };
   let stopped: string | null = null;
   try {
     for await (const checkpoint of method.run(tuned, input, config)) {
-      checkpoints.push(await jury.judge(context, checkpoint));
+      const judged = await jury.judge(context, checkpoint);
+      checkpoints.push(judged);
+      choice = chooseDeployable(suspect, checkpoints, allowedDrop);
+      if (choice.chosen === judged) shipped = checkpoint.model;
+      await witness?.(checkpoint.model);
     }
   } catch (error) {
     // What a repair yielded before it diverged is as good as ever.
     if (!(error instanceof AntidoteError && error.code === "DIVERGED")) throw error;
     stopped = `${error.message} ${error.next ?? ""}`.trim();
   }
-  const { suspect, views } = jury;
-  const choice = chooseDeployable(suspect, checkpoints, allowedDrop);
-  return { suspect, views, checkpoints, stopped, ...choice };
+  return { model: shipped, suspect, views, checkpoints, stopped, ...choice };
 }
 
 /** A repair as records state it. */

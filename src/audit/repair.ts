@@ -61,7 +61,7 @@ export async function repair(
   );
   const { suspect, chosen, probe } = outcome;
   const measured = await stages.run("measure", async (part) => {
-    const models = { model, repaired: chosen.model, search: tuning, heldOut };
+    const models = { model, repaired: outcome.model, search: tuning, heldOut };
     return probe ? measureTriggers(part, models, [probe]) : [];
   });
   const [trigger = null] = measured.map(({ target, success }) => ({
@@ -88,5 +88,5 @@ export async function repair(
     },
     ...(await describeRun(context, input.seed, stages)),
   };
-  return { record, repaired: chosen.model };
+  return { record, repaired: outcome.model };
 }

@@ -1,9 +1,9 @@
 import type { Detector } from "../detectors/detector.ts";
 import { natureOf, type Rule } from "../detectors/rules.ts";
 import type { Classifier } from "../models/classifier.ts";
-import type { Choice } from "./deploy.ts";
 import type { ClassSummary } from "./evidence.ts";
 import type { Verdict } from "./record.ts";
+import type { Repaired } from "./repair-model.ts";
 
 /** Why scores do not decide. */
 export type Doubt =
@@ -47,10 +47,10 @@ export type CopyDoubt = Extract<Doubt, "not-repaired" | "spoiled-copy">;
 export function doubtAboutCopy(
   { needsRepair }: Pick<Detector, "needsRepair">,
   model: Classifier,
-  copy: Pick<Choice, "chosen" | "deployable"> | undefined,
+  copy: Pick<Repaired, "model" | "deployable"> | undefined,
 ): CopyDoubt | null {
   if (!needsRepair) return null;
-  if (!copy || copy.chosen.model === model) return "not-repaired";
+  if (!copy || copy.model === model) return "not-repaired";
   return copy.deployable ? null : "spoiled-copy";
 }
 

@@ -53,8 +53,10 @@ export interface PairedDrop extends Interval {
 }
 
 /**
- * The drop of a share measured twice on the same n images, with its 95 % interval: only the images that
- * changed count. With d the loss of an image, Σd/n ± z·√(Σd² − (Σd)²/n)/n; where d is −1, 0 or 1 that is McNemar's (1947).
+ * The drop of a share measured twice on the same n images: only those that changed count. With d the loss of an image it is
+ * Σd/n, its standard error √(Σd² − (Σd)²/n)/n; where d is −1, 0 or 1 that is McNemar's (1947). The 95 % interval, z standard
+ * errors to either side, is that of two images more, one lost and one gained (Bonett & Price, 2012), or it would have no width
+ * where none changed.
  * @param before how far an image was right, in [0,1]: 0 or 1, or the share of several looks at it; [N]
  * @param after the same images later
  */
@@ -67,10 +69,19 @@ export function pairedDrop(before: ArrayLike<number>, after: ArrayLike<number>):
     sum += lost;
     squares += lost ** 2;
   }
-  const value = sum / n;
-  // Rounding may leave less than nothing where all images lose alike.
-  const error = Math.sqrt(Math.max(0, squares - sum ** 2 / n)) / n;
-  return { value, error, low: value - Z * error, high: value + Z * error };
+  const more = n + 2;
+  const middle = sum / more;
+  const reach = Z * errorOf(sum, squares + 2, more);
+  return {
+    ...{ value: sum / n, error: errorOf(sum, squares, n) },
+    ...{ low: Math.max(-1, middle - reach), high: Math.min(1, middle + reach) },
+  };
+}
+
+/** The standard error of the mean of n values, by their sum and that of their squares; n, not n − 1, divides. */
+function errorOf(sum: number, squares: number, n: number): number {
+  // Rounding may leave less than nothing where all values are alike.
+  return Math.sqrt(Math.max(0, squares - sum ** 2 / n)) / n;
 }
 
 /**

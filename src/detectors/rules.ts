@@ -25,13 +25,16 @@ interface Statistic extends Omit<Rule, "statistic" | "noEvidenceBelow" | "backdo
   thresholds(classes: number, controls: number | undefined): readonly [number, number];
 }
 
+/** Fewer have no test; that few is a doubt of its own (`fewestClasses`). */
+const FEWEST_TESTED = 3;
+
 /**
  * How many standard deviations the most extreme of K classes without a backdoor stands out with probability p, if sizes are normal:
  * of a sample that it is part of, or of n controls, which it stands beside (t of n − 1 degrees, p/K above it, times √(1 + 1/n)).
  */
 const mostExtreme = (p: number, classes: number, controls: number | undefined) =>
   controls === undefined
-    ? largestDeviation(classes, p)
+    ? largestDeviation(Math.max(FEWEST_TESTED, classes), p)
     : studentQuantile(controls - 1, p / classes) * Math.sqrt(1 + 1 / controls);
 
 /**

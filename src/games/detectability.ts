@@ -101,11 +101,11 @@ function inspecting(
     throw new AntidoteError("INVALID_CONFIG", message, { place: "reference", next });
   }
   return async (model) => {
-    const { chosen } = repair
+    const compared = repair
       ? await repairAndChoose(context, { repair, allowedDrop, heldOut: share }, model, trusted)
-      : { chosen: { model } };
+      : { model };
     const own = { ...context, random: context.random.fork("detector") };
-    const input = { model, repaired: chosen.model, search, heldOut };
+    const input = { model, repaired: compared.model, search, heldOut };
     return (await method.run(own, input, config)).score;
   };
 }

@@ -1,7 +1,7 @@
 import { type EstimatedDrop, estimateDrop } from "../audit/deploy.ts";
 import type { Configured } from "../audit/options.ts";
 import { divideTrusted } from "../audit/prepare.ts";
-import { repairModel } from "../audit/repair-model.ts";
+import { repairModel, type Witness } from "../audit/repair-model.ts";
 import type { AugmentOptions } from "../data/augment.ts";
 import type { ImageSet } from "../data/images.ts";
 import type { Deployed, Deployment } from "../deployments/deployment.ts";
@@ -104,18 +104,19 @@ export async function defend(
 ): Promise<Defended> {
   const before = await judgeOne(context, judge, await undefended(context, model));
   const suspect: CurvePoint = { step: 0, loss: null, estimatedDrop: null, ...before };
+  const judgements: Judgement[] = [];
+  const witness = async (repaired: Classifier) => {
+    judgements.push(await judgeOne(context, judge, await undefended(context, repaired)));
+  };
   const outcome = repair
-    ? await repairAndChoose(context, { repair, allowedDrop, heldOut }, model, trusted) // 11
+    ? await repairAndChoose(context, { repair, allowedDrop, heldOut }, model, trusted, witness) // 11
     : undefined;
-  const curve: [CurvePoint, ...CurvePoint[]] = [suspect];
-  for (const checkpoint of outcome?.checkpoints ?? []) {
-    const { step, loss, model: repaired } = checkpoint;
-    curve.push({
-      ...{ step, loss, estimatedDrop: estimateDrop(outcome!.suspect, checkpoint) },
-      ...(await judgeOne(context, judge, await undefended(context, repaired))),
-    });
-  }
-  const shipped = outcome?.chosen.model ?? model;
+  const repaired = (outcome?.checkpoints ?? []).map((checkpoint, at) => ({
+    ...{ step: checkpoint.step, loss: checkpoint.loss },
+    ...{ estimatedDrop: estimateDrop(outcome!.suspect, checkpoint), ...judgements[at]! },
+  }));
+  const curve: [CurvePoint, ...CurvePoint[]] = [suspect, ...repaired];
+  const shipped = outcome?.model ?? model;
   const deployable = curve.find(({ step }) => step === (outcome?.chosen.step ?? 0)) ?? suspect;
   const deployed = deployment
     ? await judgeOne(context, judge, await inService(context, deployment, shipped, trusted)) // 12
@@ -140,12 +141,14 @@ export async function repairAndChoose(
   },
   model: Classifier,
   trusted: ImageSet,
+  witness?: Witness,
 ) {
   const divided = divideTrusted(trusted, heldOut, context.random);
   const triggers = repair.method.takesTriggers
     ? await searchSuspected(context, model, divided.tuning)
     : [];
-  return await repairModel(context, { model, ...divided }, triggers, repair, allowedDrop);
+  const patient = { model, ...divided };
+  return await repairModel(context, patient, triggers, repair, allowedDrop, witness);
 }
 
 function inService(

@@ -44,6 +44,7 @@ export const nad: Repair<typeof config> = {
     section: "Pick your Poison, Table V",
     deviations: [
       "Attention is compared on the last feature map of every spatial size, in whatever convolutional network.",
+      "Momentum is plain, for the teacher as well; the authors' code takes Nesterov's.",
       REINSERTED,
     ],
   },

@@ -2,6 +2,9 @@ import { float32 } from "../core/tensor.ts";
 import type { GraphBuilder } from "../onnx/builder.ts";
 import type { Value } from "../onnx/graph.ts";
 
+/** Smallest share of two centroids' squares that their squared distance counts as: float32 tells no less from nothing. */
+const COINCIDENT = 1e-7;
+
 /** Smallest norm that a cosine divides by, as PyTorch's `cosine_similarity`. */
 const TINY = 1e-8;
 
@@ -39,8 +42,8 @@ export function slol(
   const orientation = cosine(
     b,
     differences(b, cross),
-    differences(b, gram(b, c, c)),
-    differences(b, own),
+    distances(b, gram(b, c, c)),
+    distances(b, own),
   );
   const oriented = b.sum(b.mul(orientation, pairs));
   if (form === "released") return b.add(oriented, releasedSpread(b, t, counted));
@@ -77,10 +80,19 @@ function diagonal(b: GraphBuilder, matrix: Value): Value {
 
 /** G_ii − G_ij − G_ji + G_jj for every pair, [K,K]. */
 function differences(b: GraphBuilder, matrix: Value): Value {
-  const size = matrix.shape[0]!;
+  return b.sub(sums(b, matrix), b.add(matrix, b.transpose(matrix, [1, 0])));
+}
+
+/** The same of G = C·Cᵀ: ‖C_i − C_j‖², but no less than rounding leaves of it. */
+function distances(b: GraphBuilder, matrix: Value): Value {
+  const least = b.mul(sums(b, matrix), b.scalar(COINCIDENT));
+  return b.max(differences(b, matrix), least);
+}
+
+/** G_ii + G_jj for every pair, [K,K]. */
+function sums(b: GraphBuilder, matrix: Value): Value {
   const own = diagonal(b, matrix);
-  const both = b.add(b.reshape(own, [size, 1]), own);
-  return b.sub(both, b.add(matrix, b.transpose(matrix, [1, 0])));
+  return b.add(b.reshape(own, [matrix.shape[0]!, 1]), own);
 }
 
 /** dot / (max(√left, tiny) · max(√right, tiny)); the bound also keeps the slope of √ finite at zero. */

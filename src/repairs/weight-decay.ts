@@ -25,7 +25,7 @@ export const weightDecay: Repair<typeof config> = {
     year: 2023,
     section: "V-D, Table V",
     deviations: [
-      "The released code takes the penalty's weight for the learning rate, too.",
+      "The released code takes the penalty's weight for the learning rate, too, and Nesterov's momentum.",
       REINSERTED,
     ],
   },

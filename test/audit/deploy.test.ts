@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { chooseDeployable, type JudgedCheckpoint, judge } from "../../src/audit/deploy.ts";
 import { silent } from "../../src/core/progress.ts";
 import { Random } from "../../src/core/random.ts";
-import { proportion } from "../../src/core/statistics.ts";
+import { pairedDrop, proportion } from "../../src/core/statistics.ts";
 import { float32 } from "../../src/core/tensor.ts";
 import { blend, stampOverlay } from "../../src/data/overlay.ts";
 import { Classifier } from "../../src/models/classifier.ts";
@@ -20,7 +20,7 @@ function point(step: number, right: (index: number) => boolean, success: number)
     hits.reduce((n, hit) => n + hit, 0),
     100,
   );
-  return { step, loss: 1, model, accuracy, right: hits, seen: hits, success };
+  return { step, loss: 1, accuracy, right: hits, seen: hits, success };
 }
 
 /** What is chosen if all checkpoints are right on the first images, and wrong on the others. */
@@ -100,9 +100,29 @@ describe("the checkpoint to deploy", () => {
 
   test("comes with its drop on the same images", () => {
     const { drop } = choice(90, [87, 0]);
+    const right = (hits: number) => point(0, (at) => at < hits, 0).right;
+    const { value, low, high } = pairedDrop(right(90), right(87));
+    expect(drop).toEqual({ value, low, high });
     expect(drop.value).toBeCloseTo(0.03, 12);
-    expect(drop.low).toBeCloseTo(0.03 - 1.96 * (Math.sqrt(3 - 0.09) / 100), 4);
-    expect(drop.high).toBeCloseTo(0.03 + 1.96 * (Math.sqrt(3 - 0.09) / 100), 4);
+  });
+
+  test("is the newest one or what it was before, so that no other model has to be kept", () => {
+    const random = Random.fromSeed(7);
+    for (let run = 0; run < 40; run++) {
+      const draws = random.fork(String(run));
+      const drawn = (step: number) => {
+        const share = draws.uniform(0.84, 0.93);
+        const hits = Array.from({ length: 100 }, () => draws.uniform(0, 1) < share);
+        return point(step, (at) => hits[at]!, draws.integer(0, 4) / 20);
+      };
+      const [suspect, ...checkpoints] = Array.from({ length: 13 }, (_, step) => drawn(step));
+      let before = chooseDeployable(suspect!, [], 0.02).chosen;
+      for (let end = 1; end <= checkpoints.length; end++) {
+        const now = chooseDeployable(suspect!, checkpoints.slice(0, end), 0.02).chosen;
+        expect([before, checkpoints[end - 1]]).toContain(now);
+        before = now;
+      }
+    }
   });
 });
 
@@ -125,7 +145,7 @@ describe("judging a checkpoint", () => {
       success,
       ...rest
     } = await judge(context(), checkpoint, heldOut, { target, stamp });
-    expect(rest).toEqual(checkpoint);
+    expect(rest).toEqual({ step: 7, loss: 0.5 });
     expect(seen).toEqual(hits);
     expect([...hits]).toEqual([...classes].map((c, i) => (c === heldOut.labels[i] ? 1 : 0)));
     const right = hits.reduce((n, hit) => n + hit, 0);

@@ -84,6 +84,27 @@ describe("the trigger that judges checkpoints", () => {
   });
 });
 
+test("a witness sees the model of every checkpoint, of which that of the choice is kept", async () => {
+  const models = [model, await Classifier.fromGraph(plainNet(8), device)];
+  const two: Repair = {
+    ...failing("DIVERGED"),
+    async *run(): AsyncGenerator<Checkpoint> {
+      yield* models.map((each, at) => ({ step: at + 1, loss: 1, model: each }));
+    },
+  };
+  const seen: Classifier[] = [];
+  const outcome = await repairModel(
+    { device, random: Random.fromSeed(0), emit: silent },
+    { model, tuning: IMAGES, heldOut: IMAGES },
+    [],
+    { method: two, config: {} },
+    0.02,
+    async (each) => void seen.push(each),
+  );
+  expect(seen.map((each) => models.indexOf(each))).toEqual([0, 1]);
+  expect(outcome.model).toBe(models[outcome.chosen.step - 1]);
+});
+
 test("any other failure of a repair ends the run", async () => {
   await expect(repaired(failing("RUNTIME_CRASHED", 10))).rejects.toMatchObject({
     code: "RUNTIME_CRASHED",

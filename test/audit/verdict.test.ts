@@ -1,6 +1,5 @@
 import { mean, median, medianAbsoluteDeviation, sampleStandardDeviation } from "simple-statistics";
 import { describe, expect, test } from "vitest";
-import type { Choice } from "../../src/audit/deploy.ts";
 import { decide, doubtAboutCopy, type Scores } from "../../src/audit/verdict.ts";
 import { Random } from "../../src/core/random.ts";
 import { proportion } from "../../src/core/statistics.ts";
@@ -100,10 +99,7 @@ describe("decide", () => {
 
 describe("doubtAboutCopy", () => {
   const model = {} as Classifier;
-  const choice = (copy: Classifier, deployable: boolean) => ({
-    chosen: { model: copy } as Choice["chosen"],
-    deployable,
-  });
+  const choice = (copy: Classifier, deployable: boolean) => ({ model: copy, deployable });
   const other = {} as Classifier;
 
   test.each([
@@ -129,6 +125,11 @@ describe("rules", () => {
     expect(minimum).toBeLessThan(noEvidenceBelow);
     expect(noEvidenceBelow).toBeLessThan(backdooredFrom);
     expect(backdooredFrom).toBeLessThanOrEqual(maximum);
+  });
+
+  test.each(statistics)('of "%s" are there for two classes, which are too few', (statistic) => {
+    const { noEvidenceBelow, backdooredFrom } = ruleOf(statistic, 2);
+    expect(noEvidenceBelow).toBeLessThan(backdooredFrom);
   });
 
   /** Share of clean models, with normal sizes, whose leading class reaches the upper threshold. */

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { Random } from "../../src/core/random.ts";
 import {
   meanWithInterval,
   pairedDrop,
@@ -56,8 +57,10 @@ describe("pairedDrop", () => {
     const { value, error, low, high } = measured(100, 60, 15, 5);
     expect(value).toBeCloseTo(0.1, 12);
     expect(error).toBeCloseTo(Math.sqrt(20 - 1) / 100, 12);
-    expect(low).toBeCloseTo(0.1 - 1.96 * error, 4);
-    expect(high).toBeCloseTo(0.1 + 1.96 * error, 4);
+    // One image more that is lost, and one that is won: 10 of 102, √(22 − 100/102)/102.
+    const reach = (1.96 * Math.sqrt(22 - 100 / 102)) / 102;
+    expect(low).toBeCloseTo(10 / 102 - reach, 4);
+    expect(high).toBeCloseTo(10 / 102 + reach, 4);
   });
 
   test("takes shares of several looks at an image", () => {
@@ -69,8 +72,24 @@ describe("pairedDrop", () => {
     expect(pairedDrop([0.3, 0.3, 0.3], [0.2, 0.2, 0.2]).error).toBeCloseTo(0, 7);
   });
 
-  test("is sure of nothing having changed where no image did", () => {
-    expect(measured(50, 40, 0, 0)).toEqual({ value: 0, error: 0, low: 0, high: 0 });
+  test("is not sure of nothing having changed where no image did", () => {
+    const { value, error, low, high } = measured(50, 40, 0, 0);
+    expect([value, error]).toEqual([0, 0]);
+    expect(high).toBeCloseTo((1.96 * Math.SQRT2) / 52, 4);
+    expect(low).toBe(-high);
+  });
+
+  test("has an interval that holds the true drop about as often as it says, of few images, too", () => {
+    const random = Random.fromSeed(3);
+    // 2 % lost and nothing gained, of 100 images; by errors of the sample alone it would be 86 %.
+    const runs = 2000;
+    const held = Array.from({ length: runs }, () => {
+      const before = Array.from({ length: 100 }, () => 1);
+      const after = before.map(() => Number(!random.chance(0.02)));
+      const { low, high } = pairedDrop(before, after);
+      return low <= 0.02 && 0.02 <= high;
+    }).filter(Boolean).length;
+    expect(held / runs).toBeGreaterThan(0.93);
   });
 
   test("is negative where more was won than lost", () => {

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { gradients } from "../../src/autodiff/gradients.ts";
-import { int64, toNumbers } from "../../src/core/tensor.ts";
+import { float32, int64, toNumbers } from "../../src/core/tensor.ts";
 import { GraphBuilder } from "../../src/onnx/builder.ts";
 import { slol } from "../../src/repairs/slol.ts";
 import { execute } from "../support/execute.ts";
@@ -58,6 +58,21 @@ describe("SLOL", () => {
     const turned = await ours("paper", labels);
     expect(start.value).toBeGreaterThan(turned.value);
     expect(start.gradient.every(Number.isFinite)).toBe(true);
+  });
+
+  test("of classes that are one in float32 has a slope that no step dies of", async () => {
+    const b = new GraphBuilder();
+    const tuned = b.input("tuned", "float32", [2, D]); // [N,d]
+    // Of norm 30, and 0.003 apart: of their squared distance rounding leaves nothing.
+    const near = Float32Array.from(
+      { length: 2 * D },
+      (_, i) => 30 / Math.sqrt(D) + (i === D ? 3e-3 : 0),
+    );
+    const pivot = b.constant(float32([2, D], near));
+    const value = slol(b, pivot, tuned, b.constant(int64([0, 1])), 2, "paper");
+    b.output("gradient", gradients(b, value, [tuned])[0]!);
+    const { gradient } = await execute(b.build(), { tuned: float32([2, D], near) });
+    expect(Math.max(...toNumbers(gradient!).map(Math.abs))).toBeLessThan(1e4);
   });
 
   test("of one class is 0 without a gradient, in the form of the paper", async () => {
