@@ -134,6 +134,6 @@ export async function audit(request: AuditRequest): Promise<AuditResult> {
  * @throws `OUTPUT_NOT_WRITABLE`
  */
 export async function writeAudit(folder: string, result: AuditResult): Promise<AuditRecord> {
-  await using claimed = await AuditFolder.claim(folder);
+  await using claimed = await AuditFolder.claim(folder, result.file.parts ?? [result.file.path]);
   return await claimed.write(result);
 }

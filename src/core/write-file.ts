@@ -1,6 +1,16 @@
 import { randomBytes } from "node:crypto";
-import { type FileHandle, mkdir, open, readdir, rename, rm, rmdir, stat } from "node:fs/promises";
-import { dirname, resolve } from "node:path";
+import {
+  type FileHandle,
+  mkdir,
+  open,
+  readdir,
+  realpath,
+  rename,
+  rm,
+  rmdir,
+  stat,
+} from "node:fs/promises";
+import { dirname, join, resolve, sep } from "node:path";
 import { AntidoteError } from "./errors.ts";
 
 /** Bytes and where they go in the file. */
@@ -101,8 +111,7 @@ export async function fillFolder(
   path: string,
   write: (folder: string) => Promise<void>,
 ): Promise<void> {
-  const partial = `${resolve(path)}.partial`;
-  await rm(partial, { recursive: true, force: true });
+  const partial = besides(path);
   await makeFolder(partial);
   try {
     await write(partial);
@@ -116,18 +125,50 @@ export async function fillFolder(
 }
 
 /**
- * Whether a folder is empty or does not exist yet.
+ * Finds out before long work whether `fillFolder` can make this folder: it is empty or does not exist yet.
  * @throws `OUTPUT_NOT_WRITABLE` otherwise
  */
-export async function requireEmptyFolder(path: string): Promise<void> {
+export async function assertFillable(path: string): Promise<void> {
   const names = await readdir(path).catch((cause: NodeJS.ErrnoException) => {
     if (cause.code === "ENOENT") return [];
     throw notWritable(path, cause);
   });
-  if (names.length === 0) return;
-  throw new AntidoteError("OUTPUT_NOT_WRITABLE", "There is something in the folder already.", {
-    place: path,
-    next: "Choose another folder, or empty this one.",
+  if (names.length > 0) {
+    throw new AntidoteError("OUTPUT_NOT_WRITABLE", "There is something in the folder already.", {
+      place: path,
+      next: "Choose another folder, or empty this one.",
+    });
+  }
+  const partial = besides(path);
+  await makeFolder(partial);
+  await rmdir(partial).catch(() => {});
+}
+
+/**
+ * Makes a folder for results, and finds out before long work whether they can be written there.
+ * @param name of one of them
+ * @throws `OUTPUT_NOT_WRITABLE`
+ */
+export async function makeResultFolder(path: string, name: string): Promise<void> {
+  await makeFolder(path);
+  await assertWritable(join(path, name));
+}
+
+/**
+ * Keeps a result from being written over what it is made of.
+ * @param path a file to write, or a folder of which anything may be written over
+ * @param inputs files, or folders that hold them
+ * @throws `USAGE`
+ */
+export async function assertApart(path: string, inputs: readonly string[]): Promise<void> {
+  const real = (each: string) => realpath(each).catch(() => undefined);
+  const [to, ...from] = await Promise.all([path, ...inputs].map(real));
+  if (to === undefined) return;
+  const at = from.findIndex((each) => each === to || each?.startsWith(to + sep));
+  if (at < 0) return;
+  throw new AntidoteError("USAGE", "The result would be written over what it is made of.", {
+    place: inputs[at]!,
+    next: "Choose another --out: models are kept as they are.",
   });
 }
 
@@ -156,8 +197,13 @@ export function besides(path: string): string {
   return `${resolve(path)}.${process.pid}-${randomBytes(4).toString("hex")}${PART}`;
 }
 
-/** How the names of files end that are being written; one that is left over was never finished. */
-export const PART = ".part";
+/** How the names of files end that are being written. */
+const PART = ".part";
+
+/** Whether a file was being written under this name by `writeAtomically`; one that is left over was never finished. */
+export function isUnfinished(name: string): boolean {
+  return /\.\d+-[0-9a-f]{8}\.part$/.test(name);
+}
 
 /** Codes that say that there is no space left, on the disk or for this user. */
 const FULL = new Set(["ENOSPC", "EDQUOT"]);

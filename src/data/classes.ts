@@ -54,8 +54,8 @@ export const LABELS: Teller = {
 /**
  * Decides the class of every folder. The first rule that applies wins: (a) the `--classes` file; (b) the model's
  * own class names, if every folder bears one; (c) an index in front of every folder name (`0_airplane`,
- * `03-cat`, `7`); (d) alphabetical order, for which no class may be missing. Indices alone may stand for the
- * names of (a), too.
+ * `03-cat`, `7`); (d) alphabetical order, for which no class may be missing. Indices may stand for the
+ * names of (a), too, alone or with just these behind them.
  * @param place that messages name
  * @param teller what `folders` are, if they are something else
  * Errors: `CLASSES_MISMATCH` if a folder is no class, two folders are the same class or, by (d), the
@@ -68,30 +68,43 @@ export async function assignClasses(
   teller: Teller = FOLDERS,
 ): Promise<ClassAssignment> {
   const about = { folders, place, teller };
-  const indices = folders.map((folder) => teller.index.exec(folder));
+  const indices = folders.map((folder) => indexIn(folder, teller));
   const own = rules.classNames;
   if (rules.classes !== undefined) {
     const names = await readClassNames(rules.classes);
     checkClassCount(names.length, rules.classCount, rules.classes);
     const find = bearersIn(names);
-    if (folders.every((folder) => /^\d+$/.test(folder) && find(folder).length === 0)) {
-      const named = { classNames: names };
-      return byIndex(about, indices as RegExpExecArray[], named, `indices in ${rules.classes}`);
+    const asIndices = indices.filter(isIndex);
+    if (asIndices.length < folders.length || folders.some((folder) => find(folder).length > 0)) {
+      return byName(about, names, "names listed in", rules.classes);
     }
-    return byName(about, names, "names listed in", rules.classes);
+    refuseOtherNames(about, asIndices, names, rules.classes);
+    const bare = asIndices.map(({ index }) => ({ index }));
+    return byIndex(about, bare, { classNames: names }, `indices in ${rules.classes}`);
   }
   const findOwn = own && bearersIn(own);
   if (own && findOwn && folders.every((folder) => findOwn(folder).length === 1)) {
     return byName(about, own, "class names in", rules.classNamesFrom ?? "the model");
   }
-  if (indices.every((index) => index !== null)) {
-    return byIndex(about, indices, rules, teller.indexRule);
-  }
+  if (indices.every(isIndex)) return byIndex(about, indices, rules, teller.indexRule);
   return alphabetically(about, rules.classCount ?? own?.length);
 }
 
 /** More classes than any data set has; bounds what an index without a model may ask for. */
 export const MAX_CLASSES = 100_000;
+
+/** A class index, and the name that is written behind it. */
+interface Indexed {
+  readonly index: number;
+  readonly name?: string | undefined;
+}
+
+function indexIn(folder: string, teller: Teller): Indexed | null {
+  const found = teller.index.exec(folder);
+  return found && { index: Number(found[1]), name: found[2] };
+}
+
+const isIndex = (found: Indexed | null): found is Indexed => found !== null;
 
 interface About {
   readonly folders: readonly string[];
@@ -149,11 +162,11 @@ export function positionsIn(list: string, classes: readonly number[]): string {
 
 function byIndex(
   about: About,
-  indices: readonly RegExpExecArray[],
+  indices: readonly Indexed[],
   rules: ClassRules,
   rule: string,
 ): ClassAssignment {
-  const labels = indices.map((index) => Number(index[1]));
+  const labels = indices.map(({ index }) => index);
   const largest = labels.reduce((max, label) => Math.max(max, label), 0);
   const total = rules.classCount ?? rules.classNames?.length ?? Math.min(largest + 1, MAX_CLASSES);
   if (largest >= total) {
@@ -170,10 +183,29 @@ function byIndex(
     (_, label) => rules.classNames?.[label] ?? `class ${label}`,
   );
   labels.forEach((label, i) => {
-    const written = indices[i]![2];
+    const written = indices[i]!.name;
     if (written) classNames[label] = written;
   });
   return { labels, classNames, rule };
+}
+
+/** What is written behind an index has to be the name that the list has there. */
+function refuseOtherNames(
+  { folders, place, teller }: About,
+  indices: readonly Indexed[],
+  names: readonly string[],
+  source: string,
+): void {
+  const at = indices.findIndex(
+    ({ index, name }) => name && names[index] !== undefined && !sameClass(name, names[index]),
+  );
+  if (at < 0) return;
+  const { index } = indices[at]!;
+  throw mismatch(
+    `The ${teller.one} "${folders[at]}" says class ${index}, which is "${names[index]}" in ${source}.`,
+    place,
+    { ...teller, next: "Correct the name or the list." },
+  );
 }
 
 function alphabetically(
@@ -265,7 +297,9 @@ function synonyms(className: string): string[] {
 }
 
 function plain(name: string): string {
+  // macOS writes accents as characters of their own.
   return name
+    .normalize("NFC")
     .toLowerCase()
     .replace(/[\s_-]+/g, " ")
     .trim();

@@ -117,16 +117,19 @@ function fileFinder(
   present: readonly string[],
   folder: string,
 ): (file: string) => string | undefined {
-  const all = new Set(present);
+  // macOS writes accents as characters of their own.
+  const plain = (name: string) => name.normalize("NFC");
+  const all = new Map(present.map((name) => [plain(name), name]));
   const byStem = new Map<string, string | undefined>();
-  for (const name of present) {
-    const stem = name.replace(/\.[^./]+$/, "");
+  for (const [written, name] of all) {
+    const stem = written.replace(/\.[^./]+$/, "");
     byStem.set(stem, byStem.has(stem) ? undefined : name);
   }
-  const own = `${basename(folder)}/`;
+  const own = `${plain(basename(folder))}/`;
   return (file) => {
-    const short = file.startsWith(own) ? file.slice(own.length) : file;
-    return [file, short].find((name) => all.has(name)) ?? byStem.get(file) ?? byStem.get(short);
+    const whole = plain(file);
+    const short = whole.startsWith(own) ? whole.slice(own.length) : whole;
+    return all.get(whole) ?? all.get(short) ?? byStem.get(whole) ?? byStem.get(short);
   };
 }
 

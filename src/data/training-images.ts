@@ -19,6 +19,8 @@ export interface TrainingImagesOptions {
   /** How many images to draw of the procedural set. */
   readonly count: number;
   readonly random: Random;
+  /** Of the images that a network is trained on, for others that are to have the same classes. */
+  readonly classNames?: readonly string[] | undefined;
   readonly emit: Emit;
   readonly signal?: AbortSignal | undefined;
 }
@@ -29,12 +31,15 @@ export interface TrainingImagesOptions {
  */
 export async function trainingImages(
   source: string,
-  { split, size, count, random, emit, signal }: TrainingImagesOptions,
+  { split, size, count, random, classNames, emit, signal }: TrainingImagesOptions,
 ): Promise<ImageSet> {
   if (source === PROCEDURAL) return proceduralImages({ count, size, random });
   const isFolder = (await kindOf(source)) === "folder";
   const names = isFolder ? await namesIn(source) : [basename(source)];
   if (names.some(isCifar10File)) return readCifar10(source, { split, signal });
   if (names.some(isIdxImagesFile)) return readIdx(source, isFolder ? { split } : {});
-  return imageFolder(source, { channels: 3, height: size, width: size, emit, signal });
+  const geometry = { channels: 3, height: size, width: size };
+  return imageFolder(source, {
+    ...{ ...geometry, classNames, classNamesFrom: "the training images", emit, signal },
+  });
 }

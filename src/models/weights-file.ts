@@ -1,4 +1,4 @@
-import { type FileHandle, open, realpath, stat } from "node:fs/promises";
+import { type FileHandle, realpath } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { z } from "zod";
 import { AntidoteError } from "../core/errors.ts";
@@ -12,7 +12,7 @@ import {
 } from "../core/safetensors.ts";
 import { fromBytes, type Tensor } from "../core/tensor.ts";
 import { refusedFormat, SIGNATURE_BYTES } from "../onnx/foreign.ts";
-import { readAt } from "../onnx/read.ts";
+import { openFile, readAt } from "../onnx/read.ts";
 
 /** Bytes of an index at most. */
 const MAX_INDEX_BYTES = 16 * 2 ** 20;
@@ -104,11 +104,8 @@ async function openPart(file: string, shownAs: string): Promise<Part> {
   let handle: FileHandle;
   let bytes: number;
   try {
-    // Checked before opening: opening a named pipe would wait for ever.
-    const found = await stat(file);
-    if (!found.isFile()) throw new Error("it is not a file");
-    bytes = found.size;
-    handle = await open(file);
+    handle = await openFile(file);
+    bytes = (await handle.stat()).size;
   } catch (cause) {
     throw new AntidoteError("MODEL_NOT_FOUND", "There is no such file, or it cannot be read.", {
       place: shownAs,
@@ -157,11 +154,11 @@ async function openShards(path: string, parts: Part[]): Promise<void> {
 async function readIndex(path: string): Promise<Map<string, string>> {
   let text: string;
   try {
-    const { size } = await stat(path);
+    await using file = await openFile(path);
+    const { size } = await file.stat();
     if (size > MAX_INDEX_BYTES) {
       throw damaged(path, `the index has more than ${MAX_INDEX_BYTES / 2 ** 20} MB`);
     }
-    await using file = await open(path);
     text = new TextDecoder("utf-8", { fatal: true }).decode(await readAt(file, 0, size));
   } catch (cause) {
     if (cause instanceof AntidoteError) throw cause;

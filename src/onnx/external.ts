@@ -1,4 +1,4 @@
-import { type FileHandle, open, realpath } from "node:fs/promises";
+import { type FileHandle, realpath } from "node:fs/promises";
 import { dirname } from "node:path";
 import { create } from "@bufbuild/protobuf";
 import { AntidoteError } from "../core/errors.ts";
@@ -8,7 +8,7 @@ import {
   StringStringEntryProtoSchema,
   type TensorProto,
 } from "./proto/generated/onnx_pb.ts";
-import { readAt } from "./read.ts";
+import { openFile, readAt } from "./read.ts";
 import { allTensors } from "./walk.ts";
 
 /** `TensorProto.data_location` of a tensor whose bytes are in another file. */
@@ -112,10 +112,7 @@ async function openInside(folder: string, location: string, path: string): Promi
   try {
     const real = await realPathInside(folder, location);
     if (real === undefined) throw outside(location, path);
-    const handle = await open(real);
-    if ((await handle.stat()).isFile()) return handle;
-    await handle.close();
-    throw new Error("it is not a file");
+    return await openFile(real);
   } catch (cause) {
     if (cause instanceof AntidoteError) throw cause;
     throw new AntidoteError(

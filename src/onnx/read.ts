@@ -1,4 +1,4 @@
-import type { FileHandle } from "node:fs/promises";
+import { type FileHandle, open, stat } from "node:fs/promises";
 
 /** `count` bytes of a file from `offset`; fewer if the file ends before. */
 export async function readAt(
@@ -14,4 +14,13 @@ export async function readAt(
     filled += bytesRead;
   }
   return bytes.subarray(0, filled);
+}
+
+/**
+ * Opens a file, and nothing else that a path may name: opening a named pipe would wait for ever.
+ * @throws what the system throws; an `Error` if it is no file
+ */
+export async function openFile(path: string): Promise<FileHandle> {
+  if (!(await stat(path)).isFile()) throw new Error("it is not a file");
+  return await open(path);
 }

@@ -4,7 +4,13 @@ import type { AuditResult } from "../audit/audit.ts";
 import { provenance } from "../audit/provenance.ts";
 import { type AuditRecord, auditRecord } from "../audit/record.ts";
 import { AntidoteError } from "../core/errors.ts";
-import { assertWritable, makeFolder, notWritable, writeAtomically } from "../core/write-file.ts";
+import {
+  assertApart,
+  assertWritable,
+  makeFolder,
+  notWritable,
+  writeAtomically,
+} from "../core/write-file.ts";
 import { exportModel } from "../onnx/export.ts";
 import { writeOnnxFile } from "../onnx/file.ts";
 import { auditPage } from "./page.ts";
@@ -39,9 +45,11 @@ export class AuditFolder implements AsyncDisposable {
 
   /**
    * Makes the folder, or takes one that is empty or holds nothing but an earlier audit.
-   * @throws `OUTPUT_NOT_WRITABLE`
+   * @param models what is audited, and what it is compared with: none of them may lie in the folder
+   * @throws `OUTPUT_NOT_WRITABLE`, `USAGE`
    */
-  static async claim(path: string): Promise<AuditFolder> {
+  static async claim(path: string, models: readonly string[]): Promise<AuditFolder> {
+    await assertApart(path, models);
     const folder = new AuditFolder(path, await makeFolder(path));
     await folder.#assertOurs();
     await assertWritable(join(path, DOCUMENT));

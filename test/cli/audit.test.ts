@@ -117,6 +117,11 @@ describe("audit", () => {
     await audit(out, "--seed", "1");
     expect(await readFile(join(out, "report.json"), "utf8")).not.toBe(first);
 
+    const repaired = join(out, "repaired.onnx");
+    const again = await antidote(["audit", repaired, "--images", images, "--out", out, ...SHORT]);
+    expect(again.stderr).toContain("error USAGE: The result would be written over what it is");
+    expect([again.code, existsSync(repaired)]).toEqual([4, true]);
+
     await writeFile(join(out, "notes.txt"), "mine");
     const { code, stderr } = await audit(out);
     expect(stderr).toContain('error OUTPUT_NOT_WRITABLE: The folder already holds "notes.txt".');

@@ -106,7 +106,7 @@ describe("zero-shot", () => {
     [
       "a file of the model as the output",
       () => ["--classes", at("images"), "--out", at("clip/model.safetensors")],
-      "--out names a file of the model itself",
+      "The result would be written over what it is made of",
       4,
     ],
     ["no classes", () => ["--out", at("x.onnx")], "--classes is missing", 4],

@@ -1,11 +1,13 @@
 import { existsSync } from "node:fs";
-import { readdir, readFile } from "node:fs/promises";
+import { readdir, readFile, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import {
+  assertApart,
   besides,
+  fillFolder,
+  isUnfinished,
   makeFolder,
-  PART,
   writeAtomically,
   writeText,
 } from "../../src/core/write-file.ts";
@@ -22,7 +24,7 @@ test("a file that is written twice at the same time ends as one of the two", asy
 
 test("processes of the same number on two machines do not write into one file", () => {
   expect(besides("model.onnx")).not.toBe(besides("model.onnx"));
-  expect(besides("model.onnx").endsWith(PART)).toBe(true);
+  expect(isUnfinished(besides("model.onnx"))).toBe(true);
 });
 
 test("a write that fails leaves what was there, and nothing else", async () => {
@@ -53,3 +55,27 @@ test.runIf(existsSync("/proc/self"))(
     });
   },
 );
+
+test("files of others that are not finished are not ours", () => {
+  expect(isUnfinished("ubuntu.iso.part")).toBe(false);
+});
+
+test("a folder is filled without touching what lies beside it", async () => {
+  const folder = await folderWith({ "set.partial/notes.txt": "mine" });
+  await fillFolder(join(folder, "set"), (inside) => writeText(join(inside, "one"), "1"));
+  expect((await readdir(folder)).sort()).toEqual(["set", "set.partial"]);
+  expect(await readdir(join(folder, "set.partial"))).toEqual(["notes.txt"]);
+});
+
+test("nothing is written over what it is made of, whatever it is called", async () => {
+  const folder = await folderWith({ "model.onnx": "", "earlier/repaired.onnx": "" });
+  const at = (...names: string[]) => join(folder, ...names);
+  await symlink(at("model.onnx"), at("link.onnx"));
+  const refused = { code: "USAGE", place: at("model.onnx") };
+  await expect(assertApart(at("model.onnx"), [at("model.onnx")])).rejects.toMatchObject(refused);
+  await expect(assertApart(at("link.onnx"), [at("model.onnx")])).rejects.toMatchObject(refused);
+  const inside = assertApart(at("earlier"), [at("model.onnx"), at("earlier", "repaired.onnx")]);
+  await expect(inside).rejects.toMatchObject({ place: at("earlier", "repaired.onnx") });
+  await assertApart(at("new.onnx"), [at("model.onnx")]);
+  await assertApart(at("earlier"), [at("model.onnx"), at("missing")]);
+});

@@ -26,6 +26,22 @@ test("(a) the --classes file decides, in every form it may have", async () => {
   }
 });
 
+test("(a) an index in front of the listed name is as good as the name", async () => {
+  const folder = await folderWith({ "labels.txt": "airplane\ncat\navi\u00f3n\n" });
+  const classes = join(folder, "labels.txt");
+  const found = await assignClasses(["1_cat", "0_Airplane", "2"], { classes }, "images");
+  expect(found).toMatchObject({ labels: [1, 0, 2], classNames: ["airplane", "cat", "avi\u00f3n"] });
+  await expect(assignClasses(["0_cat", "1_airplane"], { classes }, "images")).rejects.toMatchObject(
+    {
+      code: "CLASSES_MISMATCH",
+      message: `The folder "0_cat" says class 0, which is "airplane" in ${classes}.`,
+    },
+  );
+  // As macOS writes the accent.
+  const decomposed = await assignClasses(["avio\u0301n", "cat"], { classes }, "images");
+  expect(decomposed.labels).toEqual([2, 1]);
+});
+
 test("ImageNet's lists match by identifier or by one synonym", async () => {
   const folder = await folderWith({
     "synset.txt": "n01440764 tench, Tinca tinca\nn02012849 crane\nn03126707 crane\n",

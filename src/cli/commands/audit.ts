@@ -67,7 +67,8 @@ export const audit = command({
   ],
 
   async run({ argument, options, methods, signal, emit }) {
-    await using folder = await AuditFolder.claim(options.out ?? defaultFolder(argument));
+    const out = options.out ?? defaultFolder(argument);
+    await using folder = await AuditFolder.claim(out, [argument, ...options.references]);
     return await onDevice(options, { signal, emit }, async (context) => {
       // The usual repair leaves a model as it is in which nothing stands out, and a model compared with itself shows nothing.
       const compares = methods.detector.method.needsRepair && !methods.repair.isStated;

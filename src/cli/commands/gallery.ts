@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { describeHardware, describeVersions } from "../../audit/describe.ts";
 import { GALLERY_SCHEMA_VERSION, type GalleryRecord } from "../../audit/gallery-record.ts";
-import { writeJson } from "../../core/write-file.ts";
+import { makeResultFolder, writeJson } from "../../core/write-file.ts";
 import { PROCEDURAL } from "../../data/training-images.ts";
 import { changeInWords } from "../../report/attack-gallery.ts";
 import type { RunContext } from "../../runtime/context.ts";
@@ -24,6 +24,7 @@ const options = z.strictObject({
   ...grouped("Output:", {
     out: z
       .string()
+      .min(1)
       .default("gallery")
       .describe("folder for gallery.html, gallery.svg, gallery.png and gallery.json")
       .meta({ placeholder: "dir" }),
@@ -65,6 +66,7 @@ export const gallery = command({
 
 async function run(context: RunContext, { options, methods }: Input): Promise<Outcome> {
   const started = performance.now();
+  await makeResultFolder(options.out, "gallery.json");
   const drawn = await drawGallery(context, options, methods.attack);
   const files = await writeGallery(options.out, "gallery", drawn);
   const { entries: _, ...record } = drawn;

@@ -3,7 +3,7 @@ import { describeHardware, describeVersions } from "../../audit/describe.ts";
 import { POISON_SCHEMA_VERSION, type PoisonRecord } from "../../audit/poison-record.ts";
 import { manifestIn, markedFiles } from "../../audit/poisoned-folder.ts";
 import { AntidoteError } from "../../core/errors.ts";
-import { fillFolder, requireEmptyFolder, writeJson } from "../../core/write-file.ts";
+import { assertFillable, fillFolder, writeJson } from "../../core/write-file.ts";
 import { count } from "../../data/images.ts";
 import { trainingImages } from "../../data/training-images.ts";
 import { writeClassFolders } from "../../data/write.ts";
@@ -28,6 +28,7 @@ const options = z.strictObject({
   ...grouped("Output:", {
     out: z
       .string()
+      .min(1)
       .describe("folder for the images, one folder per class, and poison.json")
       .meta({ placeholder: "dir" }),
   }),
@@ -70,7 +71,7 @@ async function run(context: RunContext, { options, methods }: Input): Promise<Ou
       next: "Add --attack NAME; `antidote methods` lists them.",
     });
   }
-  await requireEmptyFolder(options.out);
+  await assertFillable(options.out);
   const { random, emit, signal } = context;
   const about = { split: "train", random: random.fork("images/train"), emit, signal } as const;
   const clean = await trainingImages(options.data, { ...options, ...about });

@@ -1,4 +1,3 @@
-import { realpath } from "node:fs/promises";
 import { z } from "zod";
 import { findModel } from "../../audit/model-folder.ts";
 import { auditOptions } from "../../audit/options.ts";
@@ -6,7 +5,7 @@ import { provenance } from "../../audit/provenance.ts";
 import { repair as repairModel } from "../../audit/repair.ts";
 import type { RepairRecord } from "../../audit/repair-record.ts";
 import { AntidoteError } from "../../core/errors.ts";
-import { assertWritable } from "../../core/write-file.ts";
+import { assertApart, assertWritable } from "../../core/write-file.ts";
 import { exportModel } from "../../onnx/export.ts";
 import { writeOnnxFile } from "../../onnx/file.ts";
 import { percent, pointsInterval, sharePhrase, viewsInWords } from "../../report/format.ts";
@@ -65,7 +64,7 @@ export const repair = command({
   ],
 
   async run({ argument, options, methods, signal, emit }) {
-    await assertOther((await findModel(argument)).path, options.out);
+    await assertApart(options.out, [(await findModel(argument)).path]);
     await assertWritable(options.out);
     return await onDevice(options, { signal, emit }, async (context) => {
       const subject = await openSubject(context, argument, options);
@@ -89,17 +88,6 @@ export const repair = command({
 
 /** Exit code where every checkpoint costs more accuracy than allowed: somebody has to decide whether to use the model. */
 const TOO_COSTLY = 2;
-
-/** The suspect is evidence: it is never written over. */
-async function assertOther(model: string, out: string): Promise<void> {
-  const place = (path: string) => realpath(path).catch(() => undefined);
-  const [from, to] = await Promise.all([place(model), place(out)]);
-  if (from === undefined || from !== to) return;
-  throw new AntidoteError("USAGE", "--out names the model itself.", {
-    place: out,
-    next: "Choose another name: the suspect file is kept as it is.",
-  });
-}
 
 /** What `antidote repair` prints. */
 export function inWords({

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { stringify } from "yaml";
 import { z } from "zod";
-import { makeFolder, writeJson, writeText } from "../../core/write-file.ts";
+import { makeResultFolder, writeJson, writeText } from "../../core/write-file.ts";
 import {
   betterFor,
   SEARCH,
@@ -73,7 +73,7 @@ export const search = command({
     return onDevice(options, { signal, emit }, async (context) => {
       const subject = await openSubject(context, argument, options);
       const { out, seed } = options;
-      await makeFolder(out);
+      await makeResultFolder(out, "search.json");
       const repair = configured(methods.repair);
       const fixed = new Set(methods.repair.given);
       const input = { ...subject, repair, fixed, seed, folder: out };

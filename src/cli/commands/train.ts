@@ -7,7 +7,8 @@ import { within } from "../../audit/memory.ts";
 import { openPreprocessed } from "../../audit/open.ts";
 import { TRAIN_SCHEMA_VERSION, type TrainRecord } from "../../audit/train-record.ts";
 import { AntidoteError } from "../../core/errors.ts";
-import { makeFolder, writeJson } from "../../core/write-file.ts";
+import { assertApart, makeResultFolder, writeJson } from "../../core/write-file.ts";
+import { assertAlike } from "../../data/alike.ts";
 import { count, type ImageSet } from "../../data/images.ts";
 import { trainingImages } from "../../data/training-images.ts";
 import type { Classifier } from "../../models/classifier.ts";
@@ -38,6 +39,7 @@ const options = z.strictObject({
       .meta({ placeholder: "path" }),
     out: z
       .string()
+      .min(1)
       .describe(
         "folder for model.onnx, train.json and the checkpoint that a stopped run continues from",
       )
@@ -132,7 +134,12 @@ async function run(context: RunContext, input: Input, checkpoint: string): Promi
   const started = performance.now();
   const { options, methods } = input;
   const { clean, heldOut } = await readImages(context, options);
-  await makeFolder(options.out);
+  const model = join(options.out, "model.onnx");
+  await makeResultFolder(options.out, "model.onnx");
+  await assertApart(
+    model,
+    [options.from, options.surrogate].filter((path) => path !== undefined),
+  );
   // The command's schema contains both: each takes what is its own.
   const recipe = RECIPE.strip().parse(options);
   const config = recipeFor(options.from === undefined ? "new" : "trained", recipe);
@@ -142,7 +149,6 @@ async function run(context: RunContext, input: Input, checkpoint: string): Promi
   const { start, network } = await startOf(context, options, clean);
   const material = { classifier: start, images, repeats, unaugmented, heldOut, checkpoint };
   const { classifier, history } = await trainClassifier(context, material, config);
-  const model = join(options.out, "model.onnx");
   const metadata = { names: JSON.stringify(clean.classNames) };
   const trained = await intrusion.finish(classifier);
   await writeOnnxFile(model, newModelFile(model, trained, metadata, options.storage));
@@ -195,19 +201,14 @@ async function readImages(
   { random, emit, signal }: RunContext,
   { data, heldOut: other, size, count: drawn }: Input["options"],
 ): Promise<{ clean: ImageSet; heldOut: ImageSet | undefined }> {
-  const read = (source: string, split: "train" | "test") => {
-    const stream = random.fork(`images/${split}`);
-    return trainingImages(source, { split, size, count: drawn, random: stream, emit, signal });
+  const read = (source: string, split: "train" | "test", classNames?: readonly string[]) => {
+    const about = { split, size, count: drawn, random: random.fork(`images/${split}`) };
+    return trainingImages(source, { ...about, classNames, emit, signal });
   };
   const clean = await read(data, "train");
-  const heldOut = other === undefined ? undefined : await read(other, "test");
-  if (heldOut && heldOut.classNames.length !== clean.classNames.length) {
-    throw new AntidoteError(
-      "CLASSES_MISMATCH",
-      `There are ${clean.classNames.length} classes of training images, but ${heldOut.classNames.length} of held-out images.`,
-      { place: "--held-out", next: "Give images of the same classes." },
-    );
-  }
+  if (other === undefined) return { clean, heldOut: undefined };
+  const heldOut = await read(other, "test", clean.classNames);
+  assertAlike(clean, heldOut, other);
   return { clean, heldOut };
 }
 

@@ -1,12 +1,10 @@
-import { realpath } from "node:fs/promises";
 import { basename } from "node:path";
 import { z } from "zod";
-import { type ClipFolder, openClipFolder } from "../../audit/clip-folder.ts";
+import { openClipFolder } from "../../audit/clip-folder.ts";
 import { describeFile, describeHardware, describeVersions } from "../../audit/describe.ts";
 import { zeroShot as makeZeroShot } from "../../audit/zero-shot.ts";
 import { ZERO_SHOT_SCHEMA_VERSION, type ZeroShotRecord } from "../../audit/zero-shot-record.ts";
-import { AntidoteError } from "../../core/errors.ts";
-import { assertWritable } from "../../core/write-file.ts";
+import { assertApart, assertWritable } from "../../core/write-file.ts";
 import { classNamesFrom } from "../../data/class-names.ts";
 import { PROMPTS, readPrompts } from "../../models/clip/prompts.ts";
 import { newModelFile } from "../../models/new-file.ts";
@@ -86,7 +84,7 @@ async function run(context: RunContext, { argument, options }: Input): Promise<O
   const prompts = options.prompts === undefined ? PROMPTS : await readPrompts(options.prompts);
   const clip = await openClipFolder(argument);
   await using weights = clip.weights;
-  await assertOther(clip, out);
+  await assertApart(out, weights.files);
   const { classifier, warnings } = await makeZeroShot(context, clip, classes, prompts);
   const metadata = { names: JSON.stringify(classes), "antidote.prompts": JSON.stringify(prompts) };
   await writeOnnxFile(out, newModelFile(out, classifier, metadata, storage));
@@ -112,17 +110,6 @@ async function run(context: RunContext, { argument, options }: Input): Promise<O
     duration: (performance.now() - started) / 1000,
   };
   return { document, text: inWords(document), exitCode: 0 };
-}
-
-/** The model is evidence: none of its files is written over. */
-async function assertOther({ weights: { files } }: ClipFolder, out: string): Promise<void> {
-  const place = (path: string) => realpath(path).catch(() => undefined);
-  const [to, ...from] = await Promise.all([out, ...files].map(place));
-  if (to === undefined || !from.includes(to)) return;
-  throw new AntidoteError("USAGE", "--out names a file of the model itself.", {
-    place: out,
-    next: "Choose another name: the model is kept as it is.",
-  });
 }
 
 function inWords(record: ZeroShotRecord): string {

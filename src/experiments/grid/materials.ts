@@ -4,7 +4,7 @@ import { openModel, openPreprocessed } from "../../audit/open.ts";
 import { readManifest } from "../../audit/poisoned-folder.ts";
 import { AntidoteError, invariant } from "../../core/errors.ts";
 import { Random } from "../../core/random.ts";
-import { abridged } from "../../data/classes.ts";
+import { assertAlike } from "../../data/alike.ts";
 import { digestOf } from "../../data/digest.ts";
 import { ascending, count, type ImageSet, subset } from "../../data/images.ts";
 import { stratified } from "../../data/split.ts";
@@ -99,25 +99,6 @@ function judges(all: ImageSet, wanted: number): number[] {
   if (wanted >= count(all)) return ascending(count(all));
   const random = Random.fromSeed(0).fork("images/judges");
   return stratified(all, wanted, random, { balance: "proportional", minimumPerClass: 0 });
-}
-
-function assertAlike(train: ImageSet, test: ImageSet, place: string): void {
-  const names = ({ classNames }: ImageSet) => classNames.join("\n").toLowerCase();
-  if (names(train) !== names(test)) {
-    throw new AntidoteError(
-      "CLASSES_MISMATCH",
-      `Training and test images have other classes: ${abridged(train.classNames)}; ${abridged(test.classNames)}.`,
-      { place, next: "Give test images of the same classes, under the same names." },
-    );
-  }
-  const shape = ({ channels, height, width }: ImageSet) => `${channels}×${height}×${width}`;
-  if (shape(train) !== shape(test)) {
-    throw new AntidoteError(
-      "DATA_INVALID",
-      `Training images are ${shape(train)} (colours, height, width), test images ${shape(test)}.`,
-      { place, next: "Give test images of the same size." },
-    );
-  }
 }
 
 /** What the trials of a process share. */

@@ -4,9 +4,9 @@ import { dirname, join } from "node:path";
 import { AntidoteError, invariant } from "../../core/errors.ts";
 import {
   besides,
+  isUnfinished,
   makeFolder,
   notWritable,
-  PART,
   writeAtomically,
   writeJson,
 } from "../../core/write-file.ts";
@@ -16,6 +16,9 @@ import { type TrialFailure, type TrialRecord, trialFailure, trialRecord } from "
 
 /** Age from which an unfinished file is what a killed process has left, in milliseconds. */
 const ABANDONED = 3_600_000;
+
+/** Where a store has its files; whatever else the folder holds is none of its business. */
+const FOLDERS = ["trials", "models", "triggers", "experiments", "failed", "work"];
 
 /**
  * The results of experiments, in a folder:
@@ -155,10 +158,10 @@ export class ResultStore {
   async #tidy(): Promise<void> {
     const options = { recursive: true, withFileTypes: true } as const;
     // Others may be at work in the folder at the same time.
-    const entries = await readdir(this.folder, options).catch(() => []);
-    for (const entry of entries) {
+    const entriesIn = (part: string) => readdir(join(this.folder, part), options).catch(() => []);
+    for (const entry of (await Promise.all(FOLDERS.map(entriesIn))).flat()) {
       const path = join(entry.parentPath, entry.name);
-      if (entry.name.endsWith(PART)) {
+      if (isUnfinished(entry.name)) {
         const written = await stat(path).catch(() => undefined);
         if (written && Date.now() - written.mtimeMs > ABANDONED) await rm(path, { force: true });
       } else if (path === this.#work(entry.name) && this.has(entry.name)) {

@@ -102,16 +102,21 @@ describe("a result store", () => {
       old: join(folder, "models", `${KEY}.onnx.8-00000000.part`),
       nested: `${under}.9-00000000.part`,
       whole: under,
+      // Whoever names a folder of their own as the store.
+      foreign: join(folder, "models", "weights.onnx.part"),
+      elsewhere: join(folder, "downloads.8-00000000.part"),
     };
     for (const path of Object.values(files)) await writeFile(path, "half");
     const hoursAgo = Date.now() / 1000 - 2 * 3600;
-    for (const path of [files.old, files.nested, files.whole])
-      await utimes(path, hoursAgo, hoursAgo);
+    const { fresh: _, ...aged } = files;
+    for (const path of Object.values(aged)) await utimes(path, hoursAgo, hoursAgo);
     await ResultStore.open(folder);
     expect(existsSync(files.fresh)).toBe(true);
     expect(existsSync(files.old)).toBe(false);
     expect(existsSync(files.nested)).toBe(false);
     expect(existsSync(files.whole)).toBe(true);
+    expect(existsSync(files.foreign)).toBe(true);
+    expect(existsSync(files.elsewhere)).toBe(true);
     expect(await readdir(join(folder, "work"))).toEqual([keyOf(CLEAN)]);
     expect(store.has(KEY)).toBe(true);
   });
