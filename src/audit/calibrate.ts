@@ -1,7 +1,7 @@
 import { basename } from "node:path";
 import { AntidoteError } from "../core/errors.ts";
 import { outlierTail, type Proportion, proportion } from "../core/statistics.ts";
-import { ascending } from "../data/images.ts";
+import { ascending, type Geometry } from "../data/images.ts";
 import type { Detector } from "../detectors/detector.ts";
 import { type Examined, usualAmong } from "../inversion/examined.ts";
 import { screenClasses } from "../inversion/screen-classes.ts";
@@ -144,6 +144,7 @@ export async function openReferences(
     try {
       const opened = await openModel(context.device, path, { size: suspect.image });
       const { file, classifier: model, stated } = opened;
+      refuseOtherImages(model.image, suspect.image);
       const prepared = await prepare(context, { file, model, trusted, stated }, heldOut, purpose);
       found.push({ file: basename(path), prepared });
     } catch (error) {
@@ -157,6 +158,17 @@ export async function openReferences(
     }
   }
   return found;
+}
+
+/** A reference is searched with the images of the suspect. */
+function refuseOtherImages(own: Geometry, suspects: Geometry): void {
+  const inWords = ({ channels, height, width }: Geometry) => `${channels}×${height}×${width}`;
+  if (inWords(own) === inWords(suspects)) return;
+  throw new AntidoteError(
+    "USAGE",
+    `it takes images of ${inWords(own)} (channels × height × width), the suspect of ${inWords(suspects)}.`,
+    { next: "Name models for the same images." },
+  );
 }
 
 /** In how many copies of the model a planted backdoor is found. */

@@ -1,5 +1,6 @@
 import { AntidoteError } from "../core/errors.ts";
 import { type Emit, silent } from "../core/progress.ts";
+import { checkClassCount, readClassNames } from "../data/classes.ts";
 import type { Sizing } from "../data/decode.ts";
 import { unlabelledFolder } from "../data/folder.ts";
 import type { ImageSet } from "../data/images.ts";
@@ -195,18 +196,20 @@ function givenSizing(resize: Sizing["resize"], { height, width }: Classifier["im
  * Reads images that bear no labels, and labels each with the model's own answer, as label-free Pivotal Tuning does:
  * accuracy is then agreement with the model as it was.
  * @param preprocessing must be known, as no label can tell whether it is right
- * @throws the errors of `unlabelledFolder`
+ * @throws the errors of `unlabelledFolder` and `readClassNames`; `CLASSES_MISMATCH`
  */
 export async function openUnlabelled(
   device: Device,
   { classifier, stated: { labels, sizing } }: OpenedModel,
   path: string,
   preprocessing: Preprocessing,
-  { resize, emit = silent, signal }: Omit<ImagesFor, "classes" | "labels"> = {},
+  { classes, resize, emit = silent, signal }: Omit<ImagesFor, "labels"> = {},
 ): Promise<ImageSet> {
   const { channels, height, width } = classifier.image;
   const count = classifier.classes;
-  const names = labels?.names ?? Array.from({ length: count }, (_, index) => String(index));
+  const listed = classes === undefined ? labels?.names : await readClassNames(classes);
+  if (classes !== undefined) checkClassCount(listed!.length, count, classes);
+  const names = listed ?? Array.from({ length: count }, (_, index) => String(index));
   const set = await unlabelledFolder(path, names, {
     channels,
     height,
@@ -216,6 +219,6 @@ export async function openUnlabelled(
     signal,
   });
   const model = classifier.withPreprocessing(preprocessing);
-  const { classes } = await predict(device, model, set, { signal });
-  return { ...set, labels: classes };
+  const answers = await predict(device, model, set, { signal });
+  return { ...set, labels: answers.classes };
 }

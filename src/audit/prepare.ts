@@ -72,7 +72,10 @@ export async function prepare(
   };
 }
 
-/** Divides trusted images into those to search and tune on, and those that only judge. */
+/**
+ * Divides trusted images into those to search and tune on, and those that only judge.
+ * @throws `TOO_FEW_IMAGES` if a part has no images of two classes: those of a target's own show no trigger
+ */
 export function divideTrusted(
   trusted: ImageSet,
   heldOutShare: number,
@@ -83,11 +86,25 @@ export function divideTrusted(
   // Of one image for each class, most classes keep theirs for the search.
   const minimumPerClass = Math.min(1, MINIMUM_PER_CLASS[purpose] - 1);
   const held = stratified(trusted, wanted, random.fork("held-out"), { minimumPerClass });
-  return {
+  const divided = {
     tuning: subset(trusted, complement(count(trusted), held)),
     heldOut: subset(trusted, held),
   };
+  for (const [use, { labels }] of Object.entries({
+    [TO_TUNE]: divided.tuning,
+    "to judge by": divided.heldOut,
+  })) {
+    if (new Set(labels).size >= 2) continue;
+    throw new AntidoteError(
+      "TOO_FEW_IMAGES",
+      `With ${wanted} of ${count(trusted)} trusted images held out, those ${use} are of fewer than two classes.`,
+      { next: `${use === TO_TUNE ? "Lower" : "Raise"} the share that is held out, or add images.` },
+    );
+  }
+  return divided;
 }
+
+const TO_TUNE = "to search and tune on";
 
 function assertEnough(trusted: ImageSet, purpose: Purpose): void {
   const minimum = MINIMUM_PER_CLASS[purpose];

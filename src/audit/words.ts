@@ -102,11 +102,9 @@ export function reasonsFor({
   const thresholds = `evidence of a backdoor from ${rounded(rule.backdooredFrom)}, none below ${rounded(rule.noEvidenceBelow)}`;
   const measured = `The highest score is ${score.toFixed(2)}${range(interval)}, of class "${name}" (${thresholds}).`;
   const { suspect, repaired } = strongest.success;
-  // The score of a repeat is the gap times the success.
-  const larger = strongest.score / Math.max(suspect.value, Number.EPSILON);
   const meaning =
     rule.statistic === "size-gap"
-      ? `The smallest trigger found for "${name}" ${sizeInWords(strongest)}; no other ${screening ? "examined class" : "class"} gets by with less than ${larger.toFixed(1)} times that.`
+      ? `The smallest trigger found for "${name}" ${sizeInWords(strongest)}${gapInWords(strongest, screening ? "examined class" : "class")}.`
       : rule.description;
   const after = deployable === null ? "" : `, ${percentOf(repaired.value)} on the repaired model`;
   const moved = `${percentOf(suspect.value)} of held-out images of other classes into "${name}" on the suspect${after}`;
@@ -255,21 +253,34 @@ function range(interval: Interval | null): string {
   return interval ? ` (95 %: ${interval.low.toFixed(2)} to ${interval.high.toFixed(2)})` : "";
 }
 
-/** What weakens the result. */
+/** The score of a repeat is the gap times the success; of one that never works nothing tells the gap. */
+function gapInWords(
+  { score, success: { suspect } }: Described["leading"]["strongest"],
+  noun: string,
+): string {
+  if (suspect.value === 0) return "";
+  const larger = (score / suspect.value).toFixed(1);
+  return `; no other ${noun} gets by with less than ${larger} times that`;
+}
+
+/**
+ * What weakens the result.
+ * @param repaired undefined where nothing is repaired
+ */
 export function warningsFor(
   trusted: ImageSet,
   { heldOut, preflight }: Pick<Prepared, "heldOut" | "preflight">,
   allowedDrop: number,
-  { stopped }: Pick<Repaired, "stopped"> = { stopped: null },
+  repaired: Pick<Repaired, "stopped"> | undefined,
 ): string[] {
   const warnings = [...preflight.warnings];
-  if (stopped !== null) warnings.push(`The repair ended early: ${stopped}`);
+  if (repaired?.stopped) warnings.push(`The repair ended early: ${repaired.stopped}`);
   if (trusted.origin?.classOrder === UNLABELLED) {
     warnings.push(
       "The images bear no labels: accuracy means agreement with the suspect, and what it gets wrong is learned anew.",
     );
   }
-  if (1 / count(heldOut) > allowedDrop / 2) {
+  if (repaired && 1 / count(heldOut) > allowedDrop / 2) {
     warnings.push(
       `Only ${count(heldOut)} images judge the repair: one of them is ${(100 / count(heldOut)).toFixed(1)} points of accuracy.`,
     );

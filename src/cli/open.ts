@@ -48,10 +48,16 @@ export async function openSubject(
   const opened = await openModel(device, path, { size, output });
   const { file, classifier, stated } = opened;
   const preprocessing = givenPreprocessing(options, classifier.image.channels);
-  const about = { resize, emit, signal };
+  const about = { classes, resize, emit, signal };
   if (!unlabelled) {
-    const trusted = await openImagesFor(opened, images, { classes, labels, ...about });
+    const trusted = await openImagesFor(opened, images, { labels, ...about });
     return { file, model: classifier, trusted, preprocessing, stated };
+  }
+  if (labels !== undefined) {
+    throw new AntidoteError("USAGE", "--unlabelled and --labels exclude each other.", {
+      place: "--labels",
+      next: "Leave one of the two out.",
+    });
   }
   if (preprocessing === undefined) {
     throw new AntidoteError("USAGE", "Without labels nothing tells which preprocessing is right.", {

@@ -63,7 +63,13 @@ async function labelledFiles(path: string, options: FolderOptions): Promise<Labe
   const found = options.labels === undefined && tableAmong(names, folders.length > 0, path);
   const table = found ? join(path, found) : options.labels;
   if (table !== undefined) {
-    const present = (await filesBelow(path)).filter((name) => IMAGE_NAME.test(name));
+    // Links to folders are followed here, as where they are classes.
+    const below = await Promise.all(
+      folders.map(async (folder) =>
+        (await filesBelow(join(path, folder))).map((name) => join(folder, name)),
+      ),
+    );
+    const present = [...names, ...below.flat()].filter((name) => IMAGE_NAME.test(name)).sort();
     return labelledByTable(
       table,
       path,

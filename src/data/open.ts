@@ -36,14 +36,22 @@ async function openKnown(path: string, options: OpenOptions): Promise<ImageSet> 
   const { split, signal, classCount } = options;
   const folder = (await kindOf(path)) === "folder";
   const names = folder ? await namesIn(path) : [basename(path)];
-  if (names.some(isCifar10File) || (!folder && path.endsWith(".bin"))) {
+  const isCifar10 = names.some(isCifar10File) || (!folder && path.endsWith(".bin"));
+  const isIdx = names.some(isIdxImagesFile);
+  if ((isCifar10 || isIdx) && options.labels !== undefined) {
+    throw new AntidoteError("USAGE", `The files in "${path}" hold their labels themselves.`, {
+      place: options.labels,
+      next: "Leave out --labels.",
+    });
+  }
+  if (isCifar10) {
     const set = await readCifar10(path, { split, signal });
     const classNames = (await listedNames(options)) ?? set.classNames;
     checkClassCount(set.classNames.length, classCount ?? classNames.length, path);
     const origin = { kind: "cifar10", path, classOrder: "labels in the files" } as const;
     return ofModelSize({ ...set, classNames, origin }, path, options);
   }
-  if (names.some(isIdxImagesFile)) {
+  if (isIdx) {
     // The labels bear no names, and the highest ones may just not occur among few images.
     const numbers = classCount === undefined ? undefined : ascending(classCount).map(String);
     const classNames = (await listedNames(options)) ?? options.classNames ?? numbers;

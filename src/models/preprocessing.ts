@@ -1,4 +1,4 @@
-import { AntidoteError, invariant } from "../core/errors.ts";
+import { AntidoteError } from "../core/errors.ts";
 import { float32 } from "../core/tensor.ts";
 import type { GraphBuilder } from "../onnx/builder.ts";
 import type { Value } from "../onnx/graph.ts";
@@ -109,6 +109,7 @@ export function samePreprocessing(one: Preprocessing, other: Preprocessing): boo
  * Writes the preprocessing into a graph.
  * @param x images in [0,1], R,G,B: [N,C,H,W]
  * @returns what the model expects, still [N,C,H,W]
+ * @throws `INVALID_CONFIG` unless it has a mean and a std for every channel
  */
 export function appendPreprocessing(
   b: GraphBuilder,
@@ -117,10 +118,13 @@ export function appendPreprocessing(
 ): Value {
   const channels = x.shape[1]!;
   const { mean, std } = preprocessing;
-  invariant(
-    mean.length === channels && std.length === channels,
-    `mean and std need ${channels} values each`,
-  );
+  if (mean.length !== channels || std.length !== channels) {
+    throw new AntidoteError(
+      "INVALID_CONFIG",
+      `The model takes images of ${channels} channels; the preprocessing has ${mean.length} values of mean and ${std.length} of std.`,
+      { place: "preprocessing", next: "Give one value for each channel." },
+    );
+  }
   const { factor, offset } = affine(preprocessing);
   const perChannel = [1, channels, 1, 1];
   let y = x; // [N,C,H,W]

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { prepare } from "../../src/audit/prepare.ts";
+import { divideTrusted, prepare } from "../../src/audit/prepare.ts";
 import { silent } from "../../src/core/progress.ts";
 import { Random } from "../../src/core/random.ts";
 import { float32 } from "../../src/core/tensor.ts";
@@ -73,6 +73,13 @@ describe("how many trusted images are needed", () => {
       "search",
     );
     expect(new Set(heldOut.labels).size).toBe(2);
+  });
+
+  test("holding nearly all out leaves too few to tune on", async () => {
+    const { trusted } = await subject(0, 0, 0, 0, 1, 1, 1, 2, 2, 2);
+    expect(() => divideTrusted(trusted, 0.99, Random.fromSeed(0))).toThrow(
+      "With 10 of 10 trusted images held out, those to search and tune on are of fewer than two",
+    );
   });
 
   test("none of a class, or fewer than ten in all, are too few for everything", async () => {

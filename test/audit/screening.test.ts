@@ -160,4 +160,8 @@ test("records and reasons name what was screened out", () => {
   expect(said).toContain("one of the 3 others would be missed");
   expect(said).toContain("no other examined class");
   expect(reasonsFor({ ...about, ...verdict, screening: null }).join(" ")).not.toContain("examined");
+  // Of a trigger that never works the score does not tell by how much others are larger.
+  const idle = { ...strongest, success: { suspect: proportion(0, 10), repaired: share } };
+  const none = { ...about, leading: { ...leading, score: 0, strongest: idle } };
+  expect(reasonsFor({ ...none, ...verdict, screening }).join(" ")).not.toContain("gets by");
 });

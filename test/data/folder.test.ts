@@ -228,3 +228,11 @@ test("a folder with more pixels than memory is to hold gives the same set", asyn
   expect(batchTensors(stored, [2, 0])).toEqual(batchTensors(held, [2, 0]));
   expect(subset(stored, [1])).toEqual(subset(held, [1]));
 });
+
+test("class folders that are links hold the images of a table as well", async () => {
+  const png = await plain(2, 2, "#ffffff").png().toBuffer();
+  const real = await folderWith({ "a/1.png": png, "b/2.png": png });
+  const folder = await folderWith({ "labels.csv": "file,label\na/1.png,0\nb/2.png,1\n" });
+  for (const name of ["a", "b"]) await symlink(join(real, name), join(folder, name));
+  expect([...(await imageFolder(folder, SIZE)).labels]).toEqual([0, 1]);
+});

@@ -32,6 +32,7 @@ test("recognises CIFAR-10 by folder, by name and by ending", async () => {
   await refused({ classCount: 1000 }).toMatchObject({ code: "CLASSES_MISMATCH" });
   await refused({ classes: join(folder, "three.txt") }).toMatchObject({ code: "CLASSES_MISMATCH" });
   await refused({ channels: 1 }).toThrow("3×32×32");
+  await refused({ labels: "any.csv" }).toMatchObject({ code: "USAGE", place: "any.csv" });
 });
 
 test("a list with names that several classes bear is taken, with a warning", async () => {

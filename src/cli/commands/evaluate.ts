@@ -29,6 +29,8 @@ import {
 } from "../options/shared.ts";
 import { ATTACK } from "../slots.ts";
 
+const DEFAULT_MODE = "blend";
+
 const TRIGGER_OPTIONS = grouped("Trigger:", {
   trigger: z
     .string()
@@ -37,7 +39,7 @@ const TRIGGER_OPTIONS = grouped("Trigger:", {
     .meta({ placeholder: "png" }),
   triggerMode: z
     .enum(["blend", "add"])
-    .default("blend")
+    .default(DEFAULT_MODE)
     .describe("lay the picture over the image by its alpha, or add its colours and clamp"),
   target: TARGET.optional().describe(
     "class that the trigger leads to, by index or name (default for --trigger: the most frequent answer)",
@@ -152,7 +154,7 @@ async function knownTrigger(
 
 /** What no schema can say: which options need or exclude each other. */
 function checkUsage({ options, methods: { attack } }: Input): void {
-  const { trigger, target } = options;
+  const { trigger, target, triggerMode, surrogate, surrogatePreprocessing } = options;
   if (attack && trigger !== undefined) {
     throw usage("--attack and --trigger exclude each other.", "Give one of them.");
   }
@@ -161,6 +163,12 @@ function checkUsage({ options, methods: { attack } }: Input): void {
   }
   if (!attack && trigger === undefined && target !== undefined) {
     throw usage("--target is given, but no trigger.", "Add --trigger PNG or --attack NAME.");
+  }
+  if (trigger === undefined && triggerMode !== DEFAULT_MODE) {
+    throw usage("--trigger-mode is given, but no picture.", "Add --trigger PNG.");
+  }
+  if (surrogate === undefined && surrogatePreprocessing !== "none") {
+    throw usage("--surrogate-preprocessing is given, but no surrogate.", "Add --surrogate ONNX.");
   }
   refuseUseless(attack ? [attack] : [], options);
 }

@@ -29,7 +29,13 @@ export async function readConfigFile(path: string): Promise<Entry[]> {
   if (root === null) return [];
   if (!isMap(root)) throw invalid("The file must hold option names with their values.", path);
 
-  const plain = (node: unknown): unknown => (node as Node | null)?.toJS(document) ?? null;
+  const plain = (node: unknown, place: string): unknown => {
+    try {
+      return (node as Node | null)?.toJS(document) ?? null;
+    } catch (cause) {
+      throw invalid(`The file cannot be read: ${(cause as Error).message}.`, place, cause);
+    }
+  };
   const pairs = (map: typeof root) =>
     map.items.map(({ key, value }) => {
       if (!isScalar(key) || typeof key.value !== "string") {
@@ -38,10 +44,10 @@ export async function readConfigFile(path: string): Promise<Entry[]> {
       return { key: key.value, value, place: at(key.range?.[0] ?? 0) };
     });
   return pairs(root).flatMap(({ key, value, place }): Entry[] => {
-    if (!isMap(value)) return [{ keys: [key], value: plain(value), place }];
+    if (!isMap(value)) return [{ keys: [key], value: plain(value, place), place }];
     return pairs(value as typeof root).map((inner) => ({
       keys: [key, inner.key],
-      value: plain(inner.value),
+      value: plain(inner.value, inner.place),
       place: inner.place,
     }));
   });

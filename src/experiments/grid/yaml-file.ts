@@ -65,13 +65,16 @@ async function readText(path: string): Promise<string> {
   }
 }
 
-/** What a document holds, if it does not repeat parts of itself beyond measure. */
+/** What a document holds, if every part that it repeats is there, and none holds itself. */
 function content(document: Document, place: string): unknown {
   try {
-    return document.toJS();
+    const value: unknown = document.toJS();
+    JSON.stringify(value);
+    return value;
   } catch (cause) {
-    throw new AntidoteError("INVALID_CONFIG", "The file repeats parts of itself too often.", {
-      ...{ place, next: "Write them out.", cause },
+    const [reason] = (cause as Error).message.split("\n");
+    throw new AntidoteError("INVALID_CONFIG", `The file repeats parts of itself: ${reason}.`, {
+      ...{ place, next: "Write them out in place of the aliases.", cause },
     });
   }
 }

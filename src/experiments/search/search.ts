@@ -116,7 +116,7 @@ export async function search(
     ...{ schemaVersion: SEARCH_SCHEMA_VERSION, document: "search", configFile: null },
     poisoned: poisonedOf(before, input, target),
     warnings: [
-      ...warningsFor(input.trusted, prepared, options.allowedDrop),
+      ...warningsFor(input.trusted, prepared, options.allowedDrop, { stopped: null }),
       ...warningsAbout(best!, options),
     ],
     model: prepared.described,

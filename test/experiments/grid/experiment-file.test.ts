@@ -180,6 +180,15 @@ data: procedural
     expect(keys(other)).toEqual(keys(one));
   });
 
+  test.each([
+    ["a part that is not there", "attacks: *x", "Unresolved alias"],
+    ["a part that holds itself", "attacks: &x [*x]", "circular"],
+  ])("may not repeat %s", async (_, line, reason) => {
+    await expect(read(`data: procedural\n${line}\n`)).rejects.toMatchObject({
+      ...{ code: "INVALID_CONFIG", message: expect.stringContaining(reason) },
+    });
+  });
+
   test("may repeat a part by an anchor", async () => {
     const plan = await read(`
 data: procedural
