@@ -1,3 +1,4 @@
+import { AntidoteError } from "../core/errors.ts";
 import { attribute, type Node, type StaticGraph } from "../onnx/graph.ts";
 import { replaceNodes } from "./replace-nodes.ts";
 import { batchMoments, entriesPerChannel } from "./rules/batch-norm.ts";
@@ -14,6 +15,8 @@ export interface LiveGraph {
  * normalised with its own mean and population variance, and running = m·running + (1 − m)·batch with
  * the unbiased variance n/(n − 1)·v (m is the node's momentum, 0.9 where PyTorch says 0.1). The updated
  * statistics become further outputs of the graph.
+ *
+ * @throws `INVALID_CONFIG` for a layer with one value per channel
  *
  * In the new nodes momentum is 0, so that their second and third outputs are the batch's own moments,
  * which the gradient uses too. Execute the finished graph through `lowerBatchNorm` only.
@@ -36,6 +39,7 @@ export function liveBatchNorm(graph: StaticGraph): LiveGraph {
       [node.outputs[0]!, batchMean!, batchVariance!],
     );
     const n = entriesPerChannel(x!);
+    if (n === 1) throw ofOne(node);
     const unbiased = b.mul(ofVariance!, b.scalar(n / (n - 1)));
     for (const [old, batch] of [
       [mean!, ofMean!],
@@ -52,6 +56,18 @@ export function liveBatchNorm(graph: StaticGraph): LiveGraph {
   return { graph: { ...live, outputs: [...live.outputs, ...running.values()] }, running };
 }
 
+/** As PyTorch: the unbiased variance divides by n − 1. */
+function ofOne({ name }: Node): AntidoteError {
+  return new AntidoteError(
+    "INVALID_CONFIG",
+    "A batch norm layer gets a single value of each channel, and of one there is no variance.",
+    {
+      place: name,
+      next: "Take larger batches, or more --memory if batches are divided into parts.",
+    },
+  );
+}
+
 /**
  * Replaces the training-mode nodes of `liveBatchNorm` by moments and one per-channel affine, about as
  * fast. It is needed because ONNX Runtime (seen in 1.30, CPU) writes the node's second and third outputs
@@ -59,9 +75,7 @@ export function liveBatchNorm(graph: StaticGraph): LiveGraph {
  */
 export function lowerBatchNorm(graph: StaticGraph): StaticGraph {
   const isLowered = (node: Node) =>
-    isBatchNorm(node) &&
-    attribute(node, "training_mode", "int", 0) === 1 &&
-    attribute(node, "momentum", "float", 0.9) === 0;
+    isNormalisation(node) && trains(node) && attribute(node, "momentum", "float", 0.9) === 0;
   return replaceNodes(graph, "lowered", isLowered, (node, b) => {
     const [x, gamma, beta] = node.inputs.map((name) => b.value(name));
     const [y, meanName, varianceName] = node.outputs;
@@ -73,6 +87,15 @@ export function lowerBatchNorm(graph: StaticGraph): StaticGraph {
   });
 }
 
+/** Whether a node normalises images by running statistics. One that is in training mode from the start standardises a weight. */
 export function isBatchNorm(node: Node): boolean {
-  return node.op === "BatchNormalization" && node.domain === "";
+  return isNormalisation(node) && !trains(node);
+}
+
+function isNormalisation({ op, domain }: Node): boolean {
+  return op === "BatchNormalization" && domain === "";
+}
+
+function trains(node: Node): boolean {
+  return attribute(node, "training_mode", "int", 0) === 1;
 }

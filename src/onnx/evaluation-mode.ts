@@ -29,6 +29,8 @@ interface Scope {
   readonly given: ReadonlySet<string>;
   /** Tensors that something reads. */
   readonly used: ReadonlySet<string>;
+  /** Tensors that no input decides. */
+  readonly fixed: ReadonlySet<string>;
 }
 
 /** Operators that pass a stored tensor on; equal ones are stored once and shared through Identity. */
@@ -71,11 +73,27 @@ function scopeOfGraph({ node, initializer, output }: GraphProto): Scope {
       node,
       output.map(({ name }) => name),
     ),
+    fixed: fixedTensors(node, initializer),
   };
 }
 
 function scopeOfFunction({ node, input, output }: FunctionProto): Scope {
-  return { stored: storedTensors(node, []), given: new Set(input), used: usedNames(node, output) };
+  return {
+    ...{ stored: storedTensors(node, []), given: new Set(input) },
+    ...{ used: usedNames(node, output), fixed: fixedTensors(node, []) },
+  };
+}
+
+function fixedTensors(
+  nodes: readonly NodeProto[],
+  initializers: readonly TensorProto[],
+): Set<string> {
+  const fixed = new Set(initializers.map(({ name }) => name));
+  for (const node of nodes) {
+    const read = namesRead(node).filter((name) => name !== "");
+    if (read.every((name) => fixed.has(name))) for (const name of node.output) fixed.add(name);
+  }
+  return fixed;
 }
 
 function storedTensors(
@@ -98,11 +116,20 @@ function usedNames(nodes: readonly NodeProto[], outputs: readonly string[]): Set
   return new Set([...nodes.flatMap(namesRead), ...outputs]);
 }
 
+/**
+ * Whether a node standardises a weight by the weight's own statistics, as timm's StdConv does: no image is in them. With a momentum
+ * of 1 it leaves what it is given as running statistics as it is.
+ */
+function standardisesWeight({ input, attribute }: NodeProto, { fixed }: Scope): boolean {
+  const momentum = attribute.find(({ name }) => name === "momentum");
+  return fixed.has(input[0]!) && momentum?.f === 1;
+}
+
 /** The node itself if it computes as in use. */
 function switchNode(node: NodeProto, scope: Scope): NodeProto {
   if (plainDomain(node.domain) !== "") return node;
   if (node.opType === "BatchNormalization" && takesBatchStatistics(node)) {
-    return withRunningStatistics(node, scope);
+    return standardisesWeight(node, scope) ? node : withRunningStatistics(node, scope);
   }
   // Off unless its third input is true (since opset 12).
   const training = node.opType === "Dropout" && scope.stored.get(node.input[2] ?? "");

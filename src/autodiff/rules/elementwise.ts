@@ -52,8 +52,10 @@ export const mod: Rule = (a) => [
 /** y = x^p: dx = dy·p·x^(p−1), dp = dy·y·ln x, taken as 0 where x ≤ 0. */
 export const pow: Rule = (a) => [
   () => {
-    const exponent = a.input(1);
-    const lower = a.b.pow(a.x, a.b.sub(exponent, a.b.scalar(1)));
+    const exponent = a.b.cast(a.input(1), "float32"); // whole numbers may stand as such
+    // 0·x at an exponent of 0, since x⁻¹ has no value at 0.
+    const isZero = a.b.equal(exponent, a.b.scalar(0));
+    const lower = a.b.pow(a.x, a.b.where(isZero, a.b.scalar(1), a.b.sub(exponent, a.b.scalar(1))));
     return a.b.sumTo(a.b.mul(a.dy, a.b.mul(exponent, lower)), a.x.shape);
   },
   () => {

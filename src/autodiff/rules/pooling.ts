@@ -7,7 +7,7 @@ import { convInputGradient } from "./convolution.ts";
 
 /**
  * dx = dy at the place of each window's maximum, the first of equals (as PyTorch). The places come from
- * a second MaxPool with its `Indices`. Windows that do not overlap scatter with MaxUnpool (a quarter of
+ * a second MaxPool with its `Indices`. Windows that neither overlap nor reach beyond the input scatter with MaxUnpool (a quarter of
  * the time of ScatterElements); four MaxUnpools for overlapping 3×3 windows of stride 2 took longer.
  */
 export const maxPool: Rule = (a) => [
@@ -24,7 +24,12 @@ export const maxPool: Rule = (a) => [
     };
     const places = { type: "int64", shape: dy.shape } as const;
     const indices = b.emit("MaxPool", [x], attributes, [a.y, places])[1]!; // into x as a vector
-    if (strides.every((stride, axis) => stride >= reach(window, axis))) {
+    const apart = strides.every((stride, axis) => stride >= reach(window, axis));
+    const within = strides.every(
+      (stride, axis) =>
+        (dy.shape[axis + 2]! - 1) * stride + kernel_shape[axis]! <= x.shape[axis + 2]!,
+    );
+    if (apart && within) {
       return b.op("MaxUnpool", [dy, indices, b.ints(x.shape)], { kernel_shape, strides }, x);
     }
     const zeros = b.expand(b.scalar(0), [sizeOf(x.shape)]);
