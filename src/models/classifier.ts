@@ -1,5 +1,6 @@
+import { isBatchNorm } from "../autodiff/live-batch-norm.ts";
 import { AntidoteError, invariant } from "../core/errors.ts";
-import { sameShape, type Tensor } from "../core/tensor.ts";
+import { sameShape, type Tensor, toNumbers } from "../core/tensor.ts";
 import type { GraphBuilder } from "../onnx/builder.ts";
 import type { Graph, StaticGraph, Value } from "../onnx/graph.ts";
 import { inSinglePrecision } from "../onnx/single-precision.ts";
@@ -82,6 +83,7 @@ export class Classifier {
     const roles = findRoles(await specialised(2), options.output);
     const trainable = trainableConstants(graph);
     for (const name of trainable) assertFinite(name, graph.constants.get(name)!);
+    assertStatistics(graph);
     const parts = { graph, image, roles, trainable, specialised };
     const preprocessing = options.preprocessing ?? usualPreprocessings(image.channels)[0]!;
     return new Classifier(parts, new Map(), preprocessing);
@@ -205,6 +207,22 @@ function withImageExtents(graph: Graph, image: Image): Graph {
       shape: [input.shape[0] ?? null, ...extents],
     })),
   };
+}
+
+/** Running statistics are no weights, and ruin every answer where they are damaged. */
+function assertStatistics({ nodes, constants }: Graph): void {
+  for (const { inputs } of nodes.filter(isBatchNorm)) {
+    const [mean, variance] = inputs.slice(3, 5).map((name) => constants.get(name));
+    if (mean) assertFinite(inputs[3]!, mean);
+    if (!variance) continue;
+    assertFinite(inputs[4]!, variance);
+    const least = toNumbers(variance).reduce((low, value) => Math.min(low, value), 0);
+    if (least >= 0) continue;
+    throw new AntidoteError("MODEL_INVALID", `The variance "${inputs[4]}" holds ${least}.`, {
+      place: inputs[4]!,
+      next: "The file is damaged: export the model again.",
+    });
+  }
 }
 
 function assertFinite(name: string, weight: Tensor): void {

@@ -90,8 +90,12 @@ function recognise({ tensors, metadata, path }: WeightsFile): {
   const [convolution, head] = TELLING.map((name): Shape => tensors.get(prefix + name)!.shape);
   const [baseWidth, channels, kernel] = convolution!; // [w,C,k,k]
   const [classes] = head!; // [K,8w]
-  if (baseWidth === undefined || channels === undefined || classes === undefined) {
-    throw unknown(path, names, `${TELLING.join(" or ")} has too few axes`);
+  if (!baseWidth || !channels || !classes) {
+    throw unknown(
+      path,
+      names,
+      `${TELLING.join(" or ")} has too few axes, or none along one of them`,
+    );
   }
   const stem = kernel === 7 ? "imagenet" : "cifar";
   const shape = { channels, classes, baseWidth, stem } as const;

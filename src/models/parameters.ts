@@ -56,6 +56,13 @@ export function trainableConstants(graph: Graph): string[] {
   const belowLayer = new Set<string>();
   const found = new Set<string>();
   const arithmetic = shapeArithmetic(graph);
+  const scores = enteringSoftmax(graph, made, uses);
+  const hiding = new Map<string, boolean>();
+  const isHiding = (name: string) => {
+    const known = hiding.get(name) ?? hides(graph.constants.get(name)!);
+    hiding.set(name, known);
+    return known;
+  };
   for (const node of graph.nodes) {
     if (node.domain !== "" || arithmetic.has(node)) continue;
     const below = node.inputs.some((input) => belowLayer.has(input));
@@ -76,7 +83,7 @@ export function trainableConstants(graph: Graph): string[] {
     // What is added to the result of a layer is its bias.
     const mayMask = node.op === "Add" && !node.inputs.some((input) => fromLayer.has(input));
     for (const name of weights) {
-      const isMask = mayMask && hides(graph.constants.get(name)!) && entersSoftmax(node, uses);
+      const isMask = mayMask && scores.has(node) && isHiding(name);
       if (!isMask) found.add(name);
     }
     const isLayer = PARAMETER_INPUTS[node.op] !== undefined && weights.length > 0;
@@ -101,27 +108,36 @@ function hides({ data }: Tensor): boolean {
   return found;
 }
 
-/** Whether scores enter a softmax inside the network: something reads its result. That of class scores is the output. */
-function entersSoftmax(scores: Node, uses: ReadonlyMap<string, readonly Node[]>): boolean {
-  const isRead = (node: Node) =>
-    readersOf(node, TRANSPARENT, uses).some(({ op }) => !TRANSPARENT.has(op));
-  const readers = readersOf(scores, new Set([...TRANSPARENT, "Add"]), uses);
-  return readers.some((node) => node.op === "Softmax" && isRead(node));
+/** The nodes whose results enter a softmax inside the network, also through sums: something reads its result. That of class scores is the output. */
+function enteringSoftmax(
+  graph: Graph,
+  made: ReadonlyMap<string, Node>,
+  uses: ReadonlyMap<string, readonly Node[]>,
+): ReadonlySet<Node> {
+  const found = new Set<Node>();
+  const waiting = graph.nodes.filter((node) => node.op === "Softmax" && isRead(node, uses));
+  for (let current = waiting.pop(); current; current = waiting.pop()) {
+    for (const name of current.inputs) {
+      const maker = made.get(name);
+      if (!maker || found.has(maker)) continue;
+      if (maker.op !== "Add" && !TRANSPARENT.has(maker.op)) continue;
+      found.add(maker);
+      waiting.push(maker);
+    }
+  }
+  return found;
 }
 
-/** Nodes that read what a node makes, also through others with the operators `passing`, which are among them. */
-function readersOf(
-  node: Node,
-  passing: ReadonlySet<string>,
-  uses: ReadonlyMap<string, readonly Node[]>,
-): Node[] {
-  const found = new Set<Node>();
+/** Whether anything but another shape is made of what a node makes. */
+function isRead(node: Node, uses: ReadonlyMap<string, readonly Node[]>): boolean {
+  const seen = new Set<Node>();
   const waiting = [node];
   for (let current = waiting.pop(); current; current = waiting.pop()) {
     for (const user of current.outputs.flatMap((name) => uses.get(name) ?? [])) {
-      if (!found.has(user) && passing.has(user.op)) waiting.push(user);
-      found.add(user);
+      if (!TRANSPARENT.has(user.op)) return true;
+      if (!seen.has(user)) waiting.push(user);
+      seen.add(user);
     }
   }
-  return [...found];
+  return false;
 }

@@ -8,6 +8,7 @@ import {
   producers,
   type StaticGraph,
 } from "../onnx/graph.ts";
+import { OPEN_BATCH_ADVICE } from "../onnx/rebatch.ts";
 import { EXPORT_ADVICE } from "./image-input.ts";
 import { constantBehind } from "./parameters.ts";
 
@@ -84,13 +85,21 @@ const FINAL = new Set([
 /**
  * Finds logits, latent and last linear layer by walking up from the output.
  * @param outputName which output to use where the file has several
- * @throws `MODEL_NOT_A_CLASSIFIER`
+ * @throws `MODEL_NOT_A_CLASSIFIER`; `MODEL_INVALID` where the scores of several images are not told apart
  */
 export function findRoles(graph: StaticGraph, outputName?: string): Roles {
   const made = producers(graph);
   const returned = chooseOutput(graph, made, outputName);
   const { logits, output } = withoutNormaliser(made, returned);
   const shape = graphValue(graph, logits).shape;
+  const [batch] = graph.inputs[0]!.shape;
+  if (shape[0] !== batch) {
+    throw new AntidoteError(
+      "MODEL_INVALID",
+      `Of ${batch} images the output "${logits}" has the shape ${show(shape)}: it does not say which scores are whose.`,
+      { place: logits, next: OPEN_BATCH_ADVICE },
+    );
+  }
   const classes = shape.slice(1).reduce((product, extent) => product * extent, 1);
   if (
     shape.length < 2 ||

@@ -16,6 +16,7 @@ export function lowerContrib(node: Node, context: UpgradeContext): Node[] {
   const lowering = node.domain === "com.microsoft" ? LOWERINGS[node.op] : undefined;
   if (!lowering) return [node];
   const writer = new Writer(node, context);
+  writer.refuseUnknown(ATTRIBUTES[node.op]);
   lowering(writer);
   return writer.nodes;
 }
@@ -42,6 +43,14 @@ class Writer {
   /** Refuses an input that has no equivalent. */
   without(i: number, what: string): void {
     if (this.input(i) !== "") throw this.refusal(`has ${what}`);
+  }
+
+  /** Refuses attributes that are set and would be left out; whatever is 0 is off. */
+  refuseUnknown(known: readonly string[] | undefined): void {
+    if (!known) return;
+    for (const [name, { value }] of this.node.attributes) {
+      if (!known.includes(name) && value !== 0) throw this.refusal(`has the attribute "${name}"`);
+    }
   }
 
   refusal(problem: string): AntidoteError {
@@ -186,18 +195,36 @@ function attend(w: Writer, q: string, k: string, v: string, bias: string): void 
   w.result("Attention", bias === "" ? [q, k, v] : [q, k, v, bias], {
     q_num_heads: heads,
     kv_num_heads: heads,
+    ...(w.int("unidirectional", 0) === 0 ? {} : { is_causal: int(1) }),
     ...(scale === 0 ? {} : { scale: float(scale) }),
   });
 }
 
 /** x·W + b, divided into queries, keys and values. */
 function packedAttention(w: Writer): void {
+  const sizes = attribute(w.node, "qkv_hidden_sizes", "ints", []);
+  if (sizes.some((size) => size !== sizes[0])) throw w.refusal("has parts of several sizes");
   w.without(3, "a mask");
   w.without(4, "past keys and values");
   const all = biased(w, w.op("MatMul", [w.input(0), w.input(1)]), w.input(2));
   const parts = thirds(w, all, -1);
   attend(w, parts[0]!, parts[1]!, parts[2]!, w.input(5));
 }
+
+/** What only counts beside a mask, of which there is none. */
+const OF_MASKS = "mask_filter_value";
+
+/** The attributes that a lowering knows; of layers with an activation all are those of the layer. */
+const ATTRIBUTES: Readonly<Record<string, readonly string[]>> = {
+  Attention: ["num_heads", "scale", "unidirectional", "qkv_hidden_sizes", OF_MASKS],
+  BiasGelu: [],
+  FastGelu: [],
+  FusedMatMul: ["alpha", "transA", "transB"],
+  Gelu: [],
+  MultiHeadAttention: ["num_heads", "scale", "unidirectional", OF_MASKS],
+  QuickGelu: ["alpha"],
+  SkipLayerNormalization: ["epsilon"],
+};
 
 /** The operators that are taken apart, by name. */
 export const LOWERINGS: Readonly<Record<string, Lowering>> = {

@@ -24,6 +24,9 @@ const MAX_NODES = 50_000;
 /** Functions inside one another. */
 const MAX_CALLS = 50;
 
+/** Characters of all the names that functions give their tensors, as every call has its own. */
+const MAX_CHARACTERS = 2 ** 26;
+
 /** What names and attributes mean where nodes are copied to. */
 interface Scope {
   readonly rename: (name: string) => string;
@@ -52,6 +55,7 @@ class Inliner {
   readonly #functions: ReadonlyMap<string, FunctionProto>;
   readonly #place: string;
   #count = 0;
+  #characters = 0;
 
   constructor(model: ModelProto, place: string) {
     this.#functions = new Map(
@@ -100,12 +104,22 @@ class Inliner {
     const opset = standardOpset(definition.opsetImport, this.#place);
     const prefix = `${call.output.find((name) => name !== "") ?? call.name}::`;
     const body = this.expand(definition.node, {
-      rename: (name) => (name === "" ? "" : (names.get(name) ?? prefix + name)),
+      rename: (name) => (name === "" ? "" : (names.get(name) ?? this.#named(prefix + name))),
       attributes: byName([...definition.attributeProto, ...call.attribute]),
       opset,
       callers: [...outer.callers, key],
     });
     return [...body, ...identities.map((proto) => ({ proto, opset }))];
+  }
+
+  /** A name of a call's own. */
+  #named(name: string): string {
+    this.#characters += name.length;
+    if (this.#characters <= MAX_CHARACTERS) return name;
+    throw new AntidoteError("MODEL_TOO_LARGE", "The model's functions have too long names.", {
+      place: this.#place,
+      next: "Export the model again with shorter names.",
+    });
   }
 
   /** A node as it reads in the scope: tensors renamed, references to attributes resolved. */

@@ -1,5 +1,5 @@
 import { AntidoteError } from "../core/errors.ts";
-import { ELEMENT_BYTES, fromBytes, sizeOf, type Tensor } from "../core/tensor.ts";
+import { ELEMENT_BYTES, fromBytes, type Shape, sizeOf, type Tensor } from "../core/tensor.ts";
 import type { Graph, StaticGraph, Value } from "../onnx/graph.ts";
 import type { Device, Tensors } from "./device.ts";
 
@@ -11,17 +11,33 @@ export interface SizedGraph extends Graph {
 /**
  * A graph for one batch size.
  * @param batch written into the first axis of the first input, and of others where it is open
- * @throws `MODEL_INVALID` where other extents are open
+ * @throws `MODEL_INVALID` where other extents are open; `MODEL_TOO_LARGE`
  */
 export function withBatch(graph: Graph, batch: number): SizedGraph {
-  const inputs = graph.inputs.map(({ name, type, shape }, i) => ({
-    name,
-    type,
-    shape: shape.map((extent, axis) =>
+  const inputs = graph.inputs.map(({ name, type, shape }, i) => {
+    const extents = shape.map((extent, axis) =>
       axis === 0 && (i === 0 || extent === null) ? batch : known(name, extent),
-    ),
-  }));
+    );
+    if (sizeOf(extents.slice(1)) > MAX_ENTRIES || sizeOf(extents) > MAX_BATCH_ENTRIES) {
+      throw tooLarge(name, extents);
+    }
+    return { name, type, shape: extents };
+  });
   return { ...graph, inputs };
+}
+
+/** Entries of an input for one image: of three colours, one of 9000 pixels a side. */
+const MAX_ENTRIES = 2 ** 28;
+
+/** The same for a batch. */
+const MAX_BATCH_ENTRIES = 2 ** 31;
+
+function tooLarge(name: string, extents: Shape): AntidoteError {
+  const size = extents.join("×");
+  return new AntidoteError("MODEL_TOO_LARGE", `The input "${name}" takes ${size} numbers.`, {
+    place: name,
+    next: "Export the model for smaller images.",
+  });
 }
 
 function known(input: string, extent: number | null): number {

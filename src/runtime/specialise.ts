@@ -111,7 +111,7 @@ async function compare(single: StaticGraph, double: StaticGraph, device: Device)
   for (const name of single.outputs) {
     const each = expected.flatMap((results) => toNumbers(results[name]!));
     const together = toNumbers(found[name]!);
-    const scale = Math.max(...each.map(Math.abs));
+    const scale = each.reduce((largest, value) => Math.max(largest, Math.abs(value)), 0);
     if (each.every((value, i) => Math.abs(value - together[i]!) <= SAME * scale)) continue;
     throw new AntidoteError("MODEL_INVALID", `"${name}" depends on the other images of a batch.`, {
       place: name,

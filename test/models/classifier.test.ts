@@ -117,6 +117,31 @@ describe("a classifier", () => {
     });
   });
 
+  test.each([
+    [Number.NaN, "MODEL_NOT_FINITE"],
+    [-1, "MODEL_INVALID"],
+  ])("with a running variance of %d is refused", async (value, code) => {
+    const graph = tinyNet(8);
+    const { inputs } = graph.nodes.find(({ op }) => op === "BatchNormalization")!;
+    const name = inputs[4]!;
+    const broken = { ...graph.constants.get(name)! } as FloatTensor;
+    const constants = new Map([...graph.constants]).set(name, {
+      ...broken,
+      data: broken.data.map(() => value),
+    });
+    await expect(Classifier.fromGraph({ ...graph, constants }, device)).rejects.toMatchObject({
+      ...{ code, place: name },
+    });
+  });
+
+  test("whose images do not fit into memory is refused", async () => {
+    const graph = plainNet(8);
+    const huge = { ...graph, inputs: [{ ...graph.inputs[0]!, shape: [null, 3, 40_000, 40_000] }] };
+    await expect(Classifier.fromGraph(huge, device)).rejects.toMatchObject({
+      code: "MODEL_TOO_LARGE",
+    });
+  });
+
   test("of open image size needs one", async () => {
     const graph = plainNet(8);
     const open = { ...graph, inputs: [{ ...graph.inputs[0]!, shape: [null, 3, null, null] }] };
@@ -198,6 +223,8 @@ describe("preprocessing", () => {
 
   test("with a mean for too few channels is a mistake", async () => {
     const wrong = usualPreprocessings(1)[1]!;
-    await expect(prepared(wrong)).rejects.toThrowError(/need 3 values each/);
+    await expect(prepared(wrong)).rejects.toMatchObject({
+      ...{ code: "INVALID_CONFIG", message: expect.stringContaining("3 channels") },
+    });
   });
 });

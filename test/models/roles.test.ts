@@ -149,6 +149,16 @@ describe("what is not a classifier is refused, and said why", () => {
     expect(() => findRoles(graph, "logits")).toThrowError(/no output "logits"; .*aux, out/);
   });
 
+  test("scores of several images in one row", () => {
+    const graph = network((b, x) => {
+      const all = b.reshape(linear(b, pooled(b, x), CLASSES), [1, 2 * CLASSES]);
+      b.output("out", named(b, "Identity", all, "out"));
+    });
+    expect(() => findRoles(graph)).toThrowError(
+      expect.objectContaining({ code: "MODEL_INVALID", message: expect.stringContaining("whose") }),
+    );
+  });
+
   test.each<[string, (b: GraphBuilder, x: Value) => void, RegExp, RegExp]>([
     [
       "a spatial convolution as its last layer",

@@ -63,6 +63,13 @@ const CASES: Case[] = [
     constants: { w: sample([2, 5, 4], 7) },
   },
   {
+    name: "Attention to what comes before",
+    node: fused("Attention", ["x", "w", "b"], ["y"], {
+      ...{ num_heads: 2, unidirectional: 1, do_rotary: 0 },
+    }),
+    constants: { w: sample([4, 12]), b: sample([12]) },
+  },
+  {
     name: "FusedMatMul, left transposed",
     node: fused("FusedMatMul", ["x", "w"], ["y"], { transA: 1 }),
     constants: { w: sample([2, 3, 5], 7) },
@@ -159,7 +166,12 @@ describe("operators that ONNX Runtime's optimiser has fused", () => {
       fused("MultiHeadAttention", ["x", "x", "x", "", "", "", "mask"], ["y"], { num_heads: 2 }),
     ],
     ["packs keys", fused("MultiHeadAttention", ["x"], ["y"], { num_heads: 2 })],
-  ])("refuses what only text needs: %s", (problem, made) => {
+    [
+      "parts of several sizes",
+      fused("Attention", ["x", "w", "b"], ["y"], { num_heads: 2, qkv_hidden_sizes: [4, 4, 2] }),
+    ],
+    ['the attribute "transBatchA"', fused("FusedMatMul", ["x", "w"], ["y"], { transBatchA: 1 })],
+  ])("refuses what has no equivalent: %s", (problem, made) => {
     const constants = { w: sample([4, 12]), b: sample([12]), mask: sample([2, 3]) };
     expect(() => importGraph(modelWith({ name: "", node: made, constants }))).toThrowError(
       expect.objectContaining({

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { float32, type Tensor } from "../../src/core/tensor.ts";
 import { evaluationMode } from "../../src/onnx/evaluation-mode.ts";
 import { FunctionProtoSchema, type NodeProto } from "../../src/onnx/proto/generated/onnx_pb.ts";
+import { encodeTensor } from "../../src/onnx/tensors.ts";
 import { bytes, model, node, value } from "./build.ts";
 import { runModel, sample } from "./run.ts";
 
@@ -66,6 +67,19 @@ describe("a file exported in training mode", () => {
     const plain = fileOf(opset, node("BatchNormalization", NORM, ["y"], epsilon));
     const { y } = await runModel(bytes(file.model), { x });
     expect(y).toEqual((await runModel(bytes(plain.model), { x }))["y"]);
+  });
+
+  it("but for a weight that is standardised by its own statistics, which no image is in", async () => {
+    const standardise = { ...training, momentum: { float: 1 } };
+    const file = fileOf(
+      17,
+      node("BatchNormalization", ["w", "s", "b", "m", "v"], ["z", "mean", "var"], standardise),
+      node("Add", ["x", "z"], ["y"]),
+    );
+    file.model.graph!.initializer.push(encodeTensor(sample(SHAPE, 9), "w"));
+    const found = evaluationMode(file);
+    expect(found.file).toBe(file);
+    expect(found.switched.size).toBe(0);
   });
 
   it("does so inside a function", () => {

@@ -232,6 +232,15 @@ describe("functions", () => {
     expectCode(model({ ...parts, functions }), "MODEL_TOO_LARGE", /nodes/);
   });
 
+  it("refuses a long name that many calls make their own", () => {
+    const inside = "c".repeat(2 ** 16);
+    const functions = [define("f0", [node("Neg", ["a"], [inside]), node("Neg", [inside], ["b"])])];
+    const calls = Array.from({ length: 2000 }, (_, i) =>
+      node("local.f0", [i === 0 ? "x" : `t${i}`], [i === 1999 ? "y" : `t${i + 1}`]),
+    );
+    expectCode(model({ ...parts, nodes: calls, functions }), "MODEL_TOO_LARGE", /long names/);
+  });
+
   it("refuses a reference to an attribute outside functions", () => {
     const proto = model({ nodes: [node("Elu", ["x"], ["y"])], inputs: [x], outputs: [y] });
     proto.graph?.node[0]?.attribute.push(
