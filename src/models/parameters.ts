@@ -8,9 +8,11 @@ const PARAMETER_INPUTS: Readonly<Record<string, readonly number[]>> = {
   ConvTranspose: [1, 2],
   Gemm: [0, 1, 2],
   MatMul: [0, 1],
+  Einsum: [0, 1],
   BatchNormalization: [1, 2],
   InstanceNormalization: [1, 2],
   LayerNormalization: [1, 2],
+  RMSNormalization: [1],
   GroupNormalization: [1, 2],
   PRelu: [1],
 };

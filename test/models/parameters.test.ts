@@ -29,6 +29,17 @@ describe("trainable are", () => {
     );
   });
 
+  test("matrices of sums of products", () => {
+    const found = trainable((b, x) => {
+      const tokens = b.reshape(conv(b, x, "conv", 6), [2, 6, 64]);
+      const matrix = b.constant(fill(7, [6, 6]), "matrix");
+      const equation = "ncl,cd->ndl";
+      const mixed = b.op("Einsum", [tokens, matrix], { equation }, tokens);
+      return linear(b, pooled(b, b.reshape(mixed, [2, 6, 8, 8])), 5);
+    });
+    expect(found).toEqual([...LAYER, "matrix", ...HEAD]);
+  });
+
   test("not the constants that normalise the input", () => {
     const names = trainable((b, x) => {
       const perChannel = [1, 3, 1, 1];
