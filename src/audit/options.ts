@@ -23,7 +23,7 @@ export const auditOptions = z.strictObject({
     .min(0)
     .optional()
     .describe(
-      "copies of the model with a planted backdoor, to measure what the search would find if it finds nothing (default: 0, 0 or 5 by effort)",
+      "copies of the model with a planted backdoor, each searched once, to measure what the search would find if it finds nothing (default: 0, 0 or 5 by effort)",
     ),
   references: z
     .array(z.string())

@@ -63,7 +63,7 @@ export const table3: Artefact = {
       rows,
       notes: [
         "Oracle: lowest ASR of all checkpoints within Δ = 2 points of CDA, judged on test data, as in the paper.",
-        "Deployable: the checkpoint that a defender ships, chosen without test data.",
+        "Deployable: the checkpoint that a defender ships, chosen without test data: by a fifth of the r images, which no repair is tuned on; the paper tunes on all of them.",
         `r is the number of trusted images. The paper's numbers are for ${SHARES} of the training images, in this order; where another share was measured they stand beside it all the same.`,
         `${DEFAULT_REPAIR} is not in the paper: it is what repairs here unless another one is named.`,
         ...keptDrop(results),
