@@ -4,17 +4,15 @@
  *
  *     node bench/repairs/table.mjs results/small results/control
  */
-import { snapshotOf } from "../../dist/experiments/grid/snapshot.js";
-import { ResultStore } from "../../dist/experiments/grid/store.js";
 import {
   TABLE_3,
   TABLED_ATTACKS,
   TABLED_REPAIRS,
   TABLED_SHARES,
 } from "../../dist/experiments/reproduce/paper.js";
-import { Results } from "../../dist/experiments/reproduce/results.js";
 import { DEFAULT_REPAIR } from "../../dist/repairs/index.js";
 import { percent, printTable } from "../markdown.mjs";
+import { both, chosen, code, repairsIn, shipped } from "./runs.mjs";
 
 /** The allowed drop of accuracy. */
 const DELTA = 0.02;
@@ -25,8 +23,8 @@ if (!controlStore) {
   process.stderr.write("node bench/repairs/table.mjs SMALL CONTROL\n");
   process.exit(4);
 }
-const small = await repairsIn(smallStore, "table-3-small");
-const control = await repairsIn(controlStore, "control-five");
+const small = await repairsIn(smallStore, "table-3-small", REPAIRS);
+const control = await repairsIn(controlStore, "control-five", REPAIRS);
 /** Numbers of trusted images, which are the paper's shares, ascending. */
 const trusteds = [...new Set(small.map(({ trusted }) => trusted))].sort((a, b) => a - b);
 const shares = TABLED_SHARES.map((share) => `r = ${100 * share} %`);
@@ -106,38 +104,6 @@ process.stdout.write(
   `The oracle's checkpoint comes after a loss of more than Δ in ${late} of ${small.length}.\n`,
 );
 
-/** The repairs that an experiment has made, as far as they are done. */
-async function repairsIn(store, experiment) {
-  const results = Results.named(await snapshotOf(ResultStore.existing(store)), experiment);
-  const models = results.groups.flatMap((group) => group.models);
-  return models.flatMap((model) =>
-    REPAIRS.flatMap((repair) =>
-      results.repairs([model], repair).flatMap(({ config, outcome }) =>
-        outcome
-          ? [
-              {
-                attack: model.config.attack.name,
-                repair,
-                trusted: config.trusted,
-                claimed: outcome.claimed,
-                kept: outcome.keptDrop,
-                before: judged(outcome.before),
-                oracle: judged(outcome.oracle),
-                deployable: judged(outcome.deployable),
-                end: judged(outcome.curve.at(-1)),
-                curve: outcome.curve.map(judged),
-              },
-            ]
-          : [],
-      ),
-    ),
-  );
-}
-
-function judged({ step, accuracy, attackSuccess }) {
-  return { step, accuracy: accuracy.value, success: attackSuccess.value };
-}
-
 /** The first run that is about these. */
 function one(runs, about) {
   return runs.find((run) => Object.entries(about).every(([name, value]) => run[name] === value));
@@ -147,23 +113,6 @@ function one(runs, about) {
 function comesBack({ before, curve, oracle }) {
   const lost = curve.findIndex(({ accuracy }) => before.accuracy - accuracy > DELTA + 1e-9);
   return lost >= 0 && oracle.step > curve[lost].step;
-}
-
-function both({ accuracy, success }) {
-  return `${percent(accuracy)}, ${percent(success)}`;
-}
-
-/** What is shipped, with a star where its drop is taken to be allowed. */
-function shipped({ deployable, claimed }) {
-  return `${both(deployable)}${claimed ? "\\*" : ""}`;
-}
-
-function chosen({ oracle }) {
-  return oracle.step === 0 ? "the suspect" : both(oracle);
-}
-
-function code(name) {
-  return `\`${name}\``;
 }
 
 function mean(values) {

@@ -16,6 +16,7 @@ import type { Graph } from "../onnx/graph.ts";
 import { importGraph } from "../onnx/import.ts";
 import type { RunContext } from "../runtime/context.ts";
 import type { Device } from "../runtime/device.ts";
+import { withPatience } from "../runtime/patience.ts";
 import { describeFilesOf } from "./describe.ts";
 import { type FoundModel, findModel, othersThan } from "./model-folder.ts";
 import { type Facts, readFacts, type Stated, statedSize, stateOf } from "./stated.ts";
@@ -30,7 +31,7 @@ export interface OpenedModel {
 /**
  * Reads a model file, or weights whose network is known (`importWeights`), or the model of a folder with what the folder
  * states about it, and finds out what it is.
- * @throws `MODEL_UNSUPPORTED_OPERATOR`, `MODEL_INVALID`; the errors of `findModel`, `readFacts`, `readOnnxFile`, `importWeights`,
+ * @throws `MODEL_UNSUPPORTED_OPERATOR`, `MODEL_INVALID`, among others where it does not end (`withPatience`); the errors of `findModel`, `readFacts`, `readOnnxFile`, `importWeights`,
  *   `evaluationMode`, `importGraph` and `Classifier.fromGraph`
  */
 export async function openModel(
@@ -44,13 +45,18 @@ export async function openModel(
     : await readModel(found, options.size);
   const graph = importGraph(file);
   try {
-    const classifier = await Classifier.fromGraph(graph, device, { ...options, size });
+    const classifier = await withPatience(device, PATIENCE, path, () =>
+      Classifier.fromGraph(graph, device, { ...options, size }),
+    );
     const { warnings, ...stated } = stateOf(facts, classifier, await othersThan(file.parts, found));
     return { file, classifier, stated: { ...stated, warnings: [...assumptions, ...warnings] } };
   } catch (error) {
     throw refusedModel(error, graph) ?? error;
   }
 }
+
+/** Many times as long as a model takes that answers once, in milliseconds. */
+const PATIENCE = 15 * 60_000;
 
 /** A model in memory, with what is said about it and what had to be assumed. */
 interface ReadModel {

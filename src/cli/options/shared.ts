@@ -80,10 +80,18 @@ export const MODEL_OPTIONS = grouped("Model:", {
     .meta({ placeholder: "name" }),
 });
 
+/** More than any processor has; a hundred thousand occupy one for minutes before anything is computed. */
+export const MOST_THREADS = 1024;
+
 /** Where to compute, and from which seed. */
 export const MACHINE_OPTIONS = grouped("Machine:", {
   device: z.enum(["cpu", "webgpu"]).default("cpu").describe("where to compute"),
-  threads: z.int().min(1).optional().describe("threads to compute with (default: all processors)"),
+  threads: z
+    .int()
+    .min(1)
+    .max(MOST_THREADS)
+    .optional()
+    .describe("threads to compute with (default: all processors)"),
   seed: z
     .int()
     .min(0)

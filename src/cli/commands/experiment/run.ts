@@ -11,7 +11,7 @@ import { runExperiment } from "../../../experiments/grid/run-experiment.ts";
 import { visible } from "../../../report/visible.ts";
 import { command } from "../../command.ts";
 import { columns } from "../../help.ts";
-import { grouped } from "../../options/shared.ts";
+import { grouped, MOST_THREADS } from "../../options/shared.ts";
 import { DRY_RUN_OPTION, dryRun } from "./dry-run.ts";
 import {
   FILE_ARGUMENT,
@@ -27,6 +27,7 @@ export const WORKER_OPTIONS = grouped("Machine:", {
   workers: z
     .int()
     .min(1)
+    .max(MOST_THREADS)
     .optional()
     .describe(
       "processes that run trials at the same time (default: one per processor and its threads)",
@@ -34,6 +35,7 @@ export const WORKER_OPTIONS = grouped("Machine:", {
   threads: z
     .int()
     .min(1)
+    .max(MOST_THREADS)
     .default(1)
     .describe(
       "threads of each of them; with other numbers of threads results differ in their last digits",
