@@ -7,6 +7,10 @@ const PRINTED = [
   ["docs/attacks.md", "bench/attacks/table.mjs results/attacks.json"],
   ["docs/evidence/repairs.md", "bench/repairs/table.mjs results/small results/control"],
   [
+    "docs/evidence/pivotal-tuning.md",
+    "bench/repairs/points.mjs results/control control control-rates",
+  ],
+  [
     "docs/evidence/detectors.md",
     "bench/detectors/copies.mjs results/small reference-by-labels figure-5-small",
   ],
