@@ -8,7 +8,11 @@ const PRINTED = [
   ["docs/evidence/repairs.md", "bench/repairs/table.mjs results/small results/control"],
   [
     "docs/evidence/pivotal-tuning.md",
-    "bench/repairs/points.mjs results/control control control-rates",
+    "bench/repairs/points.mjs results/control control control-rates control-decay",
+  ],
+  [
+    "docs/evidence/pivotal-tuning.md",
+    "bench/repairs/points.mjs results/small pivotal-tuning-decay",
   ],
   [
     "docs/evidence/detectors.md",
