@@ -1,7 +1,7 @@
 import { basename } from "node:path";
 import { AntidoteError } from "../core/errors.ts";
 import { outlierTail, type Proportion, proportion } from "../core/statistics.ts";
-import { ascending, type Geometry } from "../data/images.ts";
+import { ascending, type Geometry, geometryInWords } from "../data/images.ts";
 import type { Detector } from "../detectors/detector.ts";
 import { type Examined, usualAmong } from "../inversion/examined.ts";
 import { screenClasses } from "../inversion/screen-classes.ts";
@@ -162,11 +162,11 @@ export async function openReferences(
 
 /** A reference is searched with the images of the suspect. */
 function refuseOtherImages(own: Geometry, suspects: Geometry): void {
-  const inWords = ({ channels, height, width }: Geometry) => `${channels}×${height}×${width}`;
-  if (inWords(own) === inWords(suspects)) return;
+  const [taken, wanted] = [own, suspects].map(geometryInWords);
+  if (taken === wanted) return;
   throw new AntidoteError(
     "USAGE",
-    `it takes images of ${inWords(own)} (channels × height × width), the suspect of ${inWords(suspects)}.`,
+    `it takes images of ${taken} (channels × height × width), the suspect of ${wanted}.`,
     { next: "Name models for the same images." },
   );
 }

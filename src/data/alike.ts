@@ -1,6 +1,6 @@
 import { AntidoteError } from "../core/errors.ts";
 import { abridged } from "./classes.ts";
-import type { ImageSet } from "./images.ts";
+import { geometryInWords, type ImageSet } from "./images.ts";
 
 /**
  * Whether a model that is trained on some images can be judged by others.
@@ -16,11 +16,11 @@ export function assertAlike(train: ImageSet, test: ImageSet, place: string): voi
       { place, next: "Give test images of the same classes, under the same names." },
     );
   }
-  const shape = ({ channels, height, width }: ImageSet) => `${channels}×${height}×${width}`;
-  if (shape(train) !== shape(test)) {
+  const [shape, other] = [train, test].map(geometryInWords);
+  if (shape !== other) {
     throw new AntidoteError(
       "DATA_INVALID",
-      `Training images are ${shape(train)} (colours, height, width), test images ${shape(test)}.`,
+      `Training images are ${shape} (colours, height, width), test images ${other}.`,
       { place, next: "Give test images of the same size." },
     );
   }

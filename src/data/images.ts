@@ -10,6 +10,11 @@ export interface Geometry {
   readonly width: number;
 }
 
+/** "3×32×32": channels, height and width. */
+export function geometryInWords({ channels, height, width }: Geometry): string {
+  return `${channels}×${height}×${width}`;
+}
+
 /** Where a set of images was read from. */
 export interface Origin {
   readonly kind: "folder" | "cifar10" | "idx" | "procedural";

@@ -5,7 +5,7 @@ import { abridged, checkClassCount, readClassNames, sharedNames } from "./classe
 import { kindOf, namesIn } from "./files.ts";
 import { type FolderOptions, IMAGES_STAGE, imageFolder } from "./folder.ts";
 import { isIdxImagesFile, readIdx } from "./idx.ts";
-import { ascending, type Geometry, type ImageSet } from "./images.ts";
+import { ascending, type Geometry, geometryInWords, type ImageSet } from "./images.ts";
 
 export interface OpenOptions extends FolderOptions {
   /** Which part to read where a folder of CIFAR-10 or idx files holds both; by default `train`. */
@@ -74,7 +74,7 @@ async function listedNames({ classes, classCount }: OpenOptions): Promise<string
 }
 
 function ofModelSize(set: ImageSet, path: string, wanted: Geometry): ImageSet {
-  const [found, size] = [set, wanted].map((g) => `${g.channels}×${g.height}×${g.width}`);
+  const [found, size] = [set, wanted].map(geometryInWords);
   if (found === size) return set;
   throw new AntidoteError(
     "DATA_INVALID",
